@@ -1,0 +1,3 @@
+"""topstepx: a careful trading client for the TopstepX gateway, with a simulated gateway inside."""
+
+__version__ = "0.1.0"

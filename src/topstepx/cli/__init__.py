@@ -1,0 +1,1 @@
+"""The `topstepx` command, one small file per group."""

@@ -1,0 +1,1 @@
+"""The thinking: pure machines that take facts and `now` and return effects."""

@@ -1,0 +1,1 @@
+"""The speaking: orders, positions and markets in the words of a trader."""

@@ -1,0 +1,1 @@
+"""The other side: a simulated gateway that speaks the same wire."""

@@ -1,0 +1,1 @@
+"""The memory: the journal, the credentials and what processes share."""

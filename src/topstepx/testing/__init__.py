@@ -1,0 +1,1 @@
+"""The kit for tests: virtual time, in-memory twins and storms of faults."""

@@ -1,0 +1,1 @@
+"""The gateway's dialect: what it says and accepts, exactly."""
