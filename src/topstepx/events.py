@@ -1,0 +1,1 @@
+"""Every fact: immutable, in the past tense, with its time, origin and cause."""
