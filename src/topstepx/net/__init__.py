@@ -1,1 +1,1 @@
-"""The doing: the only awaits on the outside, for REST and for the hubs."""
+"""The doing: the only awaits on the outside world."""

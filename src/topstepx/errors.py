@@ -1,0 +1,291 @@
+"""Every exception of topstepx, in one tree.
+
+Each one says first whether the thing you asked for *happened*: ``did_it_happen`` is ``"no"`` when it
+certainly did not, and ``"unknown"`` when it may have. There is no third value: what happened returns
+normally.
+
+::
+
+    TopstepxError
+    ├── InvalidRequest            refused here, before anything left the machine        no
+    │   ├── PriceOffGrid          the price is not a multiple of the tick size
+    │   ├── ContractUnknown       no such contract; ``near`` names what is close
+    │   └── AccountUnknown        no such account; ``near`` names what is close
+    ├── ConfigurationError        a setting, a profile or a credential is wrong         no
+    ├── RefusedHere               a rule of this client said no                         no
+    │   ├── TradingDisabled       the client is read-only
+    │   ├── ModeRefused           the account's trading mode forbids it
+    │   ├── LimitRefused          your own ``limits`` forbid it
+    │   ├── RateLimited           the request budget has no room; ``retry_after_s``
+    │   ├── BreakerOpen           this part of the gateway is failing; ``retry_after_s``
+    │   └── DeadlinePassed        it could not be sent in time, so it was not sent
+    ├── GatewayRefused            the gateway answered, and the answer is no            no
+    │   ├── OrderRefused          … to an order; it may still carry an ``order_id``
+    │   ├── LoginRefused          … to a login; trying again will not help
+    │   └── GatewayBusy           HTTP 429: over the gateway's own limit
+    ├── AuthBroken                a fresh token was refused as well                     no
+    ├── NotSent                   no byte reached the gateway (DNS, connect, TLS)       no
+    │   └── UpgradeRefused        a hub refused the WebSocket; ``status``
+    ├── AnswerLost                sent, but no answer came back                         unknown
+    ├── AnswerUnusable            an answer came that does not say what happened        unknown
+    ├── OrderUnresolved           an order's fate is not known yet; ``order`` lives on  unknown
+    ├── NotFilled                 an order ended, or time ran out, without a full fill  no
+    ├── StreamLagged              you read a stream too slowly and it lost ``missed``   no
+    ├── RecordUnavailable         the journal cannot be written; nothing was sent       no
+    └── RemoteProtocolError       the peer broke the SignalR protocol                   no
+        └── HandshakeRefused      … or refused our handshake
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+DidItHappen = Literal["no", "unknown"]
+
+_CONTROL = dict.fromkeys((*range(32), *range(127, 160)))
+
+
+def sanitised(text: str | None, length_max: int = 300) -> str | None:
+    """Text of the gateway or the network, safe to print: no control characters, bounded length."""
+    if text is None:
+        return None
+    clean = text.translate(_CONTROL)
+    return clean if len(clean) <= length_max else clean[: length_max - 1] + "…"
+
+
+class TopstepxError(Exception):
+    """Base of every error of this library.
+
+    ``did_it_happen`` answers the first question ("no" or "unknown"), ``next_step`` says what to do,
+    ``retry_after_s`` when trying again may help (None: not known, or never).
+    """
+
+    did_it_happen: DidItHappen = "no"
+    next_step: str | None = None
+    retry_after_s: float | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        next_step: str | None = None,
+        retry_after_s: float | None = None,
+        did_it_happen: DidItHappen | None = None,
+    ) -> None:
+        if next_step:
+            message = f"{message} {next_step}"
+        super().__init__(message)
+        if next_step is not None:
+            self.next_step = next_step
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s
+        if did_it_happen is not None:
+            self.did_it_happen = did_it_happen
+
+
+class InvalidRequest(TopstepxError, ValueError):
+    """Refused before anything left this machine: ``field`` had ``value``, ``rule`` says why not."""
+
+    def __init__(self, field: str, value: object, rule: str, next_step: str) -> None:
+        self.field, self.value, self.rule = field, value, rule
+        shown = sanitised(repr(value), 120)
+        super().__init__(f"{field}={shown}: {rule}", next_step=next_step)
+
+
+class PriceOffGrid(InvalidRequest):
+    """The price is no multiple of the tick size; ``below`` and ``above`` are the legal neighbours."""
+
+    def __init__(
+        self,
+        field: str,
+        price: Decimal,
+        *,
+        tick_size: Decimal,
+        below: Decimal,
+        above: Decimal,
+        name: str,
+    ) -> None:
+        self.below, self.above = below, above
+        super().__init__(
+            field, str(price), f"off the {tick_size} grid of {name}.", f"Use {below} or {above}."
+        )
+
+
+class _UnknownName(InvalidRequest):
+    def __init__(self, field: str, value: object, rule: str, near: Sequence[str]) -> None:
+        self.near = tuple(near)
+        hint = f"Did you mean {', '.join(self.near)}?" if self.near else "Look at the list first."
+        super().__init__(field, value, rule, hint)
+
+
+class ContractUnknown(_UnknownName):
+    """No such contract (or several); ``near`` names what is close."""
+
+
+class AccountUnknown(_UnknownName):
+    """No such account (or several); ``near`` names what is close."""
+
+
+class ConfigurationError(TopstepxError):
+    """A setting, profile or credential is missing or wrong; the message names it and the fix."""
+
+
+class RefusedHere(TopstepxError):
+    """A rule of this client said no; nothing was sent."""
+
+
+class TradingDisabled(RefusedHere):
+    """This client only reads; the message says how to allow trading."""
+
+
+class ModeRefused(RefusedHere):
+    """The account's trading mode forbids it; ``mode`` and its ``causes``."""
+
+    def __init__(self, message: str, mode: str, causes: Sequence[str], next_step: str) -> None:
+        self.mode, self.causes = mode, tuple(causes)
+        super().__init__(message, next_step=next_step)
+
+
+class LimitRefused(RefusedHere):
+    """One of your own ``limits`` forbids it; ``limit`` names it."""
+
+    def __init__(self, limit: str, message: str, next_step: str) -> None:
+        self.limit = limit
+        super().__init__(message, next_step=next_step)
+
+
+class RateLimited(RefusedHere):
+    """The request budget has no room for this now; ``retry_after_s`` says when it will."""
+
+
+class BreakerOpen(RefusedHere):
+    """This part of the gateway keeps failing and is being left alone; ``retry_after_s``."""
+
+
+class DeadlinePassed(RefusedHere):
+    """It could not be sent before its deadline, so it was not sent at all."""
+
+
+class GatewayRefused(TopstepxError):
+    """The gateway answered no.
+
+    ``route`` is the endpoint's path, ``code`` and ``name`` its error code, ``gateway_text`` the
+    gateway's own words (untrusted, cleaned) and ``meaning`` ours.
+    """
+
+    def __init__(
+        self,
+        *,
+        route: str,
+        code: int | None,
+        name: str,
+        meaning: str,
+        next_step: str,
+        gateway_text: str | None = None,
+        status: int = 200,
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.route, self.code, self.name = route, code, name
+        self.meaning, self.status = meaning, status
+        self.gateway_text = sanitised(gateway_text)
+        said = f' The gateway said: "{self.gateway_text}".' if self.gateway_text else ""
+        where = (
+            f"{route} refused ({name}, code {code})"
+            if code is not None
+            else f"{route} refused ({name})"
+        )
+        super().__init__(
+            f"{where}: {meaning}{said}", next_step=next_step, retry_after_s=retry_after_s
+        )
+
+
+class OrderRefused(GatewayRefused):
+    """The gateway refused the order. ``order_id`` may be set all the same: that order is dead."""
+
+    def __init__(self, *, order_id: int | None = None, **parts: Any) -> None:  # noqa: ANN401  passed through
+        self.order_id = order_id
+        super().__init__(**parts)
+
+
+class LoginRefused(GatewayRefused):
+    """The gateway refused the login for good; repeating it will not help."""
+
+
+class GatewayBusy(GatewayRefused):
+    """HTTP 429: the gateway's own rate limit; ``retry_after_s`` if it said so."""
+
+
+class AuthBroken(TopstepxError):
+    """The gateway refused a token that it had just given out."""
+
+
+class NotSent(TopstepxError):
+    """No byte of the request can have reached the gateway (DNS, connect, TLS, no free socket)."""
+
+
+class UpgradeRefused(NotSent):
+    """A hub answered the WebSocket upgrade with ``status`` instead of opening."""
+
+    def __init__(self, hub: str, status: int) -> None:
+        self.hub, self.status = hub, status
+        super().__init__(f"The {hub} hub refused the connection with HTTP {status}.")
+
+
+class AnswerLost(TopstepxError):
+    """The request was sent, or may have been, and no usable answer came back."""
+
+    did_it_happen: DidItHappen = "unknown"
+
+
+class AnswerUnusable(TopstepxError):
+    """An answer came that does not say what happened: wrong status, not JSON, contradictory."""
+
+    did_it_happen: DidItHappen = "unknown"
+
+    def __init__(
+        self, message: str, *, route: str, status: int, did_it_happen: DidItHappen | None = None
+    ) -> None:
+        self.route, self.status = route, status
+        super().__init__(message, did_it_happen=did_it_happen)
+
+
+class OrderUnresolved(TopstepxError):
+    """It is not known yet whether the order exists. Do not send it again: watch ``order``."""
+
+    did_it_happen: DidItHappen = "unknown"
+
+    def __init__(self, message: str, order: Any, next_step: str | None = None) -> None:  # noqa: ANN401  an Order handle; errors cannot import the desk
+        self.order = order
+        super().__init__(message, next_step=next_step)
+
+
+class NotFilled(TopstepxError):
+    """The order ended, or your time ran out, without a full fill; ``order`` says how far it came."""
+
+    def __init__(self, message: str, order: Any) -> None:  # noqa: ANN401  an Order handle; errors cannot import the desk
+        self.order = order
+        super().__init__(message)
+
+
+class StreamLagged(TopstepxError):
+    """You read slower than the market spoke: ``missed`` items are gone from this stream."""
+
+    def __init__(self, stream: str, missed: int) -> None:
+        self.stream, self.missed = stream, missed
+        super().__init__(f"{stream}: {missed} items were lost because they were not read in time.")
+
+
+class RecordUnavailable(TopstepxError):
+    """The journal cannot be written, so nothing was sent."""
+
+
+class RemoteProtocolError(TopstepxError):
+    """The other side broke the SignalR protocol."""
+
+
+class HandshakeRefused(RemoteProtocolError):
+    """The hub refused our handshake; the message carries its (cleaned) words."""

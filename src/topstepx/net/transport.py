@@ -1,0 +1,89 @@
+"""The seam between us and the network: two ports, and what crosses them.
+
+Real sockets stand behind them in `net.transport_http` and `net.transport_hub`; an in-memory twin that
+talks to the simulated gateway without ports stands behind them in `testing.memory`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Hub = Literal["user", "market"]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """One HTTP answer, whole. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class RestTransport(Protocol):
+    """Sends one HTTP request once: no redirects, no repeats, nothing clever."""
+
+    async def send(
+        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> HttpAnswer:
+        """The answer, whatever its status.
+
+        Raises `NotSent` when no byte of the request can have arrived (DNS, connect, TLS), `AnswerLost`
+        when it may have. Cancelling it closes the connection; the request may have arrived.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...
+
+
+class HubListener(Protocol):
+    """Who is told what a hub socket receives; called from the loop, must return quickly."""
+
+    def data(self, payload: bytes) -> None:
+        """The payload of one whole WebSocket message."""
+        ...
+
+    def closed(self, reason: str) -> None:
+        """The socket is gone, for whatever reason; called exactly once, also after `close`."""
+        ...
+
+
+class HubSocket(Protocol):
+    """One open hub socket."""
+
+    def send(self, payload: bytes) -> None:
+        """Send one text message; silently nothing once the socket is closed."""
+        ...
+
+    def close(self) -> None:
+        """Start closing; the listener hears `closed` when it is done, or soon by force."""
+        ...
+
+
+class HubTransport(Protocol):
+    """Opens hub sockets."""
+
+    async def open(
+        self,
+        hub: Hub,
+        *,
+        headers: Mapping[str, str],
+        query: Mapping[str, str],
+        listener: HubListener,
+        timeout_s: float,
+    ) -> HubSocket:
+        """An open socket after the WebSocket upgrade (the SignalR handshake is the caller's).
+
+        Raises `NotSent` (network) or `UpgradeRefused` (HTTP status other than 101).
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close every open socket."""
+        ...

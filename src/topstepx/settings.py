@@ -1,0 +1,239 @@
+"""What can be set: environments, credentials, limits and time-outs; all frozen.
+
+An environment is always named, never guessed: there is no default, and a variable that another client
+reads may supply a user name and a key but never chooses where orders go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, NoReturn
+from urllib.parse import urlsplit
+
+from topstepx.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Secret:
+    """A value that shows itself to nobody: no repr, str, format, pickle, copy or comparison leak.
+
+    `reveal()` is the one way to the value; grep for it to see every place that reads one.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value: Final = value
+
+    def reveal(self) -> str:
+        """The value itself. Hand it straight to what needs it; never keep or format it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __format__(self, _spec: str) -> str:
+        return "Secret(…)"
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        msg = "a Secret does not leave the process by pickle or copy"
+        raise TypeError(msg)
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Secret:
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who logs in; `source` says in words where the pair came from."""
+
+    user_name: str
+    api_key: Secret
+    source: str = "given in code"
+
+    def __post_init__(self) -> None:
+        if not self.user_name.strip():
+            msg = f"The user name from {self.source} is empty."
+            raise ConfigurationError(msg, next_step="Give the name you log in to TopstepX with.")
+        if not self.api_key.reveal().strip():
+            msg = f"The API key from {self.source} is empty."
+            raise ConfigurationError(
+                msg, next_step="Create a key under Settings, API, and give it whole."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One gateway: its name and addresses. `simulated` is True only for our own simulator."""
+
+    name: str
+    rest_url: str
+    hub_url: str
+    simulated: bool = False
+
+    def __post_init__(self) -> None:
+        _check_url("rest_url", self.rest_url, ("http", "https"))
+        _check_url("hub_url", self.hub_url, ("ws", "wss"))
+        if self.simulated and not is_loopback(self.rest_url):
+            msg = f"rest_url={self.rest_url!r} is called a simulator but is not on this machine."
+            raise ConfigurationError(
+                msg,
+                next_step="Simulators are reached on 127.0.0.1; name the firm's environment instead.",
+            )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address stays on this machine."""
+    host = urlsplit(url).hostname or ""
+    return host in {"127.0.0.1", "localhost", "::1"}
+
+
+def _check_url(field_name: str, url: str, schemes: tuple[str, str]) -> None:
+    parts = urlsplit(url)
+    plain, secure = schemes
+    if parts.username or parts.password or parts.query or parts.fragment:
+        msg = f"{field_name}: an address must carry no user, password or query."
+        raise ConfigurationError(msg, next_step="Give scheme, host and port only.")
+    if parts.scheme == secure and parts.hostname:
+        return
+    if parts.scheme == plain and is_loopback(url):
+        return
+    msg = f"{field_name}={url!r}: must be {secure}:// (plain {plain}:// is for 127.0.0.1 only)."
+    raise ConfigurationError(msg, next_step=f"Use {secure}://.")
+
+
+_FIRMS: Final = (
+    "alphaticks",
+    "alphafutures",
+    "aquafutures",
+    "blueguardianfutures",
+    "blusky",
+    "bulenox",
+    "daytraders",
+    "e8",
+    "fundingfutures",
+    "futureselite",
+    "fxifyfutures",
+    "goatfundedfutures",
+    "holaprime",
+    "nexgen",
+    "thefuturesdesk",
+    "tickticktrader",
+    "toponefutures",
+    "tradeday",
+    "tx3funding",
+)
+
+ENVIRONMENTS: Final[Mapping[str, Environment]] = {
+    "topstepx": Environment("topstepx", "https://api.topstepx.com", "wss://rtc.topstepx.com"),
+    "demo": Environment(
+        "demo",
+        "https://gateway-api-demo.s2f.projectx.com",
+        "wss://gateway-rtc-demo.s2f.projectx.com",
+    ),
+    **{
+        firm: Environment(
+            firm, f"https://api.{firm}.projectx.com", f"wss://rtc.{firm}.projectx.com"
+        )
+        for firm in _FIRMS
+    },
+}
+"""The live environments by name (addresses: several public sources each; a firm may have left)."""
+
+
+def simulator_environment(url: str) -> Environment:
+    """The environment of a simulator listening at `url` (http, on this machine)."""
+    clean = url.rstrip("/")
+    return Environment("sim", clean, clean.replace("http", "ws", 1), simulated=True)
+
+
+def environment(name: str) -> Environment:
+    """The live environment called `name`; raises `ConfigurationError` with the names there are."""
+    try:
+        return ENVIRONMENTS[name]
+    except KeyError:
+        known = ", ".join(["sim", *ENVIRONMENTS])
+        msg = f"environment={name!r} is not known."
+        raise ConfigurationError(msg, next_step=f"Choose one of: {known}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Your own static limits, checked before an order leaves.
+
+    `contracts_max` bounds, per account and contract, the position plus every working and unresolved
+    order on that side, as if all of them filled. None: no limit of that kind.
+    """
+
+    contracts_max: int | None = None
+    order_contracts_max: int | None = None
+    open_orders_max: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("contracts_max", "order_contracts_max", "open_orders_max"):
+            value = getattr(self, name)
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int) or value < 1
+            ):
+                msg = f"limits.{name}={value!r}: must be a whole number of at least 1, or None."
+                raise ConfigurationError(msg, next_step="Give for example 2.")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long each kind of call may take, in seconds (constants of the safety model)."""
+
+    place_s: float = 5.0
+    exit_s: float = 4.0
+    read_s: float = 6.0
+    bars_s: float = 20.0
+    login_s: float = 10.0
+    connect_s: float = 4.0
+    order_deadline_s: float = 2.0
+    hub_open_s: float = 10.0
+    hub_invoke_s: float = 10.0
+
+
+TokenPlacement = Literal["header", "query", "auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that shapes one client.
+
+    `hub_token` says where the token travels on a hub upgrade: in the Authorization header ("header"),
+    in the address ("query"), or header first and the address once if that is refused ("auto").
+    """
+
+    environment: Environment
+    trade: bool = False
+    limits: Limits = field(default_factory=Limits)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    hub_token: TokenPlacement = "auto"  # noqa: S105  a place, not a token
+    hub_socket: Literal["picows", "aiohttp"] = "picows"
+    message_bytes_max: int = 16 * 1024 * 1024
+    live_data: bool = False
+    """Which data subscription contracts and bars are read from; most accounts have the simulated one."""
+    bars_limit_per_30s: int = 50
+    general_limit_per_60s: int = 200
+
+    @property
+    def may_trade(self) -> bool:
+        """Whether orders may leave at all: always in the simulator, elsewhere only if asked for."""
+        return self.environment.simulated or self.trade
