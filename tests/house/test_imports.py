@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import PurePosixPath
 
 from tests.house.tree import ROOT, Module, imports, modules, report
@@ -203,3 +205,19 @@ def test_the_lists_match_real_imports() -> None:
     ]
     assert within("topstepx.core.signalr_text", SIM_MAY_IMPORT)
     assert not within("topstepx.core.limiter", SIM_MAY_IMPORT)
+
+
+def test_every_package_in_use_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    declared = {re.split(r"[^A-Za-z0-9_]", line)[0] for line in project["dependencies"] + extras}
+    offences = [
+        f"{module.name}:{line} imports {name}"
+        for module in modules()
+        for line, name in imports(module.tree)
+        if (root := name.partition(".")[0]) not in sys.stdlib_module_names
+        if root not in declared | {"topstepx", ""}
+        # The kit's pytest plugin is loaded by pytest only.
+        if not (root == "pytest" and module.name.startswith("testing/"))
+    ]
+    assert not offences, report("what the package imports is in pyproject.toml", offences)
