@@ -69,7 +69,7 @@ demo: runtime
 	@$(BIN)/topstepx demo $(ARGS)
 
 test: venv interop
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --max-worker-restart 2 $(ARGS)
 
 check: venv
 	$(BIN)/ruff format --check .
@@ -84,7 +84,7 @@ format: venv
 
 # Long versions carry the mark `soak`; each has a compressed twin that `make test` runs.
 soak: venv interop
-	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m soak -n $(WORKERS) --dist loadfile -o faulthandler_timeout=1800 $(ARGS) \
+	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m soak -n $(WORKERS) --dist loadfile --max-worker-restart 2 -o faulthandler_timeout=1800 $(ARGS) \
 	  || { code=$$?; [ $$code -eq 5 ] && echo "no soak tests yet" || exit $$code; }
 
 bench: $(VENV)/.bench

@@ -27,13 +27,22 @@ def catches_broadly(handler: ast.ExceptHandler) -> bool:
     return any(isinstance(part, ast.Name) and part.id in BROAD for part in parts)
 
 
+def passes_on(handler: ast.ExceptHandler) -> bool:
+    """Whether this clause ends by raising again what it caught, so that nothing is swallowed."""
+    last = handler.body[-1]
+    leaves = any(
+        isinstance(node, ast.Return | ast.Continue | ast.Break) for node in ast.walk(handler)
+    )
+    return isinstance(last, ast.Raise) and last.exc is None and not leaves
+
+
 def unnamed_boundaries(text: str) -> list[int]:
     """The lines of broad `except` clauses without `# boundary: <why>` on them or right above."""
     lines = text.splitlines()
     return [
         node.lineno
         for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.ExceptHandler) and catches_broadly(node)
+        if isinstance(node, ast.ExceptHandler) and catches_broadly(node) and not passes_on(node)
         if not any("# boundary: " in line for line in lines[max(0, node.lineno - 2) : node.lineno])
     ]
 
@@ -64,6 +73,12 @@ def test_the_boundary_rule_bites() -> None:
         unnamed_boundaries("try:\n    f()\nexcept Exception:  # boundary: user code\n    g()\n")
         == []
     )
+
+
+def test_passing_on_needs_no_boundary() -> None:
+    assert unnamed_boundaries("try:\n    f()\nexcept BaseException:\n    g()\n    raise\n") == []
+    text = "def h():\n    try:\n        f()\n    except Exception:\n        if x:\n            return\n        raise\n"
+    assert unnamed_boundaries(text) == [4]
 
 
 def test_a_silenced_check_says_why() -> None:
