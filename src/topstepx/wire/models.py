@@ -1,15 +1,15 @@
 """Every record the gateway sends or takes over REST, field by field.
 
-Python names are snake_case, the wire is camelCase; msgspec translates. Unknown members are ignored, so
-that a gateway that grows does not break us. Money, prices and tick sizes are exact `Decimal`; ids are
-64-bit; times are aware UTC `datetime`. Field lists follow the vendor's schema of March 2026 plus the
-documented additions of September 2026 (verified or documented unless a field says otherwise).
+Python names are snake_case, the wire is camelCase. Unknown members are ignored, so that a gateway that
+grows does not break us. Money, prices and tick sizes are exact `Decimal`; ids are 64-bit; times are
+aware `datetime`. Field lists follow the vendor's schema of March 2026 plus the documented additions
+of September 2026 (verified or documented unless a field says otherwise).
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -23,6 +23,7 @@ from topstepx.wire.enums import (
     Side,
     SortDirection,
 )
+from topstepx.wire.scalars import Int64, Moment  # plain `int` and `datetime` to a reader
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -33,13 +34,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     """A record we send; members left at None are not sent."""
 
 
-# ---------------------------------------------------------------- what is inside the answers
+# ---- what is inside the answers
 
 
 class AccountModel(Record, frozen=True, kw_only=True):
     """One trading account. The gateway tells no loss limits, stage or equity (verified)."""
 
-    id: int
+    id: Int64
     name: str
     balance: Decimal
     can_trade: bool
@@ -62,49 +63,49 @@ class ContractModel(Record, frozen=True, kw_only=True):
 class BarModel(Record, frozen=True, kw_only=True):
     """One bar; `t` is its open time. `d` and `k` came in 2026 and their meaning is unknown."""
 
-    t: datetime
+    t: Moment
     o: Decimal
     h: Decimal
     l: Decimal  # noqa: E741  the gateway's own name
     c: Decimal
-    v: int
-    d: date | str | None = None
-    k: int | None = None
+    v: Int64
+    d: Any = None
+    k: Any = None
 
 
 class OrderModel(Record, frozen=True, kw_only=True):
     """One order. That `filled_price` is the average is assumed."""
 
-    id: int
-    account_id: int
+    id: Int64
+    account_id: Int64
     contract_id: str
-    creation_timestamp: datetime
+    creation_timestamp: Moment
     status: OrderStatus
     type: OrderType
     side: Side
-    size: int
+    size: Int64
     symbol_id: str | None = None
-    update_timestamp: datetime | None = None
+    update_timestamp: Moment | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
-    fill_volume: int = 0
+    fill_volume: Int64 = 0
     filled_price: Decimal | None = None
     custom_tag: str | None = None
-    trail_distance: int | None = None
+    trail_distance: Int64 | None = None
     trail_price: Decimal | None = None
-    parent_order_id: int | None = None
-    linked_order_id: int | None = None
+    parent_order_id: Int64 | None = None
+    linked_order_id: Int64 | None = None
 
 
 class PositionModel(Record, frozen=True, kw_only=True):
     """One open position, netted per contract; `size` is always positive (verified)."""
 
-    id: int
-    account_id: int
+    id: Int64
+    account_id: Int64
     contract_id: str
-    creation_timestamp: datetime
+    creation_timestamp: Moment
     type: PositionType
-    size: int
+    size: Int64
     average_price: Decimal
     contract_display_name: str | None = None
 
@@ -112,21 +113,21 @@ class PositionModel(Record, frozen=True, kw_only=True):
 class TradeModel(Record, frozen=True, kw_only=True):
     """One half-turn. `profit_and_loss` is None for an opening one, and gross of fees (verified)."""
 
-    id: int
-    account_id: int
+    id: Int64
+    account_id: Int64
     contract_id: str
-    creation_timestamp: datetime
+    creation_timestamp: Moment
     price: Decimal
     fees: Decimal
     side: Side
-    size: int
-    order_id: int
+    size: Int64
+    order_id: Int64
     profit_and_loss: Decimal | None = None
     commissions: Decimal | None = None
     voided: bool = False
 
 
-# ---------------------------------------------------------------- what we send
+# ---- what we send
 
 
 class LoginKeyRequest(Request, frozen=True, kw_only=True):
@@ -186,51 +187,51 @@ class BarsRequest(Request, frozen=True, kw_only=True):
 
     contract_id: str
     live: bool
-    start_time: datetime
-    end_time: datetime
+    start_time: Moment
+    end_time: Moment
     unit: BarUnit
-    unit_number: int
-    limit: int
+    unit_number: Int64
+    limit: Int64
     include_partial_bar: bool
 
 
 class OrderSearchRequest(Request, frozen=True, kw_only=True):
     """`Order/search`: never shows suspended orders (verified)."""
 
-    account_id: int
-    start_timestamp: datetime
-    end_timestamp: datetime | None = None
+    account_id: Int64
+    start_timestamp: Moment
+    end_timestamp: Moment | None = None
 
 
 class OrderSearchOpenRequest(Request, frozen=True, kw_only=True):
     """`Order/searchOpen`: only status OPEN; suspended bracket legs are missing (verified)."""
 
-    account_id: int
+    account_id: Int64
 
 
 class OrderByIdRequest(Request, frozen=True, kw_only=True):
     """`Order/searchById`."""
 
-    account_id: int
-    order_id: int
+    account_id: Int64
+    order_id: Int64
 
 
 class OrderQueryFilter(Request, frozen=True, kw_only=True):
     """The filter of `Order/v2/query`; `contract_id` is known not to filter (verified)."""
 
-    account_id: int
+    account_id: Int64
     statuses: tuple[OrderStatus, ...] | None = None
     contract_id: str | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
 
 
 class OrderQueryRequest(Request, frozen=True, kw_only=True):
     """`Order/v2/query`: the only way to see suspended orders; at most 100 rows, row offset (verified)."""
 
     filter: OrderQueryFilter
-    page_size: int | None = None
-    page_offset: int | None = None
+    page_size: Int64 | None = None
+    page_offset: Int64 | None = None
     sort_by: OrderSortBy | None = None
     sort_direction: SortDirection | None = None
     include_total_count: bool | None = None
@@ -239,18 +240,18 @@ class OrderQueryRequest(Request, frozen=True, kw_only=True):
 class BracketModel(Request, frozen=True, kw_only=True):
     """One leg of a bracket on the wire: *signed* ticks from the fill, 4 to 1000 in size (verified)."""
 
-    ticks: int
+    ticks: Int64
     type: OrderType
 
 
 class PlaceRequest(Request, frozen=True, kw_only=True):
     """`Order/place`."""
 
-    account_id: int
+    account_id: Int64
     contract_id: str
     type: OrderType
     side: Side
-    size: int
+    size: Int64
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     trail_price: Decimal | None = None
@@ -262,9 +263,9 @@ class PlaceRequest(Request, frozen=True, kw_only=True):
 class ModifyRequest(Request, frozen=True, kw_only=True):
     """`Order/modify`: absolute values; a member left out stays as it is (assumed, every client does)."""
 
-    account_id: int
-    order_id: int
-    size: int | None = None
+    account_id: Int64
+    order_id: Int64
+    size: Int64 | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     trail_price: Decimal | None = None
@@ -273,50 +274,47 @@ class ModifyRequest(Request, frozen=True, kw_only=True):
 class CancelRequest(Request, frozen=True, kw_only=True):
     """`Order/cancel`."""
 
-    account_id: int
-    order_id: int
+    account_id: Int64
+    order_id: Int64
 
 
 class PositionSearchOpenRequest(Request, frozen=True, kw_only=True):
     """`Position/searchOpen`."""
 
-    account_id: int
+    account_id: Int64
 
 
 class CloseContractRequest(Request, frozen=True, kw_only=True):
     """`Position/closeContract`: leaves resting orders of the contract alive (verified)."""
 
-    account_id: int
+    account_id: Int64
     contract_id: str
 
 
 class PartialCloseRequest(Request, frozen=True, kw_only=True):
     """`Position/partialCloseContract`."""
 
-    account_id: int
+    account_id: Int64
     contract_id: str
-    size: int
+    size: Int64
 
 
 class TradeSearchRequest(Request, frozen=True, kw_only=True):
     """`Trade/search`: always send the start (documents and schema disagree whether it may lack)."""
 
-    account_id: int
-    start_timestamp: datetime | None = None
-    end_timestamp: datetime | None = None
+    account_id: Int64
+    start_timestamp: Moment | None = None
+    end_timestamp: Moment | None = None
 
 
-# ---------------------------------------------------------------- what comes back
+# ---- what comes back
 
 
 class Envelope(Record, frozen=True, kw_only=True):
-    """What every POST answers. `success` and `error_code` must agree, else the answer proves nothing.
-
-    Both are UNSET when the gateway left them out: an answer without them is not an answer.
-    """
+    """What every POST answers. Unless `success` and `error_code` are there and agree, it proves nothing."""
 
     success: bool | UnsetType = UNSET
-    error_code: int | UnsetType = UNSET
+    error_code: Int64 | UnsetType = UNSET
     error_message: str | None = None
 
 
@@ -378,13 +376,13 @@ class OrderPageAnswer(Envelope, frozen=True, kw_only=True):
     """Answer of `Order/v2/query`; `total_count` is of all pages (verified)."""
 
     orders: list[OrderModel] | None | UnsetType = UNSET
-    total_count: int | None = None
+    total_count: Int64 | None = None
 
 
 class PlaceAnswer(Envelope, frozen=True, kw_only=True):
     """Answer of `Order/place`. An `order_id` beside `success: false` is a dead order (verified)."""
 
-    order_id: int | None = None
+    order_id: Int64 | None = None
 
 
 class PositionsAnswer(Envelope, frozen=True, kw_only=True):
