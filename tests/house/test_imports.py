@@ -75,7 +75,7 @@ def is_pure(module: Module) -> bool:
     """Whether this module must get time and chance as arguments."""
     if module.name.startswith("sim/"):
         return not module.name.startswith(SIM_SHELLS)
-    return module.name.startswith(("core/", "wire/")) or module.name == "events.py"
+    return module.name.startswith(("core/", "events/", "wire/"))
 
 
 def called(node: ast.Call) -> str:

@@ -1,1 +1,0 @@
-"""Every fact: immutable, in the past tense, with its time, origin and cause."""

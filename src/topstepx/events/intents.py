@@ -1,0 +1,76 @@
+"""What we wanted, what we sent and what became of it.
+
+`IntentRecorded` is on the disk before the first byte leaves. From then on the intent is *open* until a
+definite answer or a resolution exists, also when `IntentSent` was lost in a crash: it may have left.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from topstepx.events.fact import Event
+
+Action = Literal["place", "modify", "cancel", "close", "partial_close"]
+"""What an intent asks for, one per mutating route."""
+
+Outcome = Literal["not_sent", "not_executed", "refused", "accepted", "duplicate", "unknown"]
+"""What one attempt came to; "duplicate" and "unknown" prove nothing yet."""
+
+Verdict = Literal["accepted", "refused", "not_sent", "presumed_absent"]
+"""What an intent came to; only "presumed_absent" rests on the lack of evidence."""
+
+
+class IntentRecorded(Event, frozen=True, kw_only=True):
+    """An intent was written down, with exactly what will be sent.
+
+    ``tag`` is our unique name on the wire, ``key`` the trader's own; ``body`` is the JSON to be sent
+    to ``route``. ``order_id`` is the order to be modified or cancelled. Nothing is sent after
+    ``deadline_at``; ``epoch`` is the writer's fence.
+    """
+
+    intent_id: str
+    account_id: int
+    action: Action
+    route: str
+    body: str
+    contract_id: str | None = None
+    tag: str | None = None
+    key: str | None = None
+    order_id: int | None = None
+    deadline_at: datetime | None = None
+    epoch: int = 0
+
+
+class IntentSent(Event, frozen=True, kw_only=True):
+    """The bytes of an attempt may leave from here on."""
+
+    intent_id: str
+    account_id: int
+    attempt: int = 1
+
+
+class IntentAnswered(Event, frozen=True, kw_only=True):
+    """An attempt ended: with an answer, or with the knowledge that none will come.
+
+    ``text`` is the gateway's own (untrusted, cleaned). An ``order_id`` beside "refused" is a dead order.
+    """
+
+    intent_id: str
+    account_id: int
+    outcome: Outcome
+    attempt: int = 1
+    order_id: int | None = None
+    code: int | None = None
+    text: str | None = None
+    status: int | None = None
+
+
+class IntentResolved(Event, frozen=True, kw_only=True):
+    """Evidence was found for what became of an intent; ``evidence`` names it, one line each."""
+
+    intent_id: str
+    account_id: int
+    verdict: Verdict
+    order_id: int | None = None
+    evidence: tuple[str, ...] = ()

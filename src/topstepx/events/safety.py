@@ -1,0 +1,64 @@
+"""The trading mode, alarms, breakers and budgets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from topstepx.events.fact import Event
+
+
+class ModeCauseAdded(Event, frozen=True, kw_only=True):
+    """Something began to restrict trading.
+
+    ``account_id`` None: on every account; ``contract_id`` None: the whole account. ``reason`` is a row
+    of `core.mode.CAUSES`; ``subject`` tells several of one reason apart (an intent, a hub).
+    """
+
+    reason: str
+    account_id: int | None = None
+    contract_id: str | None = None
+    subject: str = ""
+    detail: str = ""
+
+
+class ModeCauseCleared(Event, frozen=True, kw_only=True):
+    """It stopped. ``released_by`` names the person; without one a latched cause stays."""
+
+    reason: str
+    account_id: int | None = None
+    contract_id: str | None = None
+    subject: str = ""
+    released_by: str = ""
+
+
+class ModeChanged(Event, frozen=True, kw_only=True):
+    """An account's mode became another one; follows from the causes and is written by the record."""
+
+    account_id: int
+    before: str
+    after: str
+    reasons: tuple[str, ...] = ()
+
+
+class AlarmRaised(Event, frozen=True, kw_only=True):
+    """A person should look. ``name`` is stable, ``detail`` says what happened and what to do."""
+
+    name: str
+    detail: str
+    account_id: int | None = None
+
+
+class BreakerChanged(Event, frozen=True, kw_only=True):
+    """The breaker of one part of the gateway changed its state."""
+
+    scope: str
+    state: Literal["closed", "open", "half_open", "isolated"]
+    reason: str = ""
+
+
+class BudgetThrottled(Event, frozen=True, kw_only=True):
+    """A request waited, or was refused, because its budget was used up."""
+
+    lane: str
+    wait_s: float
+    reason: str = ""
