@@ -1,0 +1,140 @@
+"""What both ends of a connection share: taking bytes in, in order, until it is over."""
+
+from __future__ import annotations
+
+from operator import length_hint
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
+
+from topstepx.core.signalr.messages import (
+    UNREADABLE,
+    Close,
+    Invocation,
+    Poisoned,
+    decode,
+    unreadable,
+)
+from topstepx.core.signalr.records import (
+    OPENING_BRACE,
+    OPENING_BRACKET,
+    Counters,
+    RecordSplitter,
+    too_deep,
+)
+from topstepx.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from topstepx.core.signalr.messages import WireMessage
+
+State = Literal["new", "shaking", "open", "closed"]
+"""Before the handshake, waiting for its answer (client only), talking, over."""
+
+DEPTH_MAX: Final = 64
+
+Out = TypeVar("Out")
+
+
+class Connection(Generic[Out]):
+    """One end of one connection; use `ClientConnection` or `ServerConnection`.
+
+    `Out` is what this end hands out. `_shake` and `_take` say what the role makes of the handshake
+    and of everything that is no invocation.
+    """
+
+    __slots__ = ("_depth_max", "_failure", "_record_bytes_max", "_splitter", "counters", "state")
+
+    def __init__(self, record_bytes_max: int, depth_max: int) -> None:
+        self.state: State = "new"
+        self.counters = Counters()
+        self._record_bytes_max = record_bytes_max
+        self._depth_max = depth_max
+        self._splitter = RecordSplitter(record_bytes_max)
+        self._failure: RemoteProtocolError | None = None
+
+    def receive(self, data: bytes) -> list[Out]:
+        """The messages that `data` completes, in order; empty once the connection is closed.
+
+        Raises `RemoteProtocolError` when the peer does not keep to SignalR (`HandshakeRefused` when
+        it refuses our handshake): the connection is over then, and later calls raise it again.
+        Messages from before the fault are never lost: if `data` holds some, they are returned and
+        the error waits for the next call, while `state` is already "closed".
+        """
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
+        self.counters.bytes += len(data)
+        out: list[Any] = []
+        if self.state == "closed":
+            return out
+        records = self._splitter.split(data)
+        if records and self.state != "open":
+            self.counters.records += 1
+            try:
+                self._shake(records.pop(0), out)
+            except RemoteProtocolError as error:
+                self._fail(error)
+                raise
+        if records and self.state == "open":
+            self._read(records, out)
+        if self._splitter.overlong:
+            self._overlong(out)
+        return out
+
+    def _read(self, records: list[bytes], out: list[Any]) -> None:
+        """Decode each record on its own and sort the messages into `out`. The data path."""
+        depth_max = self._depth_max
+        self.counters.records += len(records)
+        waiting = iter(records)
+        for record in waiting:
+            # Without that many brackets there is no such depth: two counts settle most records.
+            if record.count(OPENING_BRACE) + record.count(OPENING_BRACKET) > depth_max and too_deep(
+                record, depth_max
+            ):
+                self._poisoned(f"nested deeper than {depth_max} levels", record, out)
+                continue
+            try:
+                if not record.isascii():
+                    record.decode()  # what stays undecoded below must be UTF-8 as well
+                message = decode(record)
+            except UNREADABLE as error:
+                reason = unreadable(record, error)
+                if reason is None:
+                    self.counters.unknown += 1
+                else:
+                    self._poisoned(reason, record, out)
+                continue
+            if type(message) is Invocation:
+                out.append(message)
+            elif type(message) is Close:
+                out.append(message)
+                self.state = "closed"
+                self.counters.records -= length_hint(waiting)
+                return
+            else:
+                self._take(message, out)
+
+    def _poisoned(self, reason: str, record: bytes, out: list[Any]) -> None:
+        self.counters.poisoned += 1
+        out.append(Poisoned(reason, len(record)))
+
+    def _overlong(self, out: list[Any]) -> None:
+        if self.state == "closed":  # by a message before it: nothing after that counts
+            return
+        error = RemoteProtocolError(
+            f"The peer sent a record of more than {self._record_bytes_max} bytes, which is the"
+            " limit set here (record_bytes_max).",
+            next_step="Connect again; raise the limit if such records are expected.",
+        )
+        self._fail(error)
+        if not out:
+            raise error
+
+    def _fail(self, error: RemoteProtocolError) -> None:
+        self._failure = error
+        self.state = "closed"
+
+    def _shake(self, record: bytes, out: list[Any]) -> None:
+        """The first record of the connection: set `state`, or raise `RemoteProtocolError`."""
+        raise NotImplementedError
+
+    def _take(self, message: WireMessage, out: list[Any]) -> None:
+        """A message that is neither an invocation nor a close: hand it out, or count it."""
+        raise NotImplementedError
