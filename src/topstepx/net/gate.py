@@ -1,0 +1,178 @@
+"""The step before the wire: a permit from the request budget and a call from the breaker.
+
+Exits (lane EXIT) always pass the breaker and always find a permit; what they meet counts all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from topstepx.clock import NANOSECONDS
+from topstepx.core.breaker import Scope
+from topstepx.core.breakers import Breakers, Call, Refused, Transition
+from topstepx.core.lanes import Lane
+from topstepx.errors import AnswerLost, BreakerOpen, NotSent
+from topstepx.wire import routes
+from topstepx.wire.routes import Bucket, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from topstepx.clock import Clock
+    from topstepx.core.limiter import Permit
+    from topstepx.core.outcome import Outcome
+    from topstepx.net.limiter import RateLimiter
+    from topstepx.net.transport import HttpAnswer
+
+_TOO_MANY = 429
+_MUTATIONS = {
+    route.path
+    for route in (
+        routes.PLACE,
+        routes.MODIFY,
+        routes.CANCEL,
+        routes.CLOSE_CONTRACT,
+        routes.PARTIAL_CLOSE,
+    )
+}
+
+
+def scope_of(route: Route[Any, Any]) -> Scope:
+    """Which breaker a route belongs to."""
+    if route.path in _MUTATIONS:
+        return Scope.TRADE_MUTATION
+    if route.path.startswith("/api/Auth/"):
+        return Scope.AUTH
+    return Scope.HISTORY if route.bucket is Bucket.BARS else Scope.TRADE_READ
+
+
+class Gate:
+    """Hands out tickets, one per request. `run` it so that an open breaker is probed."""
+
+    def __init__(
+        self,
+        limiter: RateLimiter,
+        breakers: Breakers,
+        clock: Clock,
+        *,
+        probe: Callable[[], Awaitable[HttpAnswer]],
+        told: Callable[[Transition], None],
+    ) -> None:
+        self.limiter = limiter
+        self.breakers = breakers
+        self._clock = clock
+        self._probe = probe
+        self._told = told
+        self._wake = asyncio.Event()
+
+    async def enter(self, route: Route[Any, Any], lane: Lane, deadline_ns: int) -> Ticket:
+        """The right to send one request now.
+
+        Waits for room as the lane allows; raises `RateLimited` or `BreakerOpen` (nothing was sent).
+        """
+        permit = await self.limiter.permit(
+            lane, route.bucket, deadline_ns=deadline_ns, caller=route.name
+        )
+        now_ns = self._clock.monotonic_ns()
+        call = self.breakers.admit(scope_of(route), now_ns, exit=lane is Lane.EXIT)
+        if isinstance(call, Refused):
+            self.limiter.unsent(permit)
+            wait_s = None
+            if call.next_probe_ns is not None:
+                wait_s = max(0.0, (call.next_probe_ns - now_ns) / NANOSECONDS)
+            msg = f"{route.name} was not sent: {call.scope.value} is failing ({call.cause})."
+            raise BreakerOpen(
+                msg, next_step="It is probed and comes back by itself.", retry_after_s=wait_s
+            )
+        return Ticket(self, permit, call)
+
+    def settle(self, call: Call, verdict: str, cause: str, *, local: bool = False) -> None:
+        """Book what came of a call and tell the transitions."""
+        now_ns = self._clock.monotonic_ns()
+        transitions = self.breakers.settle(
+            call,
+            "bad" if verdict == "bad" else "ok" if verdict == "ok" else "void",
+            now_ns,
+            cause=cause,
+            local=local,
+        )
+        self._tell(transitions)
+
+    def _tell(self, transitions: tuple[Transition, ...]) -> None:
+        for transition in transitions:
+            self._told(transition)
+        if transitions:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Probe open breakers when they are due; runs until cancelled."""
+        while True:
+            now_ns = self._clock.monotonic_ns()
+            self._tell(self.breakers.advance(now_ns))
+            probes = [self.breakers.probe(scope, now_ns) for scope in self.breakers.due(now_ns)]
+            calls = [call for call in probes if call is not None]
+            if calls:
+                await self._send_probe(calls)
+                continue
+            due_ns = self.breakers.deadline()
+            self._wake.clear()
+            wait_s = None
+            if due_ns is not None:
+                wait_s = max(0.01, (due_ns - self._clock.monotonic_ns()) / NANOSECONDS)
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _send_probe(self, calls: list[Call]) -> None:
+        """One ping answers for every scope that waits for a probe."""
+        try:
+            answer = await self._probe()
+        except (NotSent, AnswerLost) as error:
+            for call in calls:
+                self.settle(call, "bad", type(error).__name__)
+            return
+        except BaseException:  # boundary: a cancelled probe must not stay out
+            for call in calls:
+                self.settle(call, "void", "cancelled")
+            raise
+        verdict = "bad" if answer.status >= 500 else "ok"  # noqa: PLR2004  the 5xx class
+        for call in calls:
+            self.settle(call, verdict, f"probe: HTTP {answer.status}")
+
+
+class Ticket:
+    """The right to send one request; exactly one of its methods is called, once."""
+
+    __slots__ = ("_call", "_gate", "_permit")
+
+    def __init__(self, gate: Gate, permit: Permit, call: Call) -> None:
+        self._gate = gate
+        self._permit = permit
+        self._call = call
+
+    def answered(self, answer: HttpAnswer, outcome: Outcome) -> float | None:
+        """An answer came. For a 429: how many seconds this lane now waits."""
+        broke = outcome.breaks_contract or answer.status >= 500  # noqa: PLR2004  the 5xx class
+        self._gate.settle(self._call, "bad" if broke else "ok", outcome.reason)
+        if answer.status == _TOO_MANY:
+            return self._gate.limiter.throttled(self._permit, answer.headers.get("retry-after"))
+        self._gate.limiter.answered(self._permit)
+        return None
+
+    def failed(self, error: NotSent | AnswerLost) -> None:
+        """No answer came."""
+        if isinstance(error, NotSent):
+            self._gate.limiter.unsent(self._permit)
+        self._gate.settle(self._call, "bad", type(error).__name__)
+
+    def unused(self) -> None:
+        """It was certainly not sent after all."""
+        self._gate.limiter.unsent(self._permit)
+        self._gate.settle(self._call, "void", "not sent")
+
+    def abandoned(self) -> None:
+        """The caller gave up while it was under way; it may have been sent."""
+        self._gate.settle(self._call, "void", "cancelled")

@@ -1,0 +1,189 @@
+"""One REST call, through every step in order: permit, token, breaker, send, judge.
+
+Nothing here repeats a call that may have acted. A 401 proves that nothing was executed, so after one
+renewal the same request may go once more; everything else is for the caller to decide, by the verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from topstepx.clock import NANOSECONDS
+from topstepx.core.outcome import Outcome, Verdict
+from topstepx.errors import (
+    AnswerLost,
+    AnswerUnusable,
+    AuthBroken,
+    DeadlinePassed,
+    GatewayBusy,
+    GatewayRefused,
+    NotSent,
+    OrderRefused,
+    TopstepxError,
+)
+from topstepx.net.auth import HEADERS, judge_answer
+from topstepx.wire import codec, models, routes
+from topstepx.wire.routes import ErrorTable, Route, Safety
+
+if TYPE_CHECKING:
+    from topstepx.clock import Clock
+    from topstepx.core.lanes import Lane
+    from topstepx.core.token import Token
+    from topstepx.net.auth import TokenKeeper
+    from topstepx.net.gate import Gate, Ticket
+    from topstepx.net.transport import HttpAnswer, RestTransport
+
+RequestT = TypeVar("RequestT", bound=models.Request)
+AnswerT = TypeVar("AnswerT", bound=models.Envelope)
+
+_UNAUTHORIZED, _TOO_MANY = 401, 429
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of one request: the verdict, or the error that took its place."""
+
+    outcome: Outcome | None
+    error: NotSent | AnswerLost | None = None
+    retry_after_s: float | None = None
+    """How long to wait after a 429."""
+
+
+class Rest:
+    """Makes calls. One per client."""
+
+    def __init__(
+        self, transport: RestTransport, keeper: TokenKeeper, clock: Clock, gate: Gate
+    ) -> None:
+        self._transport = transport
+        self._keeper = keeper
+        self._clock = clock
+        self._gate = gate
+
+    async def call(
+        self, route: Route[RequestT, AnswerT], request: RequestT, *, lane: Lane, timeout_s: float
+    ) -> AnswerT:
+        """The answer of an accepted call; every other end raises.
+
+        `GatewayRefused` (a definite no), `GatewayBusy` (429), `NotSent`, `RateLimited`, `BreakerOpen`,
+        `DeadlinePassed`, `AuthBroken`: it did not happen. `AnswerLost`, `AnswerUnusable`: for a call
+        that changes something, it may have.
+        """
+        deadline_ns = self._clock.monotonic_ns() + round(timeout_s * NANOSECONDS)
+        sent = await self.attempt(route, request, lane=lane, deadline_ns=deadline_ns)
+        if sent.error is not None:
+            if route.safety is Safety.READ:
+                raise _harmless(sent.error)
+            raise sent.error
+        outcome = sent.outcome
+        if outcome is not None and outcome.verdict is Verdict.ACCEPTED:
+            return cast("AnswerT", outcome.answer)
+        raise error_of(route, sent)
+
+    async def attempt(
+        self, route: Route[RequestT, AnswerT], request: RequestT, *, lane: Lane, deadline_ns: int
+    ) -> Sent:
+        """Send once (twice only across a 401) and judge; local refusals raise, the rest is returned."""
+        body = b"" if isinstance(request, models.EmptyRequest) else codec.encode(request)
+        renewed = False
+        while True:
+            token = await self._keeper.token(deadline_ns=deadline_ns) if route.wants_token else None
+            ticket = await self._gate.enter(route, lane, deadline_ns)
+            left_s = (deadline_ns - self._clock.monotonic_ns()) / NANOSECONDS
+            if left_s <= 0:
+                ticket.unused()
+                msg = f"{route.name} could not be sent in time, so it was not sent."
+                raise DeadlinePassed(msg)
+            sent = await self._send(route, body, token, ticket, left_s)
+            unauthorized = sent.outcome is not None and sent.outcome.status == _UNAUTHORIZED
+            if token is not None and unauthorized:
+                self._keeper.refused(token)
+                if renewed:
+                    msg = "The gateway refused a token that it had just given out."
+                    raise AuthBroken(msg, next_step="Wait a minute; then check the API key.")
+                renewed = True
+                continue
+            if token is not None and sent.outcome is not None:
+                self._keeper.proven(token)
+            return sent
+
+    async def _send(
+        self,
+        route: Route[Any, Any],
+        body: bytes,
+        token: Token | None,
+        ticket: Ticket,
+        timeout_s: float,
+    ) -> Sent:
+        headers = dict(HEADERS)
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token.value.reveal()}"
+        try:
+            answer = await self._transport.send(
+                route.method, route.path, headers=headers, body=body, timeout_s=timeout_s
+            )
+        except (NotSent, AnswerLost) as error:
+            ticket.failed(error)
+            return Sent(None, error)
+        except BaseException:  # boundary: a cancelled call must give its ticket back
+            ticket.abandoned()
+            raise
+        outcome = judge_answer(route, answer)
+        retry_after_s = ticket.answered(answer, outcome)
+        return Sent(outcome, None, retry_after_s)
+
+    async def ping(self, *, timeout_s: float = 4.0) -> HttpAnswer:
+        """`Status/ping`, without token or permit; raises `NotSent` or `AnswerLost`."""
+        return await self._transport.send(
+            "GET", routes.PING_PATH, headers=HEADERS, body=b"", timeout_s=timeout_s
+        )
+
+
+def _harmless(error: NotSent | AnswerLost) -> TopstepxError:
+    """A read changes nothing: whatever became of it, nothing happened."""
+    error.did_it_happen = "no"
+    return error
+
+
+def error_of(route: Route[Any, Any], sent: Sent) -> TopstepxError:
+    """The exception for a call that was not accepted."""
+    outcome = sent.outcome
+    if outcome is None:
+        return sent.error or AnswerLost(f"{route.name}: no answer.")
+    if outcome.status == _TOO_MANY:
+        return GatewayBusy(
+            route=route.name,
+            code=None,
+            name="TooManyRequests",
+            meaning="too many requests in the gateway's window.",
+            next_step="Wait a minute; other programs of yours share the budget.",
+            status=outcome.status,
+            retry_after_s=sent.retry_after_s,
+        )
+    if outcome.verdict is Verdict.REFUSED:
+        return refusal_of(route, outcome)
+    return AnswerUnusable(
+        f"{route.name}: {outcome.reason}.",
+        route=route.name,
+        status=outcome.status,
+        did_it_happen="no" if route.safety is Safety.READ else "unknown",
+    )
+
+
+def refusal_of(route: Route[Any, Any], outcome: Outcome) -> GatewayRefused:
+    """The exception for a definite no."""
+    refusal, answer = outcome.refusal, outcome.answer
+    parts: dict[str, Any] = {
+        "route": route.name,
+        "code": refusal.code if refusal else None,
+        "name": refusal.name if refusal else f"HTTP {outcome.status}",
+        "meaning": refusal.meaning if refusal else outcome.reason,
+        "next_step": refusal.next_step if refusal else "Check the fields named.",
+        "gateway_text": answer.error_message if answer else None,
+        "status": outcome.status,
+    }
+    if route.errors is ErrorTable.PLACE:
+        order_id = answer.order_id if isinstance(answer, models.PlaceAnswer) else None
+        return OrderRefused(order_id=order_id, **parts)
+    return GatewayRefused(**parts)
