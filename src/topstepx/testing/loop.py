@@ -29,7 +29,7 @@ import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
 
 from topstepx.clock import NANOSECONDS
 from topstepx.errors import TopstepxError
@@ -61,6 +61,15 @@ class UnhandledInLoop(TopstepxError, AssertionError):
     """A callback or a forgotten task raised; nobody else would have told you."""
 
 
+class _Job(NamedTuple):
+    """Work on a thread: what it becomes, who wants it, and since when (real seconds)."""
+
+    work: Future[Any]
+    answer: asyncio.Future[Any]
+    name: str
+    given_at_s: float
+
+
 class _Shuffled(collections.deque[A]):
     """A queue that gives out its members in a random order that the seed repeats."""
 
@@ -80,10 +89,7 @@ class _Selector(selectors.DefaultSelector):
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:  # noqa: ANN401  the base class takes anything with a file number
         if self.get_map():
-            raise NotVirtual(
-                "A socket or pipe was opened under virtual time.",
-                next_step="Use the in-memory transports, or run this test with asyncio.run().",
-            )
+            raise _refusal("A socket or pipe was opened")
         return super().register(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -108,9 +114,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.now_ns = 0
         self.problems: list[dict[str, Any]] = []
         self._limit_s, self._thread_limit_s = limit_s, thread_limit_s
-        self._jobs: collections.deque[tuple[Future[Any], asyncio.Future[Any], str]] = (
-            collections.deque()
-        )
+        self._jobs: collections.deque[_Job] = collections.deque()
         self._threads: ThreadPoolExecutor | None = None
         selector = _Selector()
         selector.loop = self
@@ -146,28 +150,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return 0
 
     def _thread_wait_s(self) -> float:
-        work, answer, name = self._jobs[0]
+        work, answer, name, given_at = self._jobs[0]
         if work.done():
             self._jobs.popleft()
             self.call_soon(_pass_on, work, answer)
             return 0
-        started = time.monotonic()
-        patience_s = self._patience_from(started)
+        patience_s = given_at + self._thread_limit_s - time.monotonic()
         if patience_s <= 0:
             raise OverTime(
                 f"Thread work {name} took over {self._thread_limit_s:g} s of real time.",
                 next_step="Threads stop virtual time, so they must end by themselves.",
             )
         return patience_s
-
-    _waiting_for: Future[Any] | None = None
-    _waiting_since = 0.0
-
-    def _patience_from(self, real_now: float) -> float:
-        oldest = self._jobs[0][0]
-        if self._waiting_for is not oldest:
-            self._waiting_for, self._waiting_since = oldest, real_now
-        return self._waiting_since + self._thread_limit_s - real_now
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[..., T], *args: object
@@ -179,7 +173,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         work = executor.submit(func, *args)
         answer: asyncio.Future[T] = self.create_future()
         answer.add_done_callback(lambda done: work.cancel() if done.cancelled() else None)
-        self._jobs.append((work, answer, getattr(func, "__qualname__", repr(func))))
+        name = getattr(func, "__qualname__", repr(func))
+        self._jobs.append(_Job(work, answer, name, time.monotonic()))
         work.add_done_callback(self._wake)
         return answer
 
@@ -187,12 +182,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if not self.is_closed():
             self._write_to_self()  # type: ignore[attr-defined]  # private in the stock loop
 
-    async def getaddrinfo(self, *args: object, **options: object) -> Any:  # noqa: ANN401, ARG002  the stock signature
+    async def getaddrinfo(self, *_: object, **__: object) -> Any:  # noqa: ANN401  the stock signature
         """Refused: name resolution is real input."""
-        raise NotVirtual(
-            "A host name was resolved under virtual time.",
-            next_step="Use the in-memory transports, or run this test with asyncio.run().",
-        )
+        raise _refusal("A host name was resolved")
+
+    async def create_connection(self, *_: object, **__: object) -> Any:  # noqa: ANN401  the stock signature
+        """Refused: bytes from outside arrive in real time."""
+        raise _refusal("A connection was opened")
+
+    async def create_server(self, *_: object, **__: object) -> Any:  # noqa: ANN401  the stock signature
+        """Refused: bytes from outside arrive in real time."""
+        raise _refusal("A server was started")
 
     def close(self) -> None:
         """Close the loop and end its threads."""
@@ -200,6 +200,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._threads.shutdown(wait=True, cancel_futures=True)
             self._threads = None
         super().close()
+
+
+def _refusal(deed: str) -> NotVirtual:
+    return NotVirtual(
+        f"{deed} under virtual time.",
+        next_step="Use the in-memory transports, or run this test with asyncio.run().",
+    )
 
 
 def _pass_on(work: Future[Any], answer: asyncio.Future[Any]) -> None:
