@@ -1,0 +1,200 @@
+"""REST bodies: typed records to bytes, and bytes to typed records.
+
+Reading. Every answer is trade data except bars: it is parsed twice, once plainly to look for what a
+typed decoder overlooks or cannot forgive (`wire.leniency`), once into its type. A page of bars may
+hold 20,000 rows and no ids, so that it goes straight into its type and only its prices are looked at;
+the price of that is that duplicate members and prices in strings pass there, the latter exactly.
+
+Writing. Prices leave as plain digits: Python writes the tick of the Japanese yen as `5E-7`, and not
+every reader of the other side takes an exponent. Times leave as UTC with a `Z`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
+
+from topstepx.errors import InvalidRequest
+from topstepx.wire.leniency import (
+    Forgiven,
+    PayloadMalformed,
+    guarded,
+    mend,
+    parse,
+    plan_of,
+    refuse_duplicates,
+)
+from topstepx.wire.models import BarsAnswer, EmptyRequest, Request
+from topstepx.wire.scalars import HUGE, TINY, is_sound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Forgiven", "PayloadMalformed", "decode", "decode_request", "encode"]
+
+T = TypeVar("T", bound=msgspec.Struct)
+R = TypeVar("R", bound=Request)
+
+
+_encode_json: Final = msgspec.json.Encoder(decimal_format="number").encode
+_KEPT: Final = (Decimal, datetime)
+_INT64_MIN: Final = -(2**63)
+_INT64_MAX: Final = 2**63 - 1
+_BYTES_PER_BAR_MAX: Final = 256
+_EXPONENT: Final = re.compile(rb"[0-9]E[+-][0-9]")
+
+
+def strict_decoder(record: type[T]) -> Callable[[bytes | msgspec.Raw], T]:
+    """The typed decoder of a record, built once."""
+    decoder: Callable[[bytes | msgspec.Raw], T] = _decoder(record)
+    return decoder
+
+
+@cache
+def _decoder(record: type[Any]) -> Callable[[bytes | msgspec.Raw], Any]:
+    return msgspec.json.Decoder(record).decode
+
+
+def decode(answer_type: type[T], body: bytes, forgiven: Forgiven | None = None) -> T:
+    """An answer's body as its type.
+
+    Unknown members and enum values pass, ids in strings and times without offset are mended and
+    counted in `forgiven`. Everything else raises `PayloadMalformed`, and nothing else is raised.
+    """
+    if answer_type is BarsAnswer:
+        return _decode_bars(answer_type, body, forgiven or Forgiven())
+    return _decode_carefully(answer_type, body, forgiven or Forgiven())
+
+
+def decode_request(request_type: type[T], body: bytes) -> T:
+    """A request's body as its type, for the simulated gateway: ids in strings are refused.
+
+    An empty body is the empty request. Raises `PayloadMalformed`, whose `where` is the JSON path.
+    """
+    if issubclass(request_type, EmptyRequest) and not body.strip():
+        return request_type()
+    plain = parse(body)
+    forgiven = Forgiven()
+    changed, _ = mend(plain, plan_of(request_type), forgiven)
+    if forgiven.string_ids or not changed:
+        return guarded(strict_decoder(request_type), body)
+    return guarded(strict_decoder(request_type), _encode_json(plain))
+
+
+def _decode_carefully(answer_type: type[T], body: bytes, forgiven: Forgiven) -> T:
+    plain = parse(body)
+    changed, members = mend(plain, plan_of(answer_type), forgiven)
+    refuse_duplicates(body, members)
+    return guarded(strict_decoder(answer_type), _encode_json(plain) if changed else body)
+
+
+def _decode_bars(answer_type: type[T], body: bytes, forgiven: Forgiven) -> T:
+    try:
+        answer = guarded(strict_decoder(answer_type), body)
+    except PayloadMalformed:
+        return _decode_carefully(answer_type, body, forgiven)  # or the same complaint again
+    if isinstance(answer, BarsAnswer) and _bars_sound(answer, len(body)):
+        return answer
+    return _decode_carefully(answer_type, body, forgiven)
+
+
+def _bars_sound(answer: BarsAnswer, size: int) -> bool:
+    """Whether every price is one. False also for the rare page that needs a closer look."""
+    bars = answer.bars or ()
+    if size > _BYTES_PER_BAR_MAX * (len(bars) + 2):
+        return False  # some number may have very many digits
+    try:
+        for bar in bars:
+            if not (TINY < bar.l < HUGE and TINY < bar.h < HUGE):
+                return False
+            if not (TINY < bar.o < HUGE and TINY < bar.c < HUGE):
+                return False
+    except ArithmeticError:  # comparing NaN
+        return False
+    return True
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """A request or an answer as the body that carries it; nothing at all for the empty request.
+
+    Requests leave out members that are None, answers send them as `null`. Raises `InvalidRequest`
+    for what the wire cannot say: a time without a zone, a decimal that is not finite, an integer of
+    more than 64 bits, text that is not Unicode.
+    """
+    if isinstance(message, EmptyRequest):
+        return b""
+    if isinstance(message, Request):
+        message = _checked(message)
+    return encode_plainly(message)
+
+
+def encode_plainly(thing: object) -> bytes:
+    """Anything of ours as JSON, with every decimal in plain digits."""
+    try:
+        body = _encode_json(thing)
+        if _needs_spelling(body):
+            body = _encode_json(_spelled_out(msgspec.to_builtins(thing, builtin_types=_KEPT)))
+    except UnicodeEncodeError:
+        raise InvalidRequest(
+            type(thing).__name__, "…", "text that is not Unicode.", "Send plain text."
+        ) from None
+    return body
+
+
+def _needs_spelling(body: bytes) -> bool:
+    if b"NaN" in body or b"Infinity" in body:
+        return True
+    return (b"E-" in body or b"E+" in body) and _EXPONENT.search(body) is not None
+
+
+def _spelled_out(plain: Any) -> Any:  # noqa: ANN401  what `to_builtins` made
+    """The same with every `Decimal` as plain digits."""
+    if isinstance(plain, dict):
+        return {name: _spelled_out(value) for name, value in plain.items()}
+    if isinstance(plain, list | tuple):
+        return [_spelled_out(value) for value in plain]
+    if isinstance(plain, Decimal):
+        return msgspec.Raw(format(_sound("decimal", plain), "f").encode())
+    return plain
+
+
+def _checked(message: R) -> R:
+    """A request whose times are UTC and whose numbers the gateway can read."""
+    changes: dict[str, object] = {}
+    for name in message.__struct_fields__:
+        value = getattr(message, name)
+        if isinstance(value, datetime):
+            changes[name] = _utc(name, value)
+        elif isinstance(value, Decimal):
+            _sound(name, value)
+        elif isinstance(value, int) and not _INT64_MIN <= value <= _INT64_MAX:
+            raise InvalidRequest(name, value, "more than 64 bits.", "Send a smaller number.")
+        elif isinstance(value, Request):
+            changes[name] = _checked(value)
+    return msgspec.structs.replace(message, **changes) if changes else message
+
+
+def _utc(field: str, moment: datetime) -> datetime:
+    if moment.utcoffset() is None:
+        raise InvalidRequest(
+            field, moment, "a time without a zone.", "Use an aware datetime, such as one in UTC."
+        )
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequest(
+            field, moment, "outside of the years 1 to 9999 in UTC.", "Use a time in between."
+        ) from None
+
+
+def _sound(field: str, number: Decimal) -> Decimal:
+    if not is_sound(number):
+        raise InvalidRequest(
+            field, number, "no price or amount can be this number.", "Send a plain finite number."
+        )
+    return number
