@@ -12,8 +12,6 @@ _NEITHER = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 _ROUND = bytes.maketrans(b"[]{}", b"()()")
 # A string, once escaped quotes are gone. One without an end reaches to the end.
 _STRING = re.compile(rb'"[^"]*"?')
-OPENING_BRACE: Final = ord("{")
-OPENING_BRACKET: Final = ord("[")
 
 
 @dataclass(slots=True)
@@ -50,17 +48,24 @@ class RecordSplitter:
 
     def split(self, data: bytes) -> list[bytes]:
         """The records that `data` completes, without their separators, in order."""
+        first, found, rest = data.partition(SEPARATOR)
+        if not self._tail and len(data) <= self._record_bytes_max and not self.overlong:
+            if found and not rest:  # one whole record, as the gateway usually sends them
+                return [first]
+            if data.endswith(SEPARATOR):
+                return data.split(SEPARATOR)[:-1]
+        return self._joined(data)
+
+    def _joined(self, data: bytes) -> list[bytes]:
         if self.overlong:
             return []
         records = data.split(SEPARATOR)
-        tail = self._tail
-        could_be_overlong = len(tail) + len(data) > self._record_bytes_max
-        if tail and len(records) > 1:
-            tail += records[0]
-            records[0] = bytes(tail)
-            self._tail = tail = bytearray()
-        tail += records.pop()
-        return self._bounded(records) if could_be_overlong else records
+        if self._tail and len(records) > 1:
+            self._tail += records[0]
+            records[0] = bytes(self._tail)
+            self._tail = bytearray()
+        self._tail += records.pop()
+        return self._bounded(records)
 
     def _bounded(self, records: list[bytes]) -> list[bytes]:
         lengths = [*map(len, records), len(self._tail)]
