@@ -23,6 +23,7 @@ from topstepx.errors import InvalidRequest
 from topstepx.wire.leniency import (
     Forgiven,
     PayloadMalformed,
+    dump,
     guarded,
     mend,
     parse,
@@ -30,7 +31,7 @@ from topstepx.wire.leniency import (
     refuse_duplicates,
 )
 from topstepx.wire.models import BarsAnswer, EmptyRequest, Request
-from topstepx.wire.scalars import HUGE, TINY, is_sound
+from topstepx.wire.scalars import EXPONENT_MAX, is_sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,8 @@ _encode_json: Final = msgspec.json.Encoder(decimal_format="number").encode
 _KEPT: Final = (Decimal, datetime)
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
+_SMALLEST: Final = -EXPONENT_MAX
+_LARGEST: Final = EXPONENT_MAX
 _BYTES_PER_BAR_MAX: Final = 256
 _EXPONENT: Final = re.compile(rb"[0-9]E[+-][0-9]")
 
@@ -83,14 +86,14 @@ def decode_request(request_type: type[T], body: bytes) -> T:
     changed, _ = mend(plain, plan_of(request_type), forgiven)
     if forgiven.string_ids or not changed:
         return guarded(strict_decoder(request_type), body)
-    return guarded(strict_decoder(request_type), _encode_json(plain))
+    return guarded(strict_decoder(request_type), dump(plain))
 
 
 def _decode_carefully(answer_type: type[T], body: bytes, forgiven: Forgiven) -> T:
     plain = parse(body)
     changed, members = mend(plain, plan_of(answer_type), forgiven)
     refuse_duplicates(body, members)
-    return guarded(strict_decoder(answer_type), _encode_json(plain) if changed else body)
+    return guarded(strict_decoder(answer_type), dump(plain) if changed else body)
 
 
 def _decode_bars(answer_type: type[T], body: bytes, forgiven: Forgiven) -> T:
@@ -108,14 +111,10 @@ def _bars_sound(answer: BarsAnswer, size: int) -> bool:
     bars = answer.bars or ()
     if size > _BYTES_PER_BAR_MAX * (len(bars) + 2):
         return False  # some number may have very many digits
-    try:
-        for bar in bars:
-            if not (TINY < bar.l < HUGE and TINY < bar.h < HUGE):
+    for bar in bars:
+        for price in (bar.o, bar.h, bar.l, bar.c):
+            if not (_SMALLEST <= price.adjusted() <= _LARGEST and price.is_finite()):
                 return False
-            if not (TINY < bar.o < HUGE and TINY < bar.c < HUGE):
-                return False
-    except ArithmeticError:  # comparing NaN
-        return False
     return True
 
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, Union, get_arg
 import msgspec
 
 from topstepx.errors import DidItHappen, TopstepxError
-from topstepx.wire.scalars import DIGITS_MAX, EXPONENT_MAX, HUGE, TINY, is_sound
+from topstepx.wire.scalars import EXPONENT_MAX, is_sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +113,17 @@ def parse(body: bytes | msgspec.Raw, where: str = "$") -> Any:  # noqa: ANN401  
     return guarded(_untyped, body, where)
 
 
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def dump(plain: object, where: str = "$") -> bytes:
+    """What `parse` made, mended meanwhile, as JSON again for a strict decoder."""
+    try:
+        return _encode(plain)
+    except (RecursionError, ValueError):
+        raise PayloadMalformed(where, "nested too deeply") from None
+
+
 def guarded(
     decode: Callable[[bytes | msgspec.Raw], T], body: bytes | msgspec.Raw, where: str = "$"
 ) -> T:
@@ -154,11 +165,7 @@ def mend(plain: object, plan: Plan, forgiven: Forgiven, where: str = "$") -> tup
             changed |= inner_changed
             members += inner_members
         elif kind is Kind.DECIMAL:
-            if (
-                type(value) is not Decimal
-                or not TINY < value < HUGE
-                or len(str(value)) > DIGITS_MAX
-            ):
+            if type(value) is not Decimal or not is_sound(value):
                 _check_number(value, f"{where}.{name}")
         elif type(value) is str:
             better = _id(value, forgiven) if kind is Kind.ID else _time(value, forgiven)

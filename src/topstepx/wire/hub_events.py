@@ -1,0 +1,299 @@
+"""What the two hubs push, in every shape that has been seen in the field.
+
+Theory of operation. An event is a target and its arguments, still undecoded. The user hub sends one
+argument, `{"action": n, "data": {...}}` on the wire and flat in some reports; the market hub sends the
+contract id and a payload, which is an object for quotes and an array for trades and depth (verified).
+Market events are most of the traffic and go straight into their types. When the strict decoder
+refuses one, it is read again carefully: one object where an array is usual or the other way round,
+one argument or more, ids in strings, times without an offset. What cannot be read that way either is
+`PayloadMalformed`, and nothing else is ever raised.
+
+User events are trade data and rare, so that each is read carefully: members that are there twice and
+prices in strings are refused. Market data is not searched for these two; its prices are only seen to
+be finite and of a sensible size.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
+
+from topstepx.errors import sanitised
+from topstepx.wire.codec import strict_decoder
+from topstepx.wire.hub_models import (
+    DepthRow,
+    DepthUpdate,
+    HubEvent,
+    Logout,
+    Quote,
+    QuoteUpdate,
+    TapeTrade,
+    TapeUpdate,
+    UnknownEvent,
+    UserAccount,
+    UserEvent,
+    UserOrder,
+    UserPosition,
+    UserTrade,
+)
+from topstepx.wire.leniency import (
+    Forgiven,
+    PayloadMalformed,
+    Plan,
+    dump,
+    guarded,
+    mend,
+    parse,
+    plan_of,
+    refuse_duplicates,
+)
+from topstepx.wire.models import AccountModel, OrderModel, PositionModel, TradeModel
+from topstepx.wire.scalars import EXPONENT_MAX, is_sound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = [
+    "DepthRow",
+    "DepthUpdate",
+    "HubEvent",
+    "Logout",
+    "Quote",
+    "QuoteUpdate",
+    "TapeTrade",
+    "TapeUpdate",
+    "UnknownEvent",
+    "UserAccount",
+    "UserEvent",
+    "UserOrder",
+    "UserPosition",
+    "UserTrade",
+    "decode_event",
+]
+
+Row = TypeVar("Row", bound=Struct)
+
+# Whatever the strict decoders and a wrong number of arguments raise.
+_REFUSED: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+def decode_event(
+    target: str, arguments: Sequence[Raw], forgiven: Forgiven | None = None
+) -> tuple[HubEvent, ...]:
+    """The events in one invocation: usually one, several for a list, none for an empty list.
+
+    What was forgiven is counted in `forgiven`. A target never seen before is an `UnknownEvent`, not
+    an error. Raises `PayloadMalformed` for a payload that cannot be read, and nothing else.
+    """
+    decode = _DECODERS.get(target) or _DECODERS_LOWER.get(target.lower())
+    if decode is None:
+        return (UnknownEvent(sanitised(target, 80) or "", len(arguments)),)
+    return decode(arguments, forgiven)
+
+
+# ---- market data: the fast way
+
+
+_text = msgspec.json.Decoder(str).decode
+_SMALLEST: Final = -EXPONENT_MAX
+_LARGEST: Final = EXPONENT_MAX
+_quote = strict_decoder(Quote)
+_trades = msgspec.json.Decoder(tuple[TapeTrade, ...]).decode
+_rows = msgspec.json.Decoder(tuple[DepthRow, ...]).decode
+
+
+def _decode_quote(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[HubEvent, ...]:
+    try:
+        contract, payload = arguments
+        quote = _quote(payload)
+        if _quote_sound(quote):
+            return (QuoteUpdate(_text(contract), quote),)
+    except _REFUSED:
+        pass
+    contract_id, quotes = _carefully("GatewayQuote", Quote, arguments, forgiven)
+    events = []
+    for quote in quotes:
+        said = quote.contract if isinstance(quote.contract, str) else None
+        events.append(QuoteUpdate(_named("GatewayQuote", contract_id or said), quote))
+    return tuple(events)
+
+
+def _quote_sound(quote: Quote) -> bool:
+    for number in (quote.best_bid, quote.best_ask, quote.last_price, quote.change):
+        if number is UNSET or number is None:
+            continue
+        if not (_SMALLEST <= number.adjusted() <= _LARGEST and number.is_finite()):
+            return False
+    if quote.change_percent is UNSET is quote.open and quote.high is UNSET is quote.low:
+        return True
+    return all(
+        number is None or number is UNSET or is_sound(number)
+        for number in (quote.change_percent, quote.open, quote.high, quote.low)
+    )
+
+
+def _decode_tape(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[HubEvent, ...]:
+    try:
+        contract, payload = arguments
+        trades = _trades(payload)
+        for trade in trades:
+            price = trade.price
+            if not (_SMALLEST <= price.adjusted() <= _LARGEST and price.is_finite()):
+                break
+        else:
+            return (TapeUpdate(_text(contract), trades),) if trades else ()
+    except _REFUSED:
+        pass
+    contract_id, trades = _carefully("GatewayTrade", TapeTrade, arguments, forgiven)
+    named = contract_id or (trades[0].contract_id if trades else None)
+    return (TapeUpdate(_named("GatewayTrade", named), trades),) if trades else ()
+
+
+def _decode_depth(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[HubEvent, ...]:
+    try:
+        contract, payload = arguments
+        rows = _rows(payload)
+        for row in rows:
+            price = row.price
+            if not (_SMALLEST <= price.adjusted() <= _LARGEST and price.is_finite()):
+                break
+        else:
+            return (DepthUpdate(_text(contract), rows),) if rows else ()
+    except _REFUSED:
+        pass
+    contract_id, rows = _carefully("GatewayDepth", DepthRow, arguments, forgiven)
+    named = contract_id or (rows[0].contract_id if rows else None)
+    return (DepthUpdate(_named("GatewayDepth", named), rows),) if rows else ()
+
+
+def _named(target: str, contract_id: str | None) -> str:
+    if contract_id is None:
+        raise PayloadMalformed(target, "names no contract")
+    return contract_id
+
+
+# ---- market data: the careful way
+
+
+def _carefully(
+    target: str, row_type: type[Row], arguments: Sequence[Raw], forgiven: Forgiven | None
+) -> tuple[str | None, tuple[Row, ...]]:
+    """The contract id and the rows, in any shape; the id is None when no argument names it."""
+    contract_id: str | None = None
+    rows: list[Row] = []
+    found = False
+    for raw in arguments:
+        plain = parse(raw, target)
+        if isinstance(plain, str) and contract_id is None:
+            contract_id = plain
+        elif isinstance(plain, list | dict):
+            found = True
+            rows += _rows_of(target, row_type, plain, forgiven or Forgiven())
+    if not found:
+        raise PayloadMalformed(target, "no payload")
+    return contract_id, tuple(rows)
+
+
+def _rows_of(
+    target: str,
+    row_type: type[Row],
+    plain: list[Any] | dict[str, Any],
+    forgiven: Forgiven,
+) -> list[Row]:
+    plan, decode = plan_of(row_type), strict_decoder(row_type)
+    rows: list[Row] = []
+    for row in plain if isinstance(plain, list) else [plain]:
+        mend(row, plan, forgiven, target)
+        rows.append(guarded(decode, dump(row, target), target))
+    return rows
+
+
+# ---- the user hub
+
+
+def _user_decoder(
+    target: str, event_type: type[UserEvent], model: type[Struct]
+) -> Callable[[Sequence[Raw], Forgiven | None], tuple[HubEvent, ...]]:
+    """The decoder of one event of the user hub."""
+    wrapped_plan: Plan = (("data", plan_of(model)),)
+    decode = strict_decoder(event_type)
+
+    def decode_user(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[HubEvent, ...]:
+        counted = forgiven or Forgiven()
+        events: list[HubEvent] = []
+        found = False
+        for raw in arguments:
+            plain = parse(raw, target)
+            if not isinstance(plain, list | dict):
+                continue  # such as a leading account id
+            found = True
+            members, wholes = 0, []
+            for entry in plain if isinstance(plain, list) else [plain]:
+                for whole in _wrapped(entry, target):
+                    changed, seen = mend(whole, wrapped_plan, counted, target)
+                    members += seen - len(whole)
+                    as_sent = whole is plain and not changed
+                    wholes.append(raw if as_sent else dump(whole, target))
+                members += len(entry) if "data" in entry else 0
+            refuse_duplicates(bytes(raw), members, target)
+            events += [guarded(decode, whole, target) for whole in wholes]
+        if not found:
+            raise PayloadMalformed(target, "no payload")
+        return tuple(events)
+
+    return decode_user
+
+
+def _wrapped(entry: Any, target: str) -> list[dict[str, Any]]:  # noqa: ANN401  any JSON
+    """`{"action", "data"}` for each record, also around what came flat.
+
+    An action that is no number is dropped: it is not worth an order event.
+    """
+    if not isinstance(entry, dict):
+        raise PayloadMalformed(target, "a payload that is not an object")
+    if "data" not in entry:
+        return [{"data": entry}]
+    action, data = entry.get("action"), entry["data"]
+    readable = action is None or (type(action) is int and -(2**63) <= action < 2**63)
+    if readable and not isinstance(data, list):
+        return [entry]
+    records = data if isinstance(data, list) else [data]
+    return [{"action": action if readable else None, "data": record} for record in records]
+
+
+# ---- either hub
+
+
+def _decode_logout(
+    arguments: Sequence[Raw],
+    forgiven: Forgiven | None,  # noqa: ARG001  every decoder is called alike
+) -> tuple[HubEvent, ...]:
+    """The shape of its argument is unknown, so that any will do."""
+    for raw in arguments:
+        try:
+            plain = parse(raw)
+        except PayloadMalformed:
+            continue
+        said = [plain]
+        if isinstance(plain, dict):
+            said = [plain.get(name) for name in ("reason", "message", "error")]
+        for words in said:
+            if isinstance(words, str) and words:
+                return (Logout(sanitised(words, 200)),)
+    return (Logout(),)
+
+
+_DECODERS: Final[dict[str, Callable[[Sequence[Raw], Forgiven | None], tuple[HubEvent, ...]]]] = {
+    "GatewayQuote": _decode_quote,
+    "GatewayTrade": _decode_tape,
+    "GatewayDepth": _decode_depth,
+    "GatewayUserAccount": _user_decoder("GatewayUserAccount", UserAccount, AccountModel),
+    "GatewayUserOrder": _user_decoder("GatewayUserOrder", UserOrder, OrderModel),
+    "GatewayUserPosition": _user_decoder("GatewayUserPosition", UserPosition, PositionModel),
+    "GatewayUserTrade": _user_decoder("GatewayUserTrade", UserTrade, TradeModel),
+    "GatewayLogout": _decode_logout,
+}
+# Client libraries match targets without case, so a server may change it unnoticed.
+_DECODERS_LOWER: Final = {target.lower(): decode for target, decode in _DECODERS.items()}
