@@ -70,7 +70,7 @@ class SqliteBudget:
     """One process's connection to the shared log; see `core.budget.BudgetStore`."""
 
     def __init__(
-        self, path: Path, clock: Clock, process: str, *, boot: str, busy_s: float = 0.1
+        self, path: Path, clock: Clock, process: str, *, boot: str | None = None, busy_s: float = 0.1
     ) -> None:
         self._path, self._clock, self._process, self._busy_s = path, clock, process, busy_s
         self._connection: sqlite3.Connection | None = None
