@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import string
 from decimal import Decimal
 from typing import Any
@@ -168,8 +169,6 @@ def plain(value: Any) -> Any:  # noqa: ANN401  any JSON value
 
 
 def decoded(raw: Raw) -> Any:  # noqa: ANN401  any JSON value
-    import json  # noqa: PLC0415  the other parser, only as a witness
-
     return json.loads(bytes(raw), parse_float=Decimal, parse_int=Decimal)
 
 
