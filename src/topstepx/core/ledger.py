@@ -1,0 +1,288 @@
+"""What we believe: orders, positions, trades, accounts, intents, links and modes, folded from facts.
+
+The ledger is changed by `apply` and by nothing else. What the gateway reports is merged so that order
+and repetition make no difference; what we did ourselves is folded in the order in which it happened.
+All views are synchronous and hand out frozen values, so that what is read between two awaits is one
+consistent picture.
+
+What was never reported is None: unknown. It is never an empty position and never a missing order,
+unless a complete list said so (`listed_at`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from topstepx import events
+from topstepx.core.ledger_accounts import AccountBelief, AccountChanged, AccountEntry
+from topstepx.core.ledger_intents import IntentBelief, IntentChanged, IntentEntry, IntentFact
+from topstepx.core.ledger_links import LinkBelief, LinkChanged, Links, SessionChanged
+from topstepx.core.ledger_orders import OrderBelief, OrderChanged, OrderEntry
+from topstepx.core.ledger_positions import AccountPositions, PositionBelief, PositionChanged
+from topstepx.core.ledger_trades import TradeBelief, TradeChanged, TradeEntry
+from topstepx.core.mode import ModeMoved, Modes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A change of the ledger: a fact that is news and changes no belief that has its own kind."""
+
+    event: events.Event
+
+
+Change = (
+    OrderChanged
+    | TradeChanged
+    | PositionChanged
+    | AccountChanged
+    | IntentChanged
+    | LinkChanged
+    | SessionChanged
+    | ModeMoved
+    | Noted
+)
+"""What a fact did to the ledger."""
+
+_INTENT_FACTS = (
+    events.IntentRecorded,
+    events.IntentSent,
+    events.IntentAnswered,
+    events.IntentResolved,
+)
+
+
+class Ledger:
+    """The one picture of the world. `links` and `modes` are parts of it with views of their own."""
+
+    def __init__(self) -> None:
+        self.links = Links()
+        self.modes = Modes()
+        self._orders: dict[int, OrderEntry] = {}
+        self._working: set[int] = set()
+        self._children: dict[int, set[int]] = {}
+        self._tags: dict[tuple[int, str], set[int]] = {}
+        self._trades: dict[int, TradeEntry] = {}
+        self._trades_of: dict[int, set[int]] = {}
+        self._positions: dict[int, AccountPositions] = {}
+        self._accounts: dict[int, AccountEntry] = {}
+        self._intents: dict[str, IntentEntry] = {}
+        self._intent_tags: dict[tuple[int, str], str] = {}
+        self._intent_keys: dict[tuple[int, str], str] = {}
+        self._listed: dict[tuple[events.ListName, int | None], datetime] = {}
+
+    # ------------------------------------------------------------ the fold
+
+    def apply(self, event: events.Event, now_ns: int | None = None) -> tuple[Change, ...]:
+        """Fold one fact in; what it changed, empty when it says nothing new.
+
+        ``now_ns`` is the suspend-aware monotonic clock at which the fact was heard, for ages.
+        """
+        is_mode_fact, moved = self.modes.apply(event)
+        if moved or is_mode_fact:
+            link = self.links.apply(event)
+            return (*([] if link is None else [link]), Noted(event), *moved)
+        if isinstance(event, events.ModeCauseAdded | events.ModeCauseCleared):
+            return ()
+        if isinstance(event, events.Observation):
+            return self._observe(event, now_ns)
+        if isinstance(event, _INTENT_FACTS):
+            return self._intend(event)
+        link = self.links.apply(event)
+        return (Noted(event) if link is None else link,)
+
+    def _observe(self, event: events.Observation, now_ns: int | None) -> tuple[Change, ...]:
+        change: Change | None = None
+        match event:
+            case events.OrderObserved():
+                change = self._observe_order(event, now_ns)
+            case events.TradeObserved() | events.TradeVoided():
+                trade_entry = self._trades.setdefault(event.trade.id, TradeEntry())
+                change = trade_entry.apply(event, now_ns)
+                self._trades_of.setdefault(event.trade.order_id, set()).add(event.trade.id)
+            case events.AccountObserved():
+                account_entry = self._accounts.setdefault(event.account_model.id, AccountEntry())
+                change = account_entry.apply(event, now_ns)
+            case events.PositionObserved():
+                return self._account_positions(event.account).apply(event, now_ns)
+            case events.PositionsListed():
+                moved = self._account_positions(event.account_id).apply(event, now_ns)
+                first = self._list_was_read("positions", event.account_id, event.at)
+                return moved or ((Noted(event),) if first else ())
+            case events.ListRead():
+                first = self._list_was_read(event.what, event.account_id, event.at)
+                change = Noted(event) if first else None
+            case _:
+                change = Noted(event)
+        return () if change is None else (change,)
+
+    def _observe_order(
+        self, event: events.OrderObserved, now_ns: int | None
+    ) -> OrderChanged | None:
+        order_id = event.order.id
+        entry = self._orders.setdefault(order_id, OrderEntry())
+        change = entry.apply(event, now_ns)
+        if change is None:
+            return None
+        order = change.after.order
+        if change.after.is_working:
+            self._working.add(order_id)
+        else:
+            self._working.discard(order_id)
+        if order.custom_tag is not None:
+            self._tags.setdefault((order.account_id, order.custom_tag), set()).add(order_id)
+        if order.parent_order_id is not None:
+            self._children.setdefault(order.parent_order_id, set()).add(order_id)
+        return change
+
+    def _intend(self, event: IntentFact) -> tuple[Change, ...]:
+        entry = self._intents.setdefault(
+            event.intent_id, IntentEntry(event.intent_id, event.account_id)
+        )
+        if isinstance(event, events.IntentRecorded):
+            if event.tag is not None:
+                self._intent_tags.setdefault((event.account_id, event.tag), event.intent_id)
+            if event.key is not None:
+                self._intent_keys.setdefault((event.account_id, event.key), event.intent_id)
+        change = entry.apply(event)
+        return () if change is None else (change,)
+
+    def _account_positions(self, account_id: int) -> AccountPositions:
+        return self._positions.setdefault(account_id, AccountPositions(account_id))
+
+    def _list_was_read(self, what: events.ListName, account_id: int | None, at: datetime) -> bool:
+        before = self._listed.get((what, account_id))
+        self._listed[what, account_id] = at if before is None else max(before, at)
+        return before is None
+
+    # ------------------------------------------------------------ orders and trades
+
+    def order(self, order_id: int) -> OrderBelief | None:
+        """An order by the gateway's id; None: never seen."""
+        entry = self._orders.get(order_id)
+        return None if entry is None else entry.belief
+
+    def order_by_tag(self, account_id: int, tag: str) -> OrderBelief | None:
+        """An order by its tag on the wire; None: never seen. Of several, the first (see below)."""
+        found = self.orders_by_tag(account_id, tag)
+        return found[0] if found else None
+
+    def orders_by_tag(self, account_id: int, tag: str) -> tuple[OrderBelief, ...]:
+        """Every order with this tag, by id. More than one cannot be, and must not be acted upon."""
+        return self._beliefs(self._tags.get((account_id, tag), ()))
+
+    def orders(self, account_id: int | None = None) -> tuple[OrderBelief, ...]:
+        """Every order seen, by id."""
+        found = self._beliefs(self._orders)
+        return tuple(b for b in found if account_id in {None, b.order.account_id})
+
+    def working(self, account_id: int, contract_id: str | None = None) -> tuple[OrderBelief, ...]:
+        """The orders that are not known to be over, by id; a status that is not known counts."""
+        return tuple(
+            belief
+            for belief in self._beliefs(self._working)
+            if belief.order.account_id == account_id
+            if contract_id in {None, belief.order.contract_id}
+        )
+
+    def children(self, order_id: int) -> tuple[OrderBelief, ...]:
+        """The bracket legs of an order, by id, as far as they name their parent."""
+        return self._beliefs(self._children.get(order_id, ()))
+
+    def _beliefs(self, order_ids: Iterable[int]) -> tuple[OrderBelief, ...]:
+        found = (self._orders[order_id].belief for order_id in sorted(order_ids))
+        return tuple(belief for belief in found if belief is not None)
+
+    def trades(self, account_id: int | None = None) -> tuple[TradeBelief, ...]:
+        """Every trade seen, oldest first, voided ones included."""
+        beliefs = (entry.belief for entry in self._trades.values())
+        found = (b for b in beliefs if b is not None and account_id in {None, b.trade.account_id})
+        return tuple(sorted(found, key=lambda belief: belief.sort_key))
+
+    def trades_of(self, order_id: int) -> tuple[TradeBelief, ...]:
+        """The trades of one order, oldest first, voided ones included."""
+        beliefs = (self._trades[number].belief for number in self._trades_of.get(order_id, ()))
+        found = (belief for belief in beliefs if belief is not None)
+        return tuple(sorted(found, key=lambda belief: belief.sort_key))
+
+    def is_complete(self, order_id: int) -> bool:
+        """Whether the order is over and its trades, voided ones aside, account for what it filled."""
+        belief = self.order(order_id)
+        if belief is None or not belief.is_terminal:
+            return False
+        sizes = (trade.trade.size for trade in self.trades_of(order_id) if not trade.is_void)
+        return sum(sizes) == belief.filled
+
+    # ------------------------------------------------------------ positions and accounts
+
+    def position(self, account_id: int, contract_id: str) -> PositionBelief | None:
+        """The position in one contract; None: *unknown*, which is not flat."""
+        known = self._positions.get(account_id)
+        return None if known is None else known.position(contract_id)
+
+    def positions(self, account_id: int) -> tuple[PositionBelief, ...]:
+        """The positions that are known and not flat, by contract; complete only if `listed_at` says."""
+        known = self._positions.get(account_id)
+        return () if known is None else known.held()
+
+    def listed_at(self, what: events.ListName, account_id: int | None = None) -> datetime | None:
+        """The moment that the last complete list speaks of; None: never read, so nothing is excluded."""
+        return self._listed.get((what, account_id))
+
+    def account(self, account_id: int) -> AccountBelief | None:
+        """An account; None: never seen."""
+        entry = self._accounts.get(account_id)
+        return None if entry is None else entry.belief
+
+    def accounts(self) -> tuple[AccountBelief, ...]:
+        """Every account seen, by id."""
+        beliefs = (self._accounts[account_id].belief for account_id in sorted(self._accounts))
+        return tuple(belief for belief in beliefs if belief is not None)
+
+    # ------------------------------------------------------------ intents and links
+
+    def intent(self, intent_id: str) -> IntentBelief | None:
+        """One of our intents; None: never recorded."""
+        entry = self._intents.get(intent_id)
+        return None if entry is None else entry.belief
+
+    def intent_by_tag(self, account_id: int, tag: str) -> IntentBelief | None:
+        """An intent by its tag on the wire."""
+        return self.intent(self._intent_tags.get((account_id, tag), ""))
+
+    def intent_by_key(self, account_id: int, key: str) -> IntentBelief | None:
+        """An intent by the trader's own key."""
+        return self.intent(self._intent_keys.get((account_id, key), ""))
+
+    def intents(self, account_id: int | None = None) -> tuple[IntentBelief, ...]:
+        """Every intent, in the order in which they were recorded."""
+        beliefs = (entry.belief for entry in self._intents.values())
+        return tuple(b for b in beliefs if b is not None and account_id in {None, b.account_id})
+
+    def open_intents(self, account_id: int | None = None) -> tuple[IntentBelief, ...]:
+        """The intents of which it is not known yet what became of them."""
+        return tuple(belief for belief in self.intents(account_id) if belief.is_open)
+
+    def link(self, hub: events.Hub) -> LinkBelief | None:
+        """A hub's link; None: never tried in this run."""
+        return self.links.link(hub)
+
+    # ------------------------------------------------------------ comparing
+
+    def state(self) -> object:
+        """Everything believed, ages aside: two ledgers that believe the same compare equal."""
+        return {
+            "orders": {belief.id: belief for belief in self.orders()},
+            "trades": self.trades(),
+            "positions": {key: known.state() for key, known in self._positions.items()},
+            "accounts": self.accounts(),
+            "intents": {belief.intent_id: belief for belief in self.intents()},
+            "tags": self._tags,
+            "listed": set(self._listed),
+            "links": self.links.state(),
+            "modes": self.modes.state(),
+        }

@@ -1,0 +1,140 @@
+"""What we believe about our own intents.
+
+An intent is *open* from the moment it is recorded until something definite is known: an answer that
+proves what happened, or a resolution by evidence. Whether it was seen to be sent makes no difference,
+because a crash may have lost that fact after the bytes had left.
+
+Evidence outweighs its absence: an intent presumed absent whose order appears after all is accepted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from topstepx import events
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+IntentState = Literal[
+    "recorded", "sent", "unknown", "not_sent", "refused", "presumed_absent", "accepted"
+]
+"""From what is known least to what is known best."""
+
+_OPEN = frozenset({"recorded", "sent", "unknown"})
+_PROVES_NOTHING = frozenset({"unknown", "duplicate"})
+_STATE_OF_ANSWER: dict[events.Outcome, IntentState] = {
+    "not_sent": "not_sent",
+    "not_executed": "unknown",  # it may be sent once more; "not_sent" follows when it is not
+    "refused": "refused",
+}
+_VERDICT_RANK: dict[events.Verdict, int] = {
+    "presumed_absent": 0,
+    "not_sent": 1,
+    "refused": 2,
+    "accepted": 3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IntentBelief:
+    """One intent and what became of it, as far as it is known."""
+
+    intent_id: str
+    account_id: int
+    recorded: events.IntentRecorded | None
+    """What was wanted; None only while the journal is read in an odd order."""
+    state: IntentState
+    order_id: int | None
+    attempts: int
+    answers: tuple[events.IntentAnswered, ...]
+    resolution: events.IntentResolved | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may yet turn out to be at the gateway, or not."""
+        return self.state in _OPEN
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        """When it was written down."""
+        return None if self.recorded is None else self.recorded.at
+
+
+@dataclass(frozen=True, slots=True)
+class IntentChanged:
+    """A change of the ledger: an intent is new, or more is known about it."""
+
+    before: IntentBelief | None
+    after: IntentBelief
+
+
+IntentFact = (
+    events.IntentRecorded | events.IntentSent | events.IntentAnswered | events.IntentResolved
+)
+
+
+class IntentEntry:
+    """All that is known about one intent."""
+
+    def __init__(self, intent_id: str, account_id: int) -> None:
+        self._intent_id, self._account_id = intent_id, account_id
+        self._recorded: events.IntentRecorded | None = None
+        self._attempts = 0
+        self._answers: dict[str, events.IntentAnswered] = {}
+        self._resolutions: dict[str, events.IntentResolved] = {}
+        self.belief: IntentBelief | None = None
+
+    def apply(self, event: IntentFact) -> IntentChanged | None:
+        """Add one fact; None when it says nothing new."""
+        match event:
+            case events.IntentRecorded():
+                self._recorded = self._recorded or event
+            case events.IntentSent():
+                self._attempts = max(self._attempts, event.attempt)
+            case events.IntentAnswered():
+                self._answers.setdefault(event.id, event)
+            case events.IntentResolved():
+                self._resolutions.setdefault(event.id, event)
+        before = self.belief
+        self.belief = self._merged()
+        return None if before == self.belief else IntentChanged(before, self.belief)
+
+    def _merged(self) -> IntentBelief:
+        answers = sorted(self._answers.values(), key=lambda answer: (answer.attempt, answer.at))
+        resolution = max(
+            self._resolutions.values(),
+            key=lambda resolved: (_VERDICT_RANK[resolved.verdict], resolved.at, resolved.id),
+            default=None,
+        )
+        order_ids = [answer.order_id for answer in answers if answer.order_id is not None]
+        if resolution is not None and resolution.order_id is not None:
+            order_ids.append(resolution.order_id)
+        return IntentBelief(
+            intent_id=self._intent_id,
+            account_id=self._account_id,
+            recorded=self._recorded,
+            state=self._state(answers, resolution),
+            order_id=order_ids[-1] if order_ids else None,
+            attempts=max([self._attempts, *(answer.attempt for answer in answers)]),
+            answers=tuple(answers),
+            resolution=resolution,
+        )
+
+    def _state(
+        self, answers: list[events.IntentAnswered], resolution: events.IntentResolved | None
+    ) -> IntentState:
+        outcomes = [answer.outcome for answer in answers]
+        if "accepted" in outcomes:
+            return "accepted"
+        if resolution is not None:
+            return resolution.verdict
+        if not answers:
+            return "sent" if self._attempts else "recorded"
+        # An attempt that may have arrived outweighs a later one that certainly did not.
+        if not _PROVES_NOTHING.isdisjoint(outcomes):
+            return "unknown"
+        if self._attempts > answers[-1].attempt:
+            return "sent"
+        return _STATE_OF_ANSWER[outcomes[-1]]

@@ -1,0 +1,101 @@
+"""How reports are merged, and how old what we believe is.
+
+The merge is a join: each part of a belief keeps the report with the greatest key, so that the order
+in which reports arrive, and whether they arrive twice, makes no difference. A key starts with what the
+gateway itself says about time and ends with the value, so that no two different values ever tie.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from topstepx.events import Observation
+
+NANOSECONDS = 1_000_000_000
+
+Told = tuple[tuple[Any, ...], Any]
+"""A value with the key that it won by."""
+
+NOTHING: Told = ((0,), None)
+"""What is believed before anything was told; a None that is told says no more than this."""
+
+
+def told(value: object, *when: object) -> Told:
+    """A value and its key; something always beats nothing."""
+    return NOTHING if value is None else ((1, *when, value), value)
+
+
+def later(one: Told, other: Told) -> Told:
+    """The one of the greater key."""
+    return one if one[0] >= other[0] else other
+
+
+def earliest(old: Told | None, moment: datetime) -> Told:
+    """The earlier moment: sources print the same one with different numbers of digits."""
+    new: Told = ((1,), moment)
+    return new if old is None or moment < old[1] else old
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """When and from whom something was last heard.
+
+    ``heard_ns`` is on the suspend-aware monotonic clock; None when it was read from the journal.
+    """
+
+    as_of: datetime
+    source: Literal["hub", "rest", "journal"]
+    heard_ns: int | None
+
+    def age_s(self, now_ns: int) -> float | None:
+        """Seconds since it was heard; None: not heard at all since this program started."""
+        return None if self.heard_ns is None else max(0, now_ns - self.heard_ns) / NANOSECONDS
+
+
+def heard(observation: Observation, now_ns: int | None) -> Freshness:
+    """The freshness of one report."""
+    if observation.origin == "replayed":
+        return Freshness(observation.at, "journal", None)
+    return Freshness(observation.at, observation.source, now_ns)
+
+
+def fresher(one: Freshness | None, other: Freshness) -> Freshness:
+    """The later of two; a journal's word yields to any other of the same moment."""
+    if one is None:
+        return other
+    return max(one, other, key=_freshness_key)
+
+
+def _freshness_key(freshness: Freshness) -> tuple[datetime, bool, bool, int]:
+    heard_ns = freshness.heard_ns
+    return (
+        freshness.as_of,
+        freshness.source != "journal",
+        freshness.source == "rest",
+        -1 if heard_ns is None else heard_ns,
+    )
+
+
+class Aged:
+    """What every belief can say about its age. The belief has a `freshness`."""
+
+    __slots__ = ()
+    freshness: Freshness
+
+    @property
+    def as_of(self) -> datetime:
+        """The moment the last report speaks of, aware UTC."""
+        return self.freshness.as_of
+
+    @property
+    def source(self) -> Literal["hub", "rest", "journal"]:
+        """Who told it last; "journal": nobody since this program started."""
+        return self.freshness.source
+
+    def age_s(self, now_ns: int) -> float | None:
+        """Seconds since it was last heard; None: not at all since this program started."""
+        return self.freshness.age_s(now_ns)

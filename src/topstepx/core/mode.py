@@ -1,0 +1,329 @@
+"""The trading mode of each account: what may leave this machine, and why not.
+
+Theory of operation. Nobody sets a mode. Whoever sees a reason to be careful adds a *cause* (a row of
+`CAUSES`), and whoever sees it end clears it; the mode is that of the strictest cause that stands, so
+two reasons never undo each other. A cause is held per account (or for all), per contract (or for the
+whole account) and per *subject*, so that clearing one unresolved order leaves the other fenced.
+
+Cancelling and closing pass in every mode: the exit is always open. A *blind* cause says that we do not
+know the state that a change would build on; then not even a risk-lowering modify passes, only those two.
+
+A latched cause survives a restart and goes only when a person releases it by name. A cause that this
+version does not know halts, latched: it was written by someone who knew more.
+
+An account is STARTING until its "syncing" cause was first seen, and ACTIVE when no cause is left.
+`ClientStarted` begins all that again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import TYPE_CHECKING
+
+from topstepx import errors, events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+
+@unique
+class Mode(Enum):
+    """What an account may do; from the freest to the strictest."""
+
+    ACTIVE = "ACTIVE"
+    REDUCE_ONLY = "REDUCE_ONLY"
+    SYNCING = "SYNCING"
+    STARTING = "STARTING"
+    HALTED = "HALTED"
+
+
+@unique
+class Operation(Enum):
+    """What wants to leave, by what it does to the risk."""
+
+    ENTRY = "entry"
+    MODIFY_RAISING = "modify that raises risk"
+    MODIFY_LOWERING = "modify that lowers risk"
+    CANCEL = "cancel"
+    CLOSE = "close"
+
+
+_EXITS = frozenset({Operation.CANCEL, Operation.CLOSE})
+
+ALLOWED: dict[Mode, frozenset[Operation]] = {
+    Mode.ACTIVE: frozenset(Operation),
+    Mode.REDUCE_ONLY: _EXITS | {Operation.MODIFY_LOWERING},
+    Mode.SYNCING: _EXITS,
+    Mode.STARTING: _EXITS,
+    Mode.HALTED: _EXITS,
+}
+"""The whole law: which operations each mode lets through."""
+
+_STRICTNESS = {mode: rank for rank, mode in enumerate(Mode)}
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRule:
+    """What a cause does, what it means to a trader, and how it ends."""
+
+    mode: Mode
+    meaning: str
+    next_step: str = "It ends by itself."
+    latched: bool = False
+    blind: bool = False
+
+
+def _reduce(
+    meaning: str,
+    next_step: str = "It ends by itself.",
+    *,
+    latched: bool = False,
+    blind: bool = False,
+) -> CauseRule:
+    return CauseRule(Mode.REDUCE_ONLY, meaning, next_step, latched, blind)
+
+
+def _halt(meaning: str, next_step: str, *, latched: bool = True) -> CauseRule:
+    return CauseRule(Mode.HALTED, meaning, next_step, latched)
+
+
+_RELEASE = "Look at the account, then release it with `resume`."
+
+CAUSES: dict[str, CauseRule] = {
+    "starting": CauseRule(Mode.STARTING, "the account has not been looked at yet", blind=True),
+    "syncing": CauseRule(Mode.SYNCING, "the account's state is being read", blind=True),
+    "unresolved_intent": _reduce("it is not known what became of an order", blind=True),
+    "hub_down": _reduce("the user hub is not connected"),
+    "hub_deaf": _reduce("the user hub is connected but says nothing"),
+    "recovering": _reduce("missed events are being looked up", blind=True),
+    "session_contested": _reduce(
+        "another program keeps taking over the session", "Close the other program."
+    ),
+    "token_expiring": _reduce("the session token ends soon"),
+    "breaker_open": _reduce("the gateway's trading endpoints keep failing"),
+    "budget_low": _reduce("the request budget is down to the reserve for exits"),
+    "clock_jumped": _reduce("the clock jumped, or the computer slept"),
+    "market_stale": _reduce("market data is too old"),
+    "mismatch": _reduce("our picture and the gateway's differ", blind=True),
+    "journal_unwritable": _reduce(
+        "the journal cannot be written", "Free the disk or its permissions."
+    ),
+    "journal_damaged": _reduce(
+        "the journal is damaged, so the past is not known", _RELEASE, latched=True
+    ),
+    "orphan_orders": _reduce(
+        "there are orders of ours that the journal does not know", _RELEASE, latched=True
+    ),
+    "unexpected_fill": _reduce("an order filled that was taken for dead", _RELEASE, latched=True),
+    "unprotected": _reduce("a position has no stop at the gateway", "Place a stop, or close it."),
+    "exit_unavailable": _reduce(
+        "the gateway refuses to cancel or close on this account",
+        "Use the web platform to get out; then release it with `resume`.",
+        latched=True,
+    ),
+    "session_locked": _halt(
+        "the gateway refuses the login", "Correct the credentials and start again.", latched=False
+    ),
+    "account_cannot_trade": _halt(
+        "the gateway says that the account cannot trade", "Ask the firm.", latched=False
+    ),
+    "account_gone": _halt("the account is no longer listed", "Ask the firm.", latched=False),
+    "liquidated": _halt("the firm closed the account's positions", _RELEASE),
+    "foreign_tag": _halt("an order carries our tag but is not ours", _RELEASE),
+    "limit_breached": _halt("one of your limits was breached", _RELEASE),
+    "internal_error": _halt("a part of this program contradicted itself", _RELEASE),
+    "killed": _halt("the kill switch was used", _RELEASE),
+    "halted_by_hand": _halt("a person halted it", _RELEASE),
+}
+"""Every cause. Adding one is a row here."""
+
+_UNKNOWN = _halt("written by another version of this program", _RELEASE)
+
+
+def rule_of(reason: str) -> CauseRule:
+    """The rule of a cause; one that is not known halts, latched."""
+    return CAUSES.get(reason, _UNKNOWN)
+
+
+def strictest(modes: Iterable[Mode]) -> Mode:
+    """The strictest of them; ACTIVE for none."""
+    return max(modes, key=_STRICTNESS.__getitem__, default=Mode.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveCause:
+    """A cause that stands. ``account_id`` None: all accounts; ``contract_id`` None: all contracts."""
+
+    reason: str
+    account_id: int | None
+    contract_id: str | None
+    subject: str
+    detail: str
+    since: datetime
+
+    @property
+    def rule(self) -> CauseRule:
+        """What it does and how it ends."""
+        return rule_of(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class ModeMoved:
+    """A change of the ledger: an account's mode became another."""
+
+    account_id: int
+    before: Mode
+    after: Mode
+    reasons: tuple[str, ...]
+
+
+_MODE_FACTS = (events.ModeCauseAdded, events.ModeCauseCleared, events.ClientStarted)
+_Key = tuple[int | None, str | None, str, str]
+
+
+class Modes:
+    """The causes that stand, folded from facts; the mode follows from them."""
+
+    def __init__(self) -> None:
+        self._causes: dict[_Key, ActiveCause] = {}
+        self._begun: set[int] = set()
+        self._accounts: set[int] = set()
+        self._started_at: datetime | None = None
+
+    def apply(self, event: events.Event) -> tuple[bool, tuple[ModeMoved, ...]]:
+        """Fold a fact: whether anything changed, and which accounts' modes moved."""
+        if event.account is not None:
+            self._accounts.add(event.account)
+        if not isinstance(event, _MODE_FACTS):
+            return False, ()
+        before = {account_id: self.mode(account_id) for account_id in self._accounts}
+        match event:
+            case events.ModeCauseAdded():
+                changed = self._add(event)
+            case events.ModeCauseCleared():
+                changed = self._clear(event)
+            case _:
+                self._start(event)
+                changed = True
+        moved = [
+            ModeMoved(account_id, was, now, self._reasons(account_id))
+            for account_id, was in sorted(before.items())
+            if (now := self.mode(account_id)) is not was
+        ]
+        return changed, tuple(moved)
+
+    def causes(
+        self, account_id: int, contract_id: str | None = None, *, everything: bool = False
+    ) -> tuple[ActiveCause, ...]:
+        """What restricts the account, oldest first.
+
+        With a contract, its own causes too; with ``everything``, those of every contract.
+        """
+        found = [
+            cause
+            for cause in self._causes.values()
+            if cause.account_id in {None, account_id}
+            if everything or cause.contract_id in {None, contract_id}
+        ]
+        if account_id not in self._begun and self._started_at is not None:
+            found.append(ActiveCause("starting", account_id, None, "", "", self._started_at))
+        return tuple(sorted(found, key=lambda cause: (cause.since, cause.reason, cause.subject)))
+
+    def mode(self, account_id: int, contract_id: str | None = None) -> Mode:
+        """The account's mode; with a contract, as it is for that contract."""
+        modes = [cause.rule.mode for cause in self.causes(account_id, contract_id)]
+        if account_id not in self._begun:
+            modes.append(Mode.STARTING)
+        return strictest(modes)
+
+    def allows(self, operation: Operation, account_id: int, contract_id: str | None = None) -> bool:
+        """Whether it may leave now; always True for a cancel and a close."""
+        if operation in _EXITS:
+            return True
+        if operation not in ALLOWED[self.mode(account_id, contract_id)]:
+            return False
+        lowering = operation is Operation.MODIFY_LOWERING
+        return not (
+            lowering and any(cause.rule.blind for cause in self.causes(account_id, contract_id))
+        )
+
+    def check(self, operation: Operation, account_id: int, contract_id: str | None = None) -> None:
+        """Nothing, if it may leave now.
+
+        Raises:
+            errors.ModeRefused: it may not; with the mode, the causes and what ends them.
+        """
+        if self.allows(operation, account_id, contract_id):
+            return
+        mode = self.mode(account_id, contract_id)
+        causes = self.causes(account_id, contract_id)
+        rules = {cause.reason: cause.rule for cause in causes} or {"starting": CAUSES["starting"]}
+        because = "; ".join(f"{reason}: {rule.meaning}" for reason, rule in rules.items())
+        steps = " ".join(dict.fromkeys(rule.next_step for rule in rules.values()))
+        where = f"account {account_id}" + (f", {contract_id}" if contract_id else "")
+        raise errors.ModeRefused(
+            f"A {operation.value} is refused: {where} is {mode.value} ({because}).",
+            mode=mode.value,
+            causes=tuple(rules),
+            next_step=steps,
+        )
+
+    def releases(
+        self, account_id: int | None, *, released_by: str, at: datetime
+    ) -> tuple[events.ModeCauseCleared, ...]:
+        """The facts by which a person releases what is latched.
+
+        With an account: that account's own causes, on every contract. With None: those on all accounts.
+        """
+        return tuple(
+            events.ModeCauseCleared(
+                reason=cause.reason,
+                account_id=cause.account_id,
+                contract_id=cause.contract_id,
+                subject=cause.subject,
+                released_by=released_by,
+                at=at,
+            )
+            for cause in self._causes.values()
+            if cause.rule.latched and cause.account_id == account_id
+        )
+
+    def _reasons(self, account_id: int) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(cause.reason for cause in self.causes(account_id)))
+
+    def _add(self, event: events.ModeCauseAdded) -> bool:
+        begins = event.account_id is not None and event.account_id not in self._begun
+        if begins and event.reason == "syncing":
+            self._begun.add(event.account_id)  # type: ignore[arg-type]  # `begins` says it is an int
+        key = (event.account_id, event.contract_id, event.reason, event.subject)
+        if key in self._causes:
+            return False
+        self._causes[key] = ActiveCause(
+            reason=event.reason,
+            account_id=event.account_id,
+            contract_id=event.contract_id,
+            subject=event.subject,
+            detail=event.detail,
+            since=event.at,
+        )
+        return True
+
+    def _clear(self, event: events.ModeCauseCleared) -> bool:
+        key = (event.account_id, event.contract_id, event.reason, event.subject)
+        if key not in self._causes:
+            return False
+        if rule_of(event.reason).latched and not event.released_by:
+            return False
+        del self._causes[key]
+        return True
+
+    def _start(self, event: events.ClientStarted) -> None:
+        self._started_at = event.at
+        self._begun.clear()
+        self._causes = {key: cause for key, cause in self._causes.items() if cause.rule.latched}
+
+    def state(self) -> object:
+        """Everything believed here, for comparing two ledgers."""
+        return dict(self._causes), frozenset(self._begun)

@@ -1,0 +1,107 @@
+"""Intents: open until something definite is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.facts import ACCOUNT, at, intent
+from topstepx import events
+from topstepx.core.ledger_intents import IntentBelief, IntentEntry, IntentFact
+
+
+def answered(outcome: str, attempt: int = 1, **parts: Any) -> events.IntentAnswered:  # noqa: ANN401  any member
+    return events.IntentAnswered(
+        intent_id="01JDXK",
+        account_id=ACCOUNT,
+        outcome=outcome,  # type: ignore[arg-type]  # the parameters below are outcomes
+        attempt=attempt,
+        at=at(attempt),
+        **parts,
+    )
+
+
+def resolved(verdict: str, seconds: float = 100, **parts: Any) -> events.IntentResolved:  # noqa: ANN401  any member
+    return events.IntentResolved(
+        intent_id="01JDXK",
+        account_id=ACCOUNT,
+        verdict=verdict,  # type: ignore[arg-type]  # the parameters below are verdicts
+        at=at(seconds),
+        **parts,
+    )
+
+
+def sent(attempt: int = 1) -> events.IntentSent:
+    return events.IntentSent(
+        intent_id="01JDXK", account_id=ACCOUNT, attempt=attempt, at=at(attempt)
+    )
+
+
+def after(*facts: IntentFact) -> IntentBelief:
+    entry = IntentEntry("01JDXK", ACCOUNT)
+    for fact in facts:
+        entry.apply(fact)
+    assert entry.belief is not None
+    return entry.belief
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "is_open"),
+    [
+        ([], "recorded", True),
+        ([sent()], "sent", True),
+        ([sent(), answered("unknown")], "unknown", True),
+        ([sent(), answered("duplicate")], "unknown", True),
+        ([sent(), answered("accepted", order_id=9)], "accepted", False),
+        ([sent(), answered("refused")], "refused", False),
+        ([answered("not_sent")], "not_sent", False),
+        ([sent(), answered("not_executed")], "unknown", True),
+        ([sent(), answered("not_executed"), answered("not_sent", 2)], "not_sent", False),
+        ([answered("not_sent"), sent(2)], "sent", True),
+        ([answered("unknown"), answered("refused", 2)], "unknown", True),
+        ([answered("unknown"), resolved("presumed_absent")], "presumed_absent", False),
+        (
+            [
+                answered("unknown"),
+                resolved("presumed_absent"),
+                resolved("accepted", 200, order_id=9),
+            ],
+            "accepted",
+            False,
+        ),
+        ([resolved("accepted", 50, order_id=9), resolved("presumed_absent")], "accepted", False),
+        ([resolved("not_sent")], "not_sent", False),
+    ],
+)
+def test_what_is_known_of_an_intent(facts: list[IntentFact], state: str, *, is_open: bool) -> None:
+    belief = after(intent(), *facts)
+    assert (belief.state, belief.is_open) == (state, is_open)
+    if state == "accepted":
+        assert belief.order_id == 9
+
+
+def test_an_intent_keeps_what_was_wanted() -> None:
+    belief = after(intent(key="orb"), sent(1), sent(3))
+    assert belief.recorded is not None
+    assert belief.recorded.key == "orb"
+    assert (belief.recorded_at, belief.attempts) == (at(0), 3)
+
+
+FACTS: list[IntentFact] = [
+    intent(),
+    sent(),
+    answered("unknown"),
+    answered("not_executed", 2),
+    resolved("presumed_absent"),
+    resolved("accepted", 200, order_id=9),
+]
+
+
+@given(st.permutations(FACTS), st.lists(st.sampled_from(FACTS)))
+def test_order_and_repetition_do_not_matter(
+    facts: list[IntentFact], again: list[IntentFact]
+) -> None:
+    assert after(*facts, *again) == after(*FACTS)
