@@ -1,0 +1,294 @@
+"""When things go wrong: a plan of faults that the gateway asks at each of its steps.
+
+A `Fault` says where (`Order/place`, `Auth/*`, `hub/user`), what (`fault_kinds`), how often, after how
+many, from when until when and with what chance. The same seed and the same calls give the same faults.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from topstepx.errors import InvalidRequest
+from topstepx.sim.fault_kinds import (
+    ACTS,
+    EVENT_FAULTS,
+    INVOCATION_FAULTS,
+    REQUEST_FAULTS,
+    SESSION_FAULTS,
+    UPGRADE_FAULTS,
+    Act,
+    EventFault,
+    InvocationFault,
+    RequestFault,
+    SessionFault,
+    UpgradeFault,
+    What,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_W = TypeVar("_W")
+_HUB_ONLY = (*EVENT_FAULTS, *INVOCATION_FAULTS, *UPGRADE_FAULTS, *SESSION_FAULTS)
+_COIN_SIDES = 1 << 32
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry of the plan.
+
+    `where`: a route's name or a hub, any case, with `*` and `?`. `times`: how often it strikes, None
+    for ever. `after`: how many matching chances pass first. `since`, `until`: simulated times, the
+    latter excluded. `chance`: probability per matching chance, drawn from the plan's seed.
+    """
+
+    where: str
+    what: What
+    times: int | None = 1
+    after: int = 0
+    since: datetime | None = None
+    until: datetime | None = None
+    chance: float = 1.0
+
+
+class PlannedFault:
+    """A fault in the plan, with its history: `seen` matching chances, `struck` of them used."""
+
+    def __init__(self, fault: Fault, number: int) -> None:
+        self.fault, self.number = fault, number
+        self.seen = 0
+        self.struck = 0
+        self.undo: Callable[[], None] | None = None
+
+    @property
+    def spent(self) -> bool:
+        """Whether it will never strike again; an act strikes once."""
+        times = 1 if isinstance(self.fault.what, ACTS) else self.fault.times
+        return times is not None and self.struck >= times
+
+    def __repr__(self) -> str:
+        return f"PlannedFault({self.number}: {self.fault.where} {self.fault.what!r} struck {self.struck})"
+
+
+class Faults:
+    """The plan. Faults that match the same step all strike, in the order they were added."""
+
+    def __init__(self, seed: int = 0, routes: Iterable[str] = ()) -> None:
+        self._seed = seed
+        self._routes = tuple(name.lower() for name in routes)
+        self._planned: list[PlannedFault] = []
+        self._added = 0
+        self.check_act: Callable[[What], None] | None = None
+        self.on_change: Callable[[], None] | None = None
+        self.struck: list[tuple[datetime, str, What]] = []
+        self.quiet = True
+        """True while no stream fault is planned: the fast path of the hubs."""
+
+    def add(self, fault: Fault) -> PlannedFault:
+        """Put a fault into the plan.
+
+        Raises `InvalidRequest` when the place, a number or the window cannot be meant.
+        """
+        self._check(fault)
+        if self.check_act is not None:
+            self.check_act(fault.what)
+        self._added += 1
+        planned = PlannedFault(fault, self._added)
+        self._planned.append(planned)
+        self._changed()
+        return planned
+
+    def remove(self, planned: PlannedFault) -> None:
+        """Take one fault out again; a switch it had set goes back."""
+        if planned in self._planned:
+            self._planned.remove(planned)
+            _undo(planned)
+            self._changed()
+
+    def clear(self) -> None:
+        """Calm: an empty plan, every switch back where it was."""
+        for planned in reversed(self._planned):
+            _undo(planned)
+        self._planned.clear()
+        self._changed()
+
+    @property
+    def planned(self) -> tuple[PlannedFault, ...]:
+        """All faults in the plan, spent ones included."""
+        return tuple(self._planned)
+
+    # ------------------------------------------------------------ asked by the gateway
+
+    def for_request(self, route: str, now: datetime) -> list[RequestFault]:
+        """The faults that strike this REST call."""
+        return self._draw(route, now, REQUEST_FAULTS, lambda _: True)
+
+    def for_upgrade(self, hub: str, kind: type[UpgradeFault], now: datetime) -> UpgradeFault | None:
+        """What refuses this step of opening a hub: the first planned fault of that kind."""
+        found: list[UpgradeFault] = self._draw(f"hub/{hub}", now, (kind,), lambda _: True)
+        return found[0] if found else None
+
+    def for_event(self, hub: str, event: str, about: str, now: datetime) -> list[EventFault]:
+        """The faults that strike one event on its way to one session."""
+
+        def meant(what: EventFault) -> bool:
+            return fnmatchcase(event, what.event) and what.about in {None, about}
+
+        return self._draw(f"hub/{hub}", now, EVENT_FAULTS, meant)
+
+    def for_invocation(self, hub: str, method: str, now: datetime) -> InvocationFault | None:
+        """What happens to a hub method instead of its execution."""
+
+        def meant(what: InvocationFault) -> bool:
+            return fnmatchcase(method.lower(), what.method.lower())
+
+        found: list[InvocationFault] = self._draw(f"hub/{hub}", now, INVOCATION_FAULTS, meant)
+        return found[0] if found else None
+
+    def for_session(self, hub: str, now: datetime) -> list[SessionFault]:
+        """The lasting conditions of a hub's sessions; asking does not use them up."""
+        return [
+            one.fault.what
+            for one in self._planned
+            if isinstance(one.fault.what, SESSION_FAULTS)
+            and _in_window(one.fault, now)
+            and _matches(one.fault.where, f"hub/{hub}")
+        ]
+
+    def due_acts(self, now: datetime) -> list[tuple[PlannedFault, Act]]:
+        """The acts whose time has come; each is handed out once."""
+        due: list[tuple[PlannedFault, Act]] = []
+        for planned in self._planned:
+            what = planned.fault.what
+            if isinstance(what, ACTS) and not planned.spent and _in_window(planned.fault, now):
+                planned.struck += 1
+                self.struck.append((now, planned.fault.where, what))
+                due.append((planned, what))
+        return due
+
+    def ended(self, now: datetime) -> None:
+        """Set switches back whose time is over."""
+        for planned in self._planned:
+            until = planned.fault.until
+            if planned.undo is not None and until is not None and now >= until:
+                _undo(planned)
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """When the plan next does something by itself; None when it does not."""
+        times: list[datetime] = []
+        for planned in self._planned:
+            fault = planned.fault
+            over = fault.until is not None and fault.until <= now
+            if isinstance(fault.what, ACTS) and not planned.spent and not over:
+                times.append(max(fault.since or now, now))
+            if planned.undo is not None and fault.until is not None:
+                times.append(fault.until)
+        return min(times, default=None)
+
+    # ------------------------------------------------------------ inside
+
+    def _draw(
+        self,
+        place: str,
+        now: datetime,
+        kinds: tuple[type[_W], ...],
+        meant: Callable[[_W], bool],
+    ) -> list[_W]:
+        found: list[_W] = []
+        for planned in self._planned:
+            what = planned.fault.what
+            if not isinstance(what, kinds) or planned.spent or not _in_window(planned.fault, now):
+                continue
+            if _matches(planned.fault.where, place) and meant(what) and self._strikes(planned):
+                self.struck.append((now, place, planned.fault.what))
+                found.append(what)
+        return found
+
+    def _strikes(self, planned: PlannedFault) -> bool:
+        fault = planned.fault
+        planned.seen += 1
+        if planned.seen <= fault.after:
+            return False
+        if fault.chance < 1.0:
+            text = f"{self._seed}/{planned.number}/{planned.seen}".encode()
+            coin = int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big")
+            if coin >= fault.chance * _COIN_SIDES:
+                return False
+        planned.struck += 1
+        return True
+
+    def _check(self, fault: Fault) -> None:
+        on_hub = fault.where.lower().startswith("hub/")
+        places = ("hub/user", "hub/market") if on_hub else self._routes
+        known = any(_matches(fault.where, one) for one in places) or not places
+        if not known and not isinstance(fault.what, ACTS):
+            names = ", ".join(sorted(self._routes))
+            raise InvalidRequest(
+                "where", fault.where, "no such place.", f"Use hub/user, hub/market or {names}."
+            )
+        if on_hub and isinstance(fault.what, REQUEST_FAULTS):
+            raise InvalidRequest(
+                "what", fault.what, "strikes REST calls, not hubs.", "Name a route in `where`."
+            )
+        if fault.where != "*" and not on_hub and isinstance(fault.what, _HUB_ONLY):
+            raise InvalidRequest(
+                "what", fault.what, "strikes hubs, not REST calls.", "Use hub/user or hub/market."
+            )
+        _check_numbers(fault)
+
+    def _changed(self) -> None:
+        self.quiet = not any(isinstance(one.fault.what, _HUB_ONLY) for one in self._planned)
+        if self.on_change is not None:
+            self.on_change()
+
+
+def load_plan(data: bytes) -> list[Fault]:
+    """Faults from TOML, a list of tables named `fault`.
+
+    Raises `InvalidRequest` with the path of the first thing that is wrong.
+    """
+
+    class _Plan(msgspec.Struct, forbid_unknown_fields=True):
+        fault: list[Fault]
+
+    try:
+        return msgspec.toml.decode(data, type=_Plan).fault
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(
+            "fault plan", str(error), "is not a fault plan.", "See the kinds in fault_kinds."
+        ) from error
+
+
+def _check_numbers(fault: Fault) -> None:
+    if fault.times is not None and fault.times < 1:
+        raise InvalidRequest("times", fault.times, "must be 1 or more.", "None means for ever.")
+    if fault.after < 0:
+        raise InvalidRequest("after", fault.after, "cannot be negative.", "0 strikes at once.")
+    if not 0.0 < fault.chance <= 1.0:
+        raise InvalidRequest("chance", fault.chance, "must be above 0, up to 1.", "1 is always.")
+    for name, moment in (("since", fault.since), ("until", fault.until)):
+        if moment is not None and moment.tzinfo is None:
+            raise InvalidRequest(name, moment, "has no time zone.", "Use an aware datetime.")
+    if fault.since and fault.until and fault.since >= fault.until:
+        raise InvalidRequest("until", fault.until, "is not after since.", "Swap the two.")
+
+
+def _matches(pattern: str, place: str) -> bool:
+    pattern, place = pattern.lower(), place.lower()
+    return pattern == "*" or fnmatchcase(place, pattern)
+
+
+def _in_window(fault: Fault, now: datetime) -> bool:
+    return (fault.since is None or now >= fault.since) and (
+        fault.until is None or now < fault.until
+    )
+
+
+def _undo(planned: PlannedFault) -> None:
+    if planned.undo is not None:
+        undo, planned.undo = planned.undo, None
+        undo()

@@ -1,0 +1,382 @@
+"""The simulated gateway as one object: requests in, answers and hub records out, no socket, no clock.
+
+A transport calls `request` for every HTTP request, `open_hub` for every WebSocket, and `advance`
+whenever `next_event_at` says that something is due. Faults, limits, tokens and the venue are fields;
+change them while it runs.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import heapq
+import hmac
+from typing import TYPE_CHECKING, Any, Literal
+
+from topstepx.sim import rest_auth, rest_reference
+from topstepx.sim.acts import Acts
+from topstepx.sim.answers import (
+    GatewayAnswer,
+    empty_answer,
+    json_answer,
+    problem_answer,
+)
+from topstepx.sim.bars import BarHistory
+from topstepx.sim.bodies import SHAPES, BodyRefused, read_body
+from topstepx.sim.calendar import AlwaysOpen, GlobexHours
+from topstepx.sim.calls import Call, SimUser, bearer
+from topstepx.sim.catalogue import ACCOUNTS, AccountListing, Catalogue
+from topstepx.sim.dialect import rest_answer
+from topstepx.sim.faults import Faults
+from topstepx.sim.feed import Feed
+from topstepx.sim.hub_door import HubDoor
+from topstepx.sim.hubs import HubPolicy, Hubs
+from topstepx.sim.limits import LimitPolicy, RequestLimits, WindowKind
+from topstepx.sim.market import Market
+from topstepx.sim.rest_trading import TRADING_ROUTES, ask_venue
+from topstepx.sim.striking import Strikes
+from topstepx.sim.switches import Switches
+from topstepx.sim.tokens import TokenOffice, TokenPolicy, TokenState
+from topstepx.sim.venue import Venue, VenueAccount
+from topstepx.wire import routes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime, timedelta
+
+    from topstepx.sim.bar_file import RealBars
+    from topstepx.sim.hub_session import HubSession
+    from topstepx.wire.models import Envelope
+    from topstepx.wire.routes import HubMethod
+
+    Endpoint = Callable[["Gateway", "Call", dict[str, Any]], Envelope]
+
+PING = "Status/ping"
+_ENDPOINTS: dict[str, Endpoint] = {
+    routes.LOGIN_KEY.name: rest_auth.login_key,
+    routes.LOGIN_APP.name: rest_auth.login_app,
+    routes.VALIDATE.name: rest_auth.validate,
+    routes.LOGOUT.name: rest_auth.log_out,
+    routes.ACCOUNT_SEARCH.name: rest_reference.account_search,
+    routes.CONTRACT_SEARCH.name: rest_reference.contract_search,
+    routes.CONTRACT_AVAILABLE.name: rest_reference.contract_available,
+    routes.CONTRACT_BY_ID.name: rest_reference.contract_by_id,
+    routes.RETRIEVE_BARS.name: rest_reference.retrieve_bars,
+    **{route.name: ask_venue for route in TRADING_ROUTES},
+}
+ROUTE_NAMES = (*_ENDPOINTS, PING)
+_OPEN_TO_ALL = {routes.LOGIN_KEY.name, routes.LOGIN_APP.name, PING}
+_NAME_OF_PATH = {f"/api/{name}".lower(): name for name in ROUTE_NAMES}
+
+
+class Gateway:
+    """The whole simulated gateway. Make one with `Gateway.build`."""
+
+    def __init__(
+        self,
+        *,
+        market: Market,
+        bars: BarHistory,
+        users: Iterable[SimUser],
+        signing_key: bytes,
+        switches: Switches,
+        seed: int,
+        now: datetime,
+    ) -> None:
+        self.market, self.bars, self.switches = market, bars, switches
+        self.venue, self.feed = market.venue, market.feed
+        self.users = {user.name.lower(): user for user in users}
+        self.tokens = TokenOffice(signing_key, _token_policy(switches))
+        self.limits = RequestLimits(_limit_policy(switches))
+        self.faults = Faults(seed, ROUTE_NAMES)
+        self.hubs = Hubs(HubPolicy.of(switches), self.faults, self.tokens, self)
+        self.on_change: Callable[[], None] | None = None
+        """Called when something new is due: the transport should look at `next_event_at` again."""
+        self._door = HubDoor(self.hubs, signing_key)
+        policies = {
+            "limits": self.limits.policy,
+            "tokens": self.tokens.policy,
+            "hubs": self.hubs.policy,
+            "venue": self.venue.faults,
+        }
+        self._acts = Acts(self.hubs, self.tokens, policies)
+        self.faults.check_act = self._acts.check
+        self.faults.on_change = self._changed
+        self._strikes = Strikes(self.faults, self._execute, self.schedule)
+        self._agenda: list[tuple[datetime, int, Callable[[datetime], None]]] = []
+        self._agenda_count = 0
+        self._traces = 0
+        self._signing_key = signing_key
+        self._now = now
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        at: datetime,
+        seed: int = 1,
+        hours: Literal["always", "true"] = "always",
+        real: RealBars | None = None,
+        switches: Switches | None = None,
+        user_name: str = "trader01",
+        api_key: str | None = None,
+        signing_key: bytes | None = None,
+        accounts: Iterable[AccountListing] = ACCOUNTS,
+        rate: float = 1.0,
+        catch_up: timedelta | None = None,
+        limited: bool = True,
+    ) -> Gateway:
+        """A gateway with one user, who owns all `accounts`.
+
+        `at` is where its time starts, `hours` "true" closes the market as the exchange does, `real`
+        replays bars, `rate` scales how busy the market is, `limited` False switches the request
+        limits off. Key and signing key come from the seed unless given.
+        """
+        switches, accounts = switches or Switches(), tuple(accounts)
+        calendar = GlobexHours() if hours == "true" else AlwaysOpen()
+        feed = Feed(seed, calendar=calendar, rate=rate, real=real, catch_up=catch_up)
+        venue = Venue([_venue_account(one) for one in accounts], (), switches)
+        signing_key = signing_key or hashlib.sha256(b"signing key %d" % seed).digest()
+        if api_key is None:
+            api_key = base64.b64encode(hmac.digest(signing_key, b"api key", "sha256")).decode()
+        gateway = cls(
+            market=Market(Catalogue(), feed, venue, frozenset(one.id for one in accounts)),
+            bars=BarHistory(feed),
+            users=[SimUser(user_name, api_key)],
+            signing_key=signing_key,
+            switches=switches,
+            seed=seed,
+            now=at,
+        )
+        if not limited:
+            gateway.limits.policy.kind = WindowKind.OFF
+        return gateway
+
+    # ------------------------------------------------------------ what people ask
+
+    @property
+    def user_name(self) -> str:
+        """The first user's name."""
+        return next(iter(self.users.values())).name
+
+    @property
+    def api_key(self) -> str:
+        """The first user's key."""
+        return next(iter(self.users.values())).api_key
+
+    @property
+    def sessions(self) -> list[HubSession]:
+        """The open hub sessions."""
+        return self.hubs.of()
+
+    @property
+    def now(self) -> datetime:
+        """Up to when everything has happened."""
+        return self._now
+
+    # ------------------------------------------------------------ REST
+
+    def request(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, now: datetime
+    ) -> GatewayAnswer:
+        """The answer to one HTTP request; look at its fields for how to deliver it."""
+        now = self._reach(now)
+        headers = {name.lower(): value for name, value in headers.items()}
+        path, _, query = path.partition("?")
+        lowered = path.lower().rstrip("/")
+        if lowered.startswith("/hubs/"):
+            answer = self._door.request(method, lowered, query, headers, now)
+        elif (route := _NAME_OF_PATH.get(lowered)) is None:
+            answer = empty_answer(404)
+        elif method != (wanted := "GET" if route == PING else "POST"):
+            answer = empty_answer(405, allow=wanted)
+        else:
+            answer = self._strikes.request(Call(route, headers, body, now))
+        self._settle(now)
+        return answer
+
+    def _execute(self, call: Call) -> GatewayAnswer:
+        """One REST call without faults: limit, token, body, endpoint."""
+        token = bearer(call.headers)
+        state, session = self.tokens.check(token, call.now)
+        bucket = "bars" if call.route == routes.RETRIEVE_BARS.name else "general"
+        caller = session.user_name if session else ""
+        wait_s = self.limits.admit(bucket, call.route, caller, call.now)
+        if wait_s is not None:
+            value = self.limits.retry_after(wait_s, call.now)
+            return empty_answer(429, **({"retry_after": value} if value else {}))
+        if call.route == PING:
+            return rest_auth.ping(self, call)
+        if call.route not in _OPEN_TO_ALL and state is not TokenState.GOOD:
+            return empty_answer(401)
+        call.token, call.session = token or "", session
+        body: dict[str, Any] = {}
+        if (shape := SHAPES.get(call.route)) is not None:
+            kind = call.headers.get("content-type", "application/json").partition(";")[0].strip()
+            if not kind.lower().endswith("json"):
+                return empty_answer(415)
+            try:
+                body = read_body(shape, call.body)
+            except BodyRefused as refused:
+                return problem_answer(refused.errors, self._trace())
+        answer = _ENDPOINTS[call.route](self, call, body)
+        self._tell_user_events()
+        return json_answer(rest_answer(answer), call.headers)
+
+    # ------------------------------------------------------------ hubs
+
+    def open_hub(
+        self,
+        hub: str,
+        token: str | None,
+        now: datetime,
+        *,
+        auth_in: Literal["header", "query"] = "header",
+        connection: str | None = None,
+    ) -> HubSession | int:
+        """A hub session, or the HTTP status that refuses the WebSocket upgrade.
+
+        `connection` is the `id` of the query, from an earlier negotiate; None connects directly.
+        """
+        now = self._reach(now)
+        opened = self._door.open(hub, token, now, auth_in, connection)
+        self._changed()
+        return opened
+
+    def upgrade(
+        self, path: str, headers: Mapping[str, str], query: Mapping[str, str], now: datetime
+    ) -> HubSession | int:
+        """`open_hub` for a WebSocket upgrade as it arrives: the token from the query or the header."""
+        now = self._reach(now)
+        opened = self._door.upgrade(path, headers, query, now)
+        self._changed()
+        return opened
+
+    # ------------------------------------------------------------ asked by the hubs
+
+    def owns_account(self, user_name: str, account_id: int) -> bool:
+        """Whether the account is one of this user's."""
+        user = self.users.get(user_name.lower())
+        if user is None:
+            return False
+        if user.accounts is None:
+            return account_id in self.market.account_ids
+        return account_id in user.accounts
+
+    def knows_contract(self, contract_id: str) -> bool:
+        """Whether there is such a contract now."""
+        return self.market.listing(contract_id, self._now) is not None
+
+    def subscribed(self, session: HubSession, method: HubMethod, about: str, now: datetime) -> None:
+        """A session has turned something on: a contract's market starts, and is shown to it."""
+        if method.by == "contract":
+            self.market.start(about, now)
+            self.market.snapshot(session, method, about, self.hubs, now)
+            self._changed()
+
+    def admitted(self, session: HubSession, now: datetime) -> bool:
+        """Whether a hub call is within the request limits; by default they do not count."""
+        if not self.hubs.policy.calls_limited:
+            return True
+        where = f"hub/{session.hub}"
+        return self.limits.admit("general", where, session.user_name, now) is None
+
+    # ------------------------------------------------------------ time
+
+    def next_event_at(self) -> datetime | None:
+        """When `advance` has something to do next; None: only when somebody asks."""
+        times = [
+            self.feed.next_event_at(),
+            self.venue.next_event_at(),
+            self.hubs.next_event_at(),
+            self.faults.next_at(self._now),
+            self._agenda[0][0] if self._agenda else None,
+        ]
+        return min((one for one in times if one is not None), default=None)
+
+    def advance(self, now: datetime) -> None:
+        """Let everything happen that happens up to `now`: market, fills, held calls, pings."""
+        self._settle(self._reach(now))
+
+    def schedule(self, at: datetime, what: Callable[[datetime], None]) -> None:
+        """Do something at a later time."""
+        self._agenda_count += 1
+        heapq.heappush(self._agenda, (at, self._agenda_count, what))
+        self._changed()
+
+    def _reach(self, now: datetime) -> datetime:
+        """Everything up to `now`; simulated time never runs backwards."""
+        self._settle(self._now)
+        while self._now < now:
+            at = self._next_timed()
+            step = now if at is None else min(at, now)
+            self.market.advance(step, self.hubs, self._before)
+            self._now = step
+            self._settle(step)
+        return self._now
+
+    def _before(self, at: datetime) -> None:
+        """Timed things that come ahead of a market event."""
+        self._settle(at, inclusive=False)
+        self._tell_user_events()
+
+    def _settle(self, now: datetime, *, inclusive: bool = True) -> None:
+        """All timed things up to `now`, in order of time."""
+        while True:
+            at = self._next_timed()
+            if at is None or at > now or (at == now and not inclusive):
+                break
+            self._now = max(self._now, at)
+            self._acts.run(self.faults, self._now)
+            while self._agenda and self._agenda[0][0] <= at:
+                heapq.heappop(self._agenda)[2](at)
+            self.venue.advance(at)
+            self._tell_user_events()
+            self.hubs.advance(at)
+        self._tell_user_events()
+
+    def _next_timed(self) -> datetime | None:
+        times = [self.venue.next_event_at(), self.hubs.next_event_at()]
+        if self._agenda:
+            times.append(self._agenda[0][0])
+        if self.faults.planned:
+            times.append(self.faults.next_at(self._now))
+        return min((one for one in times if one is not None), default=None)
+
+    def _tell_user_events(self) -> None:
+        for event in self.venue.take_events():
+            self.hubs.tell_user(event.kind, event.action, event.model, event.account_id, event.at)
+
+    def _changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
+
+    def _trace(self) -> str:
+        self._traces += 1
+        text = hmac.digest(self._signing_key, b"trace%d" % self._traces, "sha256").hex()
+        return f"00-{text[:32]}-{text[32:48]}-00"
+
+
+def _token_policy(switches: Switches) -> TokenPolicy:
+    return TokenPolicy(
+        rotation=switches.validate_gives,
+        logout_scope=switches.logout_scope,
+        login_kills=switches.second_login == "evicts",
+    )
+
+
+def _limit_policy(switches: Switches) -> LimitPolicy:
+    return LimitPolicy(kind=WindowKind(switches.limiter_window), retry_after=switches.retry_after)
+
+
+def _venue_account(listing: AccountListing) -> VenueAccount:
+    return VenueAccount(
+        id=listing.id,
+        name=listing.name,
+        balance=listing.balance,
+        can_trade=listing.can_trade,
+        is_visible=listing.is_visible,
+        simulated=listing.simulated,
+        follower=listing.follower,
+        max_minis=listing.max_minis,
+    )
