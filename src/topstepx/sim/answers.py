@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from topstepx.sim.bodies import problem
@@ -10,6 +11,7 @@ from topstepx.sim.dialect import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
 
 @dataclass(slots=True)
@@ -36,7 +38,8 @@ class GatewayAnswer:
 
     def become(self, other: GatewayAnswer) -> None:
         """Take over another answer and tell whoever waits."""
-        self.status, self.headers, self.body = other.status, other.headers, other.body
+        self.status, self.body = other.status, other.body
+        self.headers = {**self.headers, **other.headers}
         self.deliver, self.hang = other.deliver, other.hang
         self.hold_s, self.cut_after_bytes = other.hold_s, other.cut_after_bytes
         self.content, self.ready = other.content, True
@@ -71,6 +74,11 @@ def problem_answer(errors: dict[str, list[str]], trace: str) -> GatewayAnswer:
 def text_answer(text: str, status: int = 200, content_type: str = "text/plain") -> GatewayAnswer:
     """Plain text."""
     return GatewayAnswer(status, {"content-type": f"{content_type}; charset=utf-8"}, text.encode())
+
+
+def http_date(now: datetime) -> str:
+    """The `Date` header: the gateway's own time, which clients hold a token's expiry against."""
+    return format_datetime(now, usegmt=True)
 
 
 def _content_type(headers: Mapping[str, str]) -> str:

@@ -18,6 +18,7 @@ from topstepx.sim.acts import Acts
 from topstepx.sim.answers import (
     GatewayAnswer,
     empty_answer,
+    http_date,
     json_answer,
     problem_answer,
 )
@@ -193,6 +194,7 @@ class Gateway:
         else:
             answer = self._strikes.request(Call(route, headers, body, now))
         self._settle(now)
+        answer.headers.setdefault("date", http_date(now))
         return answer
 
     def _execute(self, call: Call) -> GatewayAnswer:
@@ -285,13 +287,16 @@ class Gateway:
 
     def next_event_at(self) -> datetime | None:
         """When `advance` has something to do next; None: only when somebody asks."""
-        times = [
-            self.feed.next_event_at(),
-            self.venue.next_event_at(),
-            self.hubs.next_event_at(),
-            self.faults.next_at(self._now),
-            self._agenda[0][0] if self._agenda else None,
-        ]
+        times = (self.feed.next_event_at(), self.next_timed_at())
+        return min((one for one in times if one is not None), default=None)
+
+    def next_timed_at(self) -> datetime | None:
+        """The same without the market's own moves: fills, held calls, pings, faults."""
+        times = [self.venue.next_event_at(), self.hubs.next_event_at()]
+        if self._agenda:
+            times.append(self._agenda[0][0])
+        if self.faults.planned:
+            times.append(self.faults.next_at(self._now))
         return min((one for one in times if one is not None), default=None)
 
     def advance(self, now: datetime) -> None:
@@ -308,7 +313,7 @@ class Gateway:
         """Everything up to `now`; simulated time never runs backwards."""
         self._settle(self._now)
         while self._now < now:
-            at = self._next_timed()
+            at = self.next_timed_at()
             step = now if at is None else min(at, now)
             self.market.advance(step, self.hubs, self._before)
             self._now = step
@@ -323,7 +328,7 @@ class Gateway:
     def _settle(self, now: datetime, *, inclusive: bool = True) -> None:
         """All timed things up to `now`, in order of time."""
         while True:
-            at = self._next_timed()
+            at = self.next_timed_at()
             if at is None or at > now or (at == now and not inclusive):
                 break
             self._now = max(self._now, at)
@@ -334,14 +339,6 @@ class Gateway:
             self._tell_user_events()
             self.hubs.advance(at)
         self._tell_user_events()
-
-    def _next_timed(self) -> datetime | None:
-        times = [self.venue.next_event_at(), self.hubs.next_event_at()]
-        if self._agenda:
-            times.append(self._agenda[0][0])
-        if self.faults.planned:
-            times.append(self.faults.next_at(self._now))
-        return min((one for one in times if one is not None), default=None)
 
     def _tell_user_events(self) -> None:
         for event in self.venue.take_events():

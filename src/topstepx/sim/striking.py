@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from topstepx.sim.answers import GatewayAnswer
+from topstepx.sim.answers import GatewayAnswer, http_date
 from topstepx.sim.dialect import written
 from topstepx.sim.edits import edited
 from topstepx.sim.fault_kinds import (
@@ -74,6 +74,7 @@ class Strikes:
     ) -> None:
         def run(now: datetime) -> None:
             answer = self._run(call.at(now))
+            answer.headers.setdefault("date", http_date(now))
             if promised is not None:
                 promised.become(_spoilt(answer, struck))
 
