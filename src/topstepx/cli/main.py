@@ -1,0 +1,53 @@
+"""The `topstepx` command. Groups are named here and loaded only when they are called."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from cyclopts import App, CycloptsError
+
+from topstepx import __version__
+from topstepx.cli.exit_codes import ExitCode, exit_code_of
+from topstepx.errors import TopstepxError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+app = App(
+    name="topstepx",
+    help="A careful trading client for TopstepX, with a simulated gateway inside.",
+    version=__version__,
+    result_action="return_value",
+)
+
+# One line per group: where its function is, what it is called, what it does.
+GROUPS = (
+    (
+        "topstepx.cli.sim:sim_command",
+        "sim",
+        "Run a simulated gateway on this machine that any client can log in to.",
+    ),
+    (
+        "topstepx.cli.errors:errors_command",
+        "errors",
+        "Explain the gateway's error codes, endpoint by endpoint.",
+    ),
+)
+for _path, _name, _help in GROUPS:
+    app.command(_path, name=_name, help=_help)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit code (see `exit_codes`)."""
+    try:
+        result = app(arguments, exit_on_error=False, print_error=True)
+    except CycloptsError:
+        return ExitCode.USAGE
+    except TopstepxError as error:
+        sys.stderr.write(f"{error}\n")
+        return exit_code_of(error)
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        return ExitCode.INTERRUPTED
+    return result if isinstance(result, int) else ExitCode.DONE

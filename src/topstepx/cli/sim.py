@@ -1,0 +1,241 @@
+"""`topstepx sim`: the simulated gateway as a server of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from topstepx.cli.exit_codes import ExitCode
+from topstepx.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from topstepx.sim.bar_file import RealBars
+    from topstepx.sim.server import SimServer
+
+
+def sim_command(
+    *,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    seed: int = 1,
+    speed: float = 1.0,
+    bars: Path | None = None,
+    contract: str | None = None,
+    hours: Literal["always", "true"] = "always",
+    at: str | None = None,
+    switch: Annotated[list[str] | None, Parameter(negative=())] = None,
+    user: str = "trader01",
+    no_limits: Annotated[bool, Parameter(negative=())] = False,
+    public: Annotated[bool, Parameter(negative=())] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> int:
+    """Run a simulated gateway on this machine that any client can log in to.
+
+    It prints its addresses and a user and key to log in with, and runs until Ctrl-C. Nothing it does
+    reaches a real market.
+
+    Args:
+        port: The TCP port; 0 takes a free one.
+        host: The address to listen on; others than this machine's own need --public.
+        seed: The market: the same seed and time give the same prices.
+        speed: How many simulated seconds pass in a real one.
+        bars: Replay one-minute bars from this CSV file, plain or gzipped.
+        contract: What the bars are of, such as 6E or CON.F.US.EU6.H24.
+        hours: "always" keeps the market open, "true" keeps the exchange's hours.
+        at: Where the simulated clock starts, such as 2026-01-05T14:30:00Z; default: now.
+        switch: An open question about the real gateway, answered: name=value. May be repeated.
+        user: The user name to log in with.
+        no_limits: Never answer 429.
+        public: Allow a host that others can reach.
+        as_json: One JSON object per line; the first is {"event":"listening", ...}.
+    """
+    options = SimOptions(
+        port=port,
+        host=host,
+        seed=seed,
+        speed=speed,
+        bars=bars,
+        contract=contract,
+        hours=hours,
+        at=at,
+        switches=tuple(switch or ()),
+        user_name=user,
+        limited=not no_limits,
+        public=public,
+        as_json=as_json,
+    )
+    return run_sim(options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimOptions:
+    """What `topstepx sim` was asked for; the meanings are those of `sim_command`."""
+
+    port: int = 0
+    host: str = "127.0.0.1"
+    seed: int = 1
+    speed: float = 1.0
+    bars: Path | None = None
+    contract: str | None = None
+    hours: Literal["always", "true"] = "always"
+    at: str | None = None
+    switches: tuple[str, ...] = ()
+    user_name: str = "trader01"
+    limited: bool = True
+    public: bool = False
+    as_json: bool = False
+
+
+def run_sim(options: SimOptions) -> int:
+    """Serve until a signal ends it; gives the exit code.
+
+    Raises `ConfigurationError` or `ContractUnknown` for options that cannot be meant.
+    """
+    return asyncio.run(_serve(options))
+
+
+def real_bars(path: Path, contract: str) -> RealBars:
+    """The bars of a file as bars of a contract: a product's front month then, an id, or a name.
+
+    Raises `ConfigurationError` for a bad file and `ContractUnknown` for an unknown contract.
+    """
+    from topstepx.sim.bar_file import first_moment, read_bars_csv
+    from topstepx.sim.catalogue import Catalogue
+
+    moment = first_moment(path)
+    catalogue = Catalogue()
+    listing = catalogue.by_id(contract.upper(), now=moment) or catalogue.front(contract, now=moment)
+    return read_bars_csv(path, listing)
+
+
+def _server(options: SimOptions) -> SimServer:
+    from topstepx.sim.server import SimServer
+    from topstepx.sim.switches import Switches
+
+    if options.bars is None and options.contract is not None:
+        raise ConfigurationError(
+            f"--contract {options.contract}: says what a file of bars is of.",
+            next_step="Name the file with --bars, or leave --contract out: all contracts are there.",
+        )
+    if options.bars is not None and options.contract is None:
+        raise ConfigurationError(
+            f"--bars {options.bars}: of which contract?", next_step="Say it, as in --contract 6E."
+        )
+    real = None
+    if options.bars is not None and options.contract is not None:
+        real = real_bars(options.bars, options.contract)
+    return SimServer(
+        host=options.host,
+        port=options.port,
+        public=options.public,
+        at=_moment(options.at),
+        speed=options.speed,
+        seed=options.seed,
+        hours=options.hours,
+        real=real,
+        switches=Switches.from_pairs(options.switches),
+        user_name=options.user_name,
+        limited=options.limited,
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ConfigurationError(
+            f"--at {text}: is not a time with its zone.",
+            next_step="Write it like 2026-01-05T14:30:00Z.",
+        )
+    return moment.astimezone(UTC)
+
+
+async def _serve(options: SimOptions) -> int:
+    sim = _server(options)
+    try:
+        await sim.start()
+    except ConfigurationError as error:
+        # The options were fine; this machine would not have it.
+        sys.stderr.write(f"{error}\n")
+        return ExitCode.FAILED
+    stop = asyncio.Event()
+    _on_signals(stop)
+    _announce(sim, options)
+    stopped = asyncio.create_task(stop.wait())
+    broken = asyncio.create_task(sim.wait_broken())
+    await asyncio.wait({stopped, broken}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    broken.cancel()
+    await sim.close()
+    _print(json.dumps({"event": "stopped"}) if options.as_json else "\nThe simulator has ended.")
+    return ExitCode.DONE
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    """The first Ctrl-C or SIGTERM ends it in order, a second one at once."""
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        stop.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, ask)
+    except NotImplementedError:  # Windows has no such call
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def _announce(sim: SimServer, options: SimOptions) -> None:
+    if options.as_json:
+        line = {
+            "event": "listening",
+            "url": sim.url,
+            "user_name": sim.user_name,
+            "api_key": sim.api_key,
+            "user_hub": f"{sim.url}/hubs/user",
+            "market_hub": f"{sim.url}/hubs/market",
+            "at": sim.now().isoformat(),
+            "speed": options.speed,
+            "seed": options.seed,
+        }
+        _print(json.dumps(line))
+        return
+    body = json.dumps({"userName": sim.user_name, "apiKey": sim.api_key})
+    market = f"bars of {options.bars}" if options.bars else f"seed {options.seed}"
+    open_when = "open at any hour" if options.hours == "always" else "open in the exchange's hours"
+    _print(
+        f"""The simulated gateway is listening. Nothing it does reaches a real market.
+
+  REST        {sim.url}
+  user hub    {sim.url}/hubs/user
+  market hub  {sim.url}/hubs/market
+  user        {sim.user_name}
+  key         {sim.api_key}
+  market      {market}, {open_when}, {sim.now():%Y-%m-%d %H:%M} UTC, {options.speed:g} times real time
+
+Try it:
+  curl -s {sim.url}/api/Auth/loginKey -H 'Content-Type: application/json' \\
+    -d '{body}'
+
+Ctrl-C ends it."""
+    )
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
