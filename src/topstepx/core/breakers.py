@@ -27,6 +27,18 @@ from topstepx.core.breaker import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+__all__ = [
+    "POLICIES",
+    "Breakers",
+    "Call",
+    "Refused",
+    "Scope",
+    "ScopeState",
+    "State",
+    "Transition",
+    "Verdict",
+]
+
 POLICIES: Final[Mapping[Scope, BreakerPolicy]] = MappingProxyType(
     {
         **dict.fromkeys(Scope, BreakerPolicy()),
