@@ -25,6 +25,7 @@ normally.
     │   └── GatewayBusy           HTTP 429: over the gateway's own limit
     ├── AuthBroken                a fresh token was refused as well                     no
     ├── NotSent                   no byte reached the gateway (DNS, connect, TLS)       no
+    │   ├── PinMismatch           none of your pinned keys is in the certificate chain
     │   └── UpgradeRefused        a hub refused the WebSocket; ``status``
     ├── AnswerLost                sent, but no answer came back                         unknown
     ├── AnswerUnusable            an answer came that does not say what happened        unknown
@@ -225,6 +226,14 @@ class AuthBroken(TopstepxError):
 
 class NotSent(TopstepxError):
     """No byte of the request can have reached the gateway (DNS, connect, TLS, no free socket)."""
+
+
+class PinMismatch(NotSent):
+    """The certificate is valid, but holds none of your pins; ``seen`` are the pins it does hold."""
+
+    def __init__(self, message: str, *, next_step: str, seen: Sequence[str] = ()) -> None:
+        self.seen = tuple(seen)
+        super().__init__(message, next_step=next_step)
 
 
 class UpgradeRefused(NotSent):

@@ -6,6 +6,7 @@ reads may supply a user name and a key but never chooses where orders go.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NoReturn
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from topstepx.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 
 class Secret:
@@ -210,6 +212,43 @@ class Timeouts:
     hub_invoke_s: float = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """Public keys of which one must be in the gateway's certificate chain, besides all other checks.
+
+    `spki_sha256` are base64 SHA-256 values of a SubjectPublicKeyInfo; pin an issuing authority and a
+    backup, because the server's own key changes at every renewal. After `until` (aware) they are not
+    checked any more. `report_only` warns instead of refusing: begin with it.
+    """
+
+    spki_sha256: tuple[str, ...]
+    until: datetime
+    report_only: bool
+
+    def __post_init__(self) -> None:
+        if len(set(self.spki_sha256)) < _PINS_MIN:
+            msg = "pins.spki_sha256: one pin alone locks you out when that key is replaced."
+            raise ConfigurationError(msg, next_step="Give an issuing authority's and a backup.")
+        for one in self.spki_sha256:
+            if not _is_sha256(one):
+                msg = f"pins.spki_sha256={one!r}: must be the base64 of 32 bytes."
+                raise ConfigurationError(msg, next_step="Give it as openssl and browsers show it.")
+        if self.until.tzinfo is None:
+            msg = f"pins.until={self.until!r}: has no time zone."
+            raise ConfigurationError(msg, next_step="Give an aware datetime, such as one in UTC.")
+
+
+_PINS_MIN: Final = 2
+_SHA256_BYTES: Final = 32
+
+
+def _is_sha256(text: str) -> bool:
+    try:
+        return len(b64decode(text, validate=True)) == _SHA256_BYTES
+    except ValueError:
+        return False
+
+
 TokenPlacement = Literal["header", "query", "auto"]
 
 
@@ -227,6 +266,9 @@ class Settings:
     timeouts: Timeouts = field(default_factory=Timeouts)
     hub_token: TokenPlacement = "auto"  # noqa: S105  a place, not a token
     hub_socket: Literal["picows", "aiohttp"] = "picows"
+    ca_file: str | None = None
+    """A PEM file with certificate authorities of your own, besides the system's."""
+    pins: Pins | None = None
     message_bytes_max: int = 16 * 1024 * 1024
     live_data: bool = False
     """Which data subscription contracts and bars are read from; most accounts have the simulated one."""
