@@ -9,10 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from topstepx.errors import NotSent, sanitised
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Hub = Literal["user", "market"]
+
+
+def check_request(path: str, headers: Mapping[str, str]) -> None:
+    """Raise `NotSent` for a path or header that would lead somewhere else or smuggle something in.
+
+    A path such as `@elsewhere/` or a `Host` header would move the request to another host; a line break
+    in a header value (a token comes from outside, after all) would begin a header of its own.
+    """
+    if not path.startswith("/") or not (path.isascii() and path.isprintable()):
+        msg = "A path must begin with / and hold printable ASCII only."
+        raise NotSent(msg, next_step="This is a bug; please report it.")
+    for name, value in headers.items():
+        clean = name.isascii() and name.isprintable() and value.isascii() and value.isprintable()
+        if not clean or name.lower() == "host":
+            msg = f"The header {sanitised(name, 40)} may not be sent like that."
+            raise NotSent(msg, next_step="Check the API key and token for stray characters.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,21 @@
-"""REST over real sockets, by aiohttp: one request, once.
+"""REST over real sockets, by aiohttp: one request, once, to one host.
 
 aiohttp repeats a request on a stale keep-alive connection for idempotent methods only, never a POST;
 redirects, cookies, proxies and `.netrc` from the environment are all off. Its exceptions carry
-addresses and headers, so they end here and ours take their place.
+addresses and headers, so they end here, and ours are raised outside the `except` clause: nothing of
+theirs stays reachable, not even as context.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from topstepx.clock import NANOSECONDS, SystemClock
 from topstepx.errors import AnswerLost, NotSent
-from topstepx.net.tls import client_context
-from topstepx.net.transport import HttpAnswer
+from topstepx.net.tls import certificate_refused, client_context
+from topstepx.net.transport import HttpAnswer, check_request
+from topstepx.redaction import cap_network_loggers
 
 if TYPE_CHECKING:
     import ssl
@@ -20,16 +23,13 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-_IDLE_S = 15.0
+    from topstepx.clock import Clock
+
+IDLE_S = 15.0
 """Connections idle for longer are not used again: the gateway drops them unannounced (observed live)."""
 
-
-def quieten_network_loggers() -> None:
-    """Cap the loggers of the network libraries at WARNING: below it they print addresses and headers."""
-    for name in ("aiohttp", "aiohttp.client", "aiohttp.access", "picows", "asyncio"):
-        logger = logging.getLogger(name)
-        if logger.getEffectiveLevel() < logging.WARNING:
-            logger.setLevel(logging.WARNING)
+_NEVER_ROUNDED_S = 1e9
+"""aiohttp rounds longer time-outs up to whole seconds, each on its own; ours must keep their order."""
 
 
 class HttpTransport:
@@ -42,47 +42,56 @@ class HttpTransport:
         connect_timeout_s: float = 4.0,
         body_bytes_max: int = 64 * 1024 * 1024,
         tls: ssl.SSLContext | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
+        self._host = urlsplit(base_url).hostname or base_url
         self._connect_timeout_s = connect_timeout_s
         self._body_bytes_max = body_bytes_max
         self._tls = tls
+        self._clock = clock or SystemClock()
         self._session: aiohttp.ClientSession | None = None
+        self._under_way = 0
+        self._used_ns = 0
         self._closed = False
-
-    def _open(self) -> aiohttp.ClientSession:
-        import aiohttp  # noqa: PLC0415  half a second of import that a program without REST need not pay
-
-        if self._closed:
-            msg = "This client is closed."
-            raise NotSent(msg, next_step="Open a new one.")
-        if self._session is None:
-            quieten_network_loggers()
-            secure = self._base_url.startswith("https:")
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    ssl=(self._tls or client_context()) if secure else False,
-                    limit=0,  # the limiter bounds requests; a full pool must never hold back an exit
-                    keepalive_timeout=_IDLE_S,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                raise_for_status=False,
-                skip_auto_headers=("Content-Type",),
-            )
-        return self._session
 
     async def send(
         self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> HttpAnswer:
         """Send once and give the answer whole, whatever its status."""
-        session = self._open()
+        check_request(path, headers)
+        where = f"{method} {path.partition('?')[0]}"
+        session = await self._warm_session(where)
+        self._under_way += 1
+        try:
+            answer = await self._send(
+                session, method, path, headers=headers, body=body, timeout_s=timeout_s
+            )
+        finally:
+            self._under_way -= 1
+            self._used_ns = self._clock.monotonic_ns()
+        if isinstance(answer, HttpAnswer):
+            return answer
+        raise answer
+
+    async def _send(
+        self,
+        session: aiohttp.ClientSession,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+    ) -> HttpAnswer | NotSent | AnswerLost:
         import aiohttp  # noqa: PLC0415  see _open
 
-        timeout = aiohttp.ClientTimeout(
-            total=timeout_s, connect=min(self._connect_timeout_s, timeout_s * 0.9)
-        )
         where = f"{method} {path.partition('?')[0]}"
+        timeout = aiohttp.ClientTimeout(
+            total=timeout_s,
+            connect=min(self._connect_timeout_s, timeout_s * 0.9),
+            ceil_threshold=_NEVER_ROUNDED_S,
+        )
         try:
             async with session.request(
                 method,
@@ -92,41 +101,84 @@ class HttpTransport:
                 timeout=timeout,
                 allow_redirects=False,
             ) as response:
-                return HttpAnswer(
-                    response.status,
-                    {name.lower(): value for name, value in response.headers.items()},
-                    await self._body(response, where),
-                )
+                content = await self._body(response)
+                if content is None:
+                    limit = self._body_bytes_max
+                    return AnswerLost(f"{where}: the answer is over {limit} bytes and was refused.")
+                heads = {name.lower(): value for name, value in response.headers.items()}
+                return HttpAnswer(response.status, heads, content)
         except (
             aiohttp.ClientConnectorError,
             aiohttp.ClientSSLError,
             aiohttp.ConnectionTimeoutError,
+            aiohttp.InvalidURL,
         ) as error:
-            raise NotSent(_told(where, "could not connect", error)) from None
+            refused = certificate_refused(
+                getattr(error, "certificate_error", None), f"{where} at {self._host}"
+            )
+            return refused or NotSent(_told(where, f"could not connect to {self._host}", error))
         except TimeoutError as error:
-            raise AnswerLost(
-                _told(where, f"no whole answer within {timeout_s:g} s", error)
-            ) from None
+            return AnswerLost(_told(where, f"no whole answer within {timeout_s:g} s", error))
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise AnswerLost(_told(where, "the connection broke", error)) from None
+            return AnswerLost(_told(where, "the connection broke", error))
 
-    async def _body(self, response: aiohttp.ClientResponse, where: str) -> bytes:
+    async def _warm_session(self, where: str) -> aiohttp.ClientSession:
+        """The session to use now; a new one when everything in the old one has gone stale.
+
+        aiohttp drops idle connections by a clock that stands still while the computer sleeps; ours does
+        not, so that the first order after opening the lid does not go into a dead connection.
+        """
+        stale: aiohttp.ClientSession | None = None
+        idle_ns = self._clock.monotonic_ns() - self._used_ns
+        if not self._under_way and idle_ns > IDLE_S * NANOSECONDS:
+            stale, self._session = self._session, None
+        if stale is not None:
+            await stale.close()
+        if self._closed:
+            msg = f"{where}: this client is closed."
+            raise NotSent(msg, next_step="Open a new one.")
+        if self._session is None:
+            self._session = self._open()
+        self._used_ns = self._clock.monotonic_ns()
+        return self._session
+
+    def _open(self) -> aiohttp.ClientSession:
+        import aiohttp  # noqa: PLC0415  half a second of import that a program without REST need not pay
+
+        cap_network_loggers()
+        tls = None
+        if self._base_url.startswith("https:"):
+            tls = self._tls = self._tls or client_context()
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=tls if tls is not None else False,
+                limit=0,  # the limiter bounds requests; a full pool must never hold back an exit
+                keepalive_timeout=IDLE_S,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            raise_for_status=False,
+            skip_auto_headers=("Content-Type",),
+        )
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes | None:
+        """The body as it was before compression; None when it is larger than we accept."""
         parts: list[bytes] = []
         size = 0
         async for part in response.content.iter_any():
             size += len(part)
             if size > self._body_bytes_max:
                 response.close()
-                msg = f"{where}: the answer is larger than {self._body_bytes_max} bytes and was refused."
-                raise AnswerLost(msg)
+                return None
             parts.append(part)
         return b"".join(parts)
 
     async def close(self) -> None:
         """Close every connection; later calls raise `NotSent`."""
         self._closed = True
-        if self._session is not None:
-            await self._session.close()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
 
 def _told(where: str, what: str, error: BaseException) -> str:
