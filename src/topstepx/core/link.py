@@ -190,7 +190,10 @@ class Link:
         self.state = LinkState.HANDSHAKING
         self._due_ns = now_ns + _HANDSHAKE_S * NANOSECONDS
         self._heard_ns = now_ns
-        return [Changed(self.state, generation), *self._send(self._connection.handshake_request(), now_ns)]
+        return [
+            Changed(self.state, generation),
+            *self._send(self._connection.handshake_request(), now_ns),
+        ]
 
     def received(self, generation: int, data: bytes, now_ns: int) -> list[Effect]:
         """Bytes from the socket of `generation`."""
@@ -232,7 +235,9 @@ class Link:
             self._fresh_token = True
         return self._end(reason, now_ns, slow=not message.allow_reconnect)
 
-    def lost(self, generation: int, reason: str, now_ns: int, *, fresh_token: bool = False) -> list[Effect]:
+    def lost(
+        self, generation: int, reason: str, now_ns: int, *, fresh_token: bool = False
+    ) -> list[Effect]:
         """The socket of `generation` is gone, or could not be opened."""
         if generation != self.generation or self.state in {LinkState.WAITING, LinkState.CLOSED}:
             return []
@@ -241,7 +246,10 @@ class Link:
 
     def _end(self, reason: str, now_ns: int, *, slow: bool = False) -> list[Effect]:
         had_socket = self._connection is not None
-        if self._live_since_ns is not None and now_ns - self._live_since_ns >= _STABLE_S * NANOSECONDS:
+        if (
+            self._live_since_ns is not None
+            and now_ns - self._live_since_ns >= _STABLE_S * NANOSECONDS
+        ):
             self.attempt = 0
         self._live_since_ns = None
         self._connection = None
@@ -258,7 +266,8 @@ class Link:
             return _SLOW_WAIT_S * (0.5 + 0.5 * self._jitter())
         if self.attempt == 0:
             return _FIRST_WAIT_S * self._jitter()
-        return min(_WAIT_CAP_S, _WAIT_BASE_S * 2 ** min(self.attempt, 16)) * self._jitter()
+        ceiling_s: float = min(_WAIT_CAP_S, _WAIT_BASE_S * 2.0 ** min(self.attempt, 16))
+        return ceiling_s * self._jitter()
 
     def close(self, reason: str = "closed by us") -> list[Effect]:
         """End for good: nothing is opened afterwards."""
@@ -275,7 +284,9 @@ class Link:
 
     # -- subscriptions
 
-    def _ask(self, subscription: Subscription, now_ns: int, *, subscribes: bool = True) -> list[Effect]:
+    def _ask(
+        self, subscription: Subscription, now_ns: int, *, subscribes: bool = True
+    ) -> list[Effect]:
         if self._connection is None:
             return []
         method = subscription.method
@@ -302,7 +313,9 @@ class Link:
         if self._wanted[subscription] < _SUBSCRIBE_TRIES:
             return self._ask(subscription, now_ns)
         self._wanted[subscription] = 0
-        return self._end(f"{subscription.method.subscribe} was refused {_SUBSCRIBE_TRIES} times", now_ns)
+        return self._end(
+            f"{subscription.method.subscribe} was refused {_SUBSCRIBE_TRIES} times", now_ns
+        )
 
     def _maybe_live(self, now_ns: int) -> list[Effect]:
         if self.state is LinkState.SUBSCRIBING and self._confirmed.issuperset(self._wanted):
@@ -320,7 +333,11 @@ class Link:
         if self._connection is None:
             return []
         if self.state is LinkState.HANDSHAKING:
-            return self._end("the hub did not answer the handshake", now_ns) if now_ns >= self._due_ns else []
+            return (
+                self._end("the hub did not answer the handshake", now_ns)
+                if now_ns >= self._due_ns
+                else []
+            )
         if now_ns - self._heard_ns >= _DEAD_AFTER_S * NANOSECONDS:
             return self._end(f"nothing was heard for {_DEAD_AFTER_S} s", now_ns)
         if any(now_ns >= ask.deadline_ns for ask in self._asks.values()):
@@ -347,6 +364,8 @@ class Link:
         return [Send(payload)]
 
 
-def subscriptions_of(method: HubMethod, keys: Iterable[int | str | None]) -> tuple[Subscription, ...]:
+def subscriptions_of(
+    method: HubMethod, keys: Iterable[int | str | None]
+) -> tuple[Subscription, ...]:
     """One subscription of `method` per key."""
     return tuple(Subscription(method, key) for key in keys)

@@ -142,20 +142,28 @@ class TokenMachine:
         if token is None:
             return Renewal.LOGIN
         left_s = (token.deadline_ns - now_ns) / NANOSECONDS
-        return Renewal.LOGIN if left_s <= min(_LOGIN_BEFORE_END_S, token.life_s / 8) else Renewal.VALIDATE
+        return (
+            Renewal.LOGIN
+            if left_s <= min(_LOGIN_BEFORE_END_S, token.life_s / 8)
+            else Renewal.VALIDATE
+        )
 
     def deadline(self, now_ns: int, now: datetime) -> int | None:
         """When `wanted` is to be asked again; None: nothing will change by time alone."""
         if self._in_flight is not None or self.session in {Session.LOCKED, Session.ENDED}:
             return None
         due_ns = self._renew_ns if self._forced is None else now_ns
-        if self._forced is Renewal.LOGIN or (self.token is not None and due_ns >= self.token.deadline_ns):
+        if self._forced is Renewal.LOGIN or (
+            self.token is not None and due_ns >= self.token.deadline_ns
+        ):
             due_ns = max(due_ns, now_ns + round(self._login_wait_s(now) * NANOSECONDS))
         return max(due_ns, self._not_before_ns)
 
     def _login_wait_s(self, now: datetime) -> float:
         """How long the bounds on logins (1 per 5 s, 5 per 10 min) still forbid one."""
-        past = [at for at in self.logins if timedelta() <= now - at < timedelta(seconds=_LOGIN_WINDOW_S)]
+        past = [
+            at for at in self.logins if timedelta() <= now - at < timedelta(seconds=_LOGIN_WINDOW_S)
+        ]
         self.logins = past
         if not past:
             return 0.0

@@ -1,1 +1,1 @@
-"""The speaking: orders, positions and markets in the words of a trader."""
+"""The trader's words: accounts, contracts, orders, positions, market data."""

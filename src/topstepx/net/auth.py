@@ -95,7 +95,9 @@ class TokenKeeper:
                 raise self._lock_error
             if self.machine.session is Session.BROKEN:
                 msg = "The gateway refused a token that it had just given out."
-                raise AuthBroken(msg, next_step="Log in on the website once, then check the API key.")
+                raise AuthBroken(
+                    msg, next_step="Log in on the website once, then check the API key."
+                )
             if self.machine.session is Session.ENDED:
                 msg = "This session is logged out."
                 raise AuthBroken(msg, next_step="Open a new client.")
@@ -226,7 +228,11 @@ class TokenKeeper:
         headers = {**HEADERS, "Authorization": f"Bearer {token.value.reveal()}"}
         try:
             await self._transport.send(
-                "POST", routes.LOGOUT.path, headers=headers, body=b"", timeout_s=self._login_timeout_s
+                "POST",
+                routes.LOGOUT.path,
+                headers=headers,
+                body=b"",
+                timeout_s=self._login_timeout_s,
             )
         except (NotSent, AnswerLost) as error:
             _LOG.warning("the session could not be ended at the gateway: %s", error)

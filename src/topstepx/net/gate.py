@@ -9,7 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from topstepx.clock import NANOSECONDS
-from topstepx.core.breaker import Scope
+from topstepx.core.breaker import Scope, ScopeState
 from topstepx.core.breakers import Breakers, Call, Refused, Transition
 from topstepx.core.lanes import Lane
 from topstepx.errors import AnswerLost, BreakerOpen, NotSent
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from topstepx.clock import Clock
-    from topstepx.core.limiter import Permit
+    from topstepx.core.permits import Permit
     from topstepx.core.outcome import Outcome
     from topstepx.net.limiter import RateLimiter
     from topstepx.net.transport import HttpAnswer
@@ -75,7 +75,7 @@ class Gate:
             lane, route.bucket, deadline_ns=deadline_ns, caller=route.name
         )
         now_ns = self._clock.monotonic_ns()
-        call = self.breakers.admit(scope_of(route), now_ns, exit=lane is Lane.EXIT)
+        call = self.breakers.admit(scope_of(route), now_ns, exits=lane is Lane.EXIT)
         if isinstance(call, Refused):
             self.limiter.unsent(permit)
             wait_s = None
@@ -104,6 +104,10 @@ class Gate:
             self._told(transition)
         if transitions:
             self._wake.set()
+
+    def snapshot(self) -> tuple[ScopeState, ...]:
+        """Every breaker, for people."""
+        return self.breakers.snapshot(self._clock.monotonic_ns())
 
     async def run(self) -> None:
         """Probe open breakers when they are due; runs until cancelled."""

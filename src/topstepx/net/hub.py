@@ -145,7 +145,9 @@ class HubLink:
             self.unsubscribe(subscription)
             msg = f"The {self.hub} hub did not confirm {subscription.method.subscribe} within {timeout_s:g} s."
             raise DeadlinePassed(msg, next_step="Look at health(): the hub may be down.") from None
-        except BaseException:  # boundary: whatever ends the wait, cancellation too, must give the stream up
+        except (
+            BaseException
+        ):  # boundary: whatever ends the wait, cancellation too, must give the stream up
             self.unsubscribe(subscription)
             raise
         finally:
@@ -178,8 +180,6 @@ class HubLink:
                     await self._open(to_open)
                     continue
                 self._do(self.link.tick(self._clock.monotonic_ns()))
-                if self._to_open is not None:
-                    continue
                 await self._sleep()
         finally:
             self._do(self.link.close())

@@ -7,6 +7,7 @@ renewal the same request may go once more; everything else is for the caller to 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from topstepx.clock import NANOSECONDS
@@ -22,11 +23,13 @@ from topstepx.errors import (
     OrderRefused,
     TopstepxError,
 )
-from topstepx.net.auth import HEADERS, judge_answer
+from topstepx.net.auth import HEADERS, judge_answer, server_time
 from topstepx.wire import codec, models, routes
 from topstepx.wire.routes import ErrorTable, Route, Safety
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from topstepx.clock import Clock
     from topstepx.core.lanes import Lane
     from topstepx.core.token import Token
@@ -60,6 +63,11 @@ class Rest:
         self._keeper = keeper
         self._clock = clock
         self._gate = gate
+        self._ahead = timedelta()
+
+    def server_now(self) -> datetime:
+        """The gateway's clock, as far as its answers tell it; ours until the first one."""
+        return self._clock.now() + self._ahead
 
     async def call(
         self, route: Route[RequestT, AnswerT], request: RequestT, *, lane: Lane, timeout_s: float
@@ -70,8 +78,10 @@ class Rest:
         `DeadlinePassed`, `AuthBroken`: it did not happen. `AnswerLost`, `AnswerUnusable`: for a call
         that changes something, it may have.
         """
-        deadline_ns = self._clock.monotonic_ns() + round(timeout_s * NANOSECONDS)
-        sent = await self.attempt(route, request, lane=lane, deadline_ns=deadline_ns)
+        send_by_ns = self._clock.monotonic_ns() + round(timeout_s * NANOSECONDS)
+        sent = await self.attempt(
+            route, request, lane=lane, send_by_ns=send_by_ns, timeout_s=timeout_s
+        )
         if sent.error is not None:
             if route.safety is Safety.READ:
                 raise _harmless(sent.error)
@@ -82,20 +92,28 @@ class Rest:
         raise error_of(route, sent)
 
     async def attempt(
-        self, route: Route[RequestT, AnswerT], request: RequestT, *, lane: Lane, deadline_ns: int
+        self,
+        route: Route[RequestT, AnswerT],
+        request: RequestT,
+        *,
+        lane: Lane,
+        send_by_ns: int,
+        timeout_s: float,
     ) -> Sent:
-        """Send once (twice only across a 401) and judge; local refusals raise, the rest is returned."""
+        """Send once (twice only across a 401) and judge; local refusals raise, the rest is returned.
+
+        Nothing leaves after `send_by_ns`; once it left, the answer has `timeout_s` to come.
+        """
         body = b"" if isinstance(request, models.EmptyRequest) else codec.encode(request)
         renewed = False
         while True:
-            token = await self._keeper.token(deadline_ns=deadline_ns) if route.wants_token else None
-            ticket = await self._gate.enter(route, lane, deadline_ns)
-            left_s = (deadline_ns - self._clock.monotonic_ns()) / NANOSECONDS
-            if left_s <= 0:
+            token = await self._keeper.token(deadline_ns=send_by_ns) if route.wants_token else None
+            ticket = await self._gate.enter(route, lane, send_by_ns)
+            if self._clock.monotonic_ns() >= send_by_ns:
                 ticket.unused()
                 msg = f"{route.name} could not be sent in time, so it was not sent."
                 raise DeadlinePassed(msg)
-            sent = await self._send(route, body, token, ticket, left_s)
+            sent = await self._send(route, body, token, ticket, timeout_s)
             unauthorized = sent.outcome is not None and sent.outcome.status == _UNAUTHORIZED
             if token is not None and unauthorized:
                 self._keeper.refused(token)
@@ -129,6 +147,9 @@ class Rest:
         except BaseException:  # boundary: a cancelled call must give its ticket back
             ticket.abandoned()
             raise
+        said = server_time(answer.headers)
+        if said is not None:
+            self._ahead = said - self._clock.now()
         outcome = judge_answer(route, answer)
         retry_after_s = ticket.answered(answer, outcome)
         return Sent(outcome, None, retry_after_s)

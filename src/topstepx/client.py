@@ -1,0 +1,423 @@
+"""The composition root: builds every part, owns the tasks, and speaks no trading words itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from topstepx.clock import Clock, SystemClock
+from topstepx.core.backoff import Backoff
+from topstepx.core.breakers import Breakers, Transition
+from topstepx.core.lanes import Lane
+from topstepx.core.permits import DOCUMENTED, UnknownPast
+from topstepx.core.token import Session
+from topstepx.desk.accounts import Account, Accounts
+from topstepx.desk.contracts import Contract, Contracts
+from topstepx.desk.desk import Desk
+from topstepx.desk.health import Health, problems_of
+from topstepx.desk.intake import Intake
+from topstepx.desk.linkage import Linkage
+from topstepx.desk.market import MarketData
+from topstepx.desk.orders import Orders
+from topstepx.desk.positions import Positions
+from topstepx.desk.record import Record
+from topstepx.desk.recovery import Ready, Recovery
+from topstepx.desk.state import State
+from topstepx.desk.tasks import Tasks
+from topstepx.desk.trades import Trades
+from topstepx.desk.write import Writer
+from topstepx.errors import ConfigurationError, TopstepxError
+from topstepx.events import (
+    AlarmRaised,
+    BreakerChanged,
+    ClientStarted,
+    ClientStopped,
+    Event,
+    SessionLocked,
+    TokenRefreshed,
+    TokenSuspect,
+)
+from topstepx.net.auth import TokenKeeper
+from topstepx.net.gate import Gate
+from topstepx.net.hub import HubLink, TokenPlace
+from topstepx.net.limiter import RateLimiter
+from topstepx.net.rest import Rest
+from topstepx.settings import (
+    Credentials,
+    Limits,
+    Secret,
+    Settings,
+    environment,
+    simulator_environment,
+)
+from topstepx.store.journal_memory import MemoryJournal
+from topstepx.version import VERSION
+from topstepx.wire import models, routes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+    from types import TracebackType
+
+    from topstepx.desk.accounts import AccountLike
+    from topstepx.desk.event_stream import EventStream
+    from topstepx.net.transport import HubTransport, RestTransport
+    from topstepx.store.rows import Journal
+
+_LOG = logging.getLogger("topstepx")
+_SHUTDOWN_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything a client gets from outside itself; tests pass twins."""
+
+    rest: RestTransport
+    hubs: HubTransport
+    clock: Clock = field(default_factory=SystemClock)
+    journal: Journal = field(default_factory=MemoryJournal)
+    jitter: Callable[[], float] = field(default_factory=lambda: random.SystemRandom().random)
+    chance: Callable[[int], bytes] = os.urandom
+
+
+class Client:
+    """`tsx`: an open connection to one gateway. Use it as ``async with topstepx.connect(...) as tsx``."""
+
+    def __init__(self, settings: Settings, credentials: Credentials, ports: Ports) -> None:
+        self.settings = settings
+        clock = ports.clock
+        self._transports = (ports.rest, ports.hubs)
+        self._tasks = Tasks(self._died)
+        self._sending: set[asyncio.Task[Any]] = set()
+        self._record = Record(ports.journal, clock=clock)
+        self._limiter = RateLimiter(
+            clock,
+            ports.jitter,
+            policies=DOCUMENTED,
+            unknown_past=None if settings.environment.simulated else UnknownPast(),
+        )
+        self._keeper = TokenKeeper(
+            ports.rest, credentials, clock, jitter=ports.jitter, told=self._session_told
+        )
+        self._gate = Gate(
+            self._limiter,
+            Breakers(ports.jitter),
+            clock,
+            probe=lambda: self._rest.ping(),
+            told=self._breaker_told,
+        )
+        self._rest = Rest(ports.rest, self._keeper, clock, self._gate)
+        place = TokenPlace(settings.hub_token)
+
+        def link(hub: str, told: Callable[[Any], None]) -> HubLink:
+            return HubLink(
+                "user" if hub == "user" else "market",
+                ports.hubs,
+                self._keeper,
+                clock,
+                jitter=ports.jitter,
+                place=place,
+                rest_accepts=self._rest_accepts,
+                sink=lambda event: self._intake.take(event),
+                told=told,
+                malformed=lambda where, reason: self._intake.unreadable(where, reason),
+                open_timeout_s=settings.timeouts.hub_open_s,
+                record_bytes_max=settings.message_bytes_max,
+            )
+
+        self._user_hub = link("user", lambda change: self._linkage.user(change))
+        self._market_hub = link("market", lambda change: self._linkage.market(change))
+        self.accounts = Accounts(self._rest, self._record, settings)
+        self.contracts = Contracts(self._rest, settings)
+        self.market = MarketData(self._market_hub, self._rest, settings)
+        self._recovery = Recovery(self._user_hub, self._rest, self._record, settings)
+        self._intake = Intake(self._record, self.market)
+        self._linkage = Linkage(
+            self._record,
+            self._recovery,
+            self.market,
+            spawn=self._tasks.spawn,
+            backoff=Backoff(base_s=0.5, cap_s=10.0),
+            jitter=ports.jitter,
+        )
+        writer = Writer(
+            self._record, self._rest, clock, chance=ports.chance, spawn=self._spawn_send
+        )
+        self.orders = Orders(
+            self.accounts,
+            self.contracts,
+            self._record,
+            self._recovery,
+            writer,
+            self._rest,
+            settings,
+        )
+        self.positions = Positions(
+            self.accounts,
+            self.contracts,
+            self.orders,
+            self._record,
+            self._recovery,
+            writer,
+            settings,
+        )
+        self.trades = Trades(self.accounts, self._rest, settings)
+        self.state = State(self._record, self.accounts)
+
+    # -- life
+
+    async def __aenter__(self) -> Self:
+        await self._record.open()
+        self._record.commit(
+            ClientStarted(
+                at=self._record.stamp(),
+                environment=self.settings.environment.name,
+                version=VERSION,
+            )
+        )
+        self._tasks.spawn(self._keeper.run(), "token keeper")
+        self._tasks.spawn(self._gate.run(), "breaker probes")
+        self._tasks.spawn(self._user_hub.run(), "user hub")
+        self._tasks.spawn(self._market_hub.run(), "market hub")
+        try:
+            await self.accounts.all(only_active=False)
+        except BaseException:
+            await self._close("the login failed")
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        await self._close("left the context" if kind is None else f"left by {kind.__name__}")
+
+    async def _close(self, reason: str) -> None:
+        """Let what is on its way arrive, then let go of everything."""
+        await self._tasks.finish(self._sending, _SHUTDOWN_S)
+        self.market.close()
+        await self._tasks.stop()
+        await self._limiter.close()
+        clean = not self._record.ledger.open_intents()
+        self._record.commit(ClientStopped(at=self._record.stamp(), reason=reason, clean=clean))
+        for transport in self._transports:
+            await transport.close()
+        await self._record.close()
+
+    async def logout(self) -> None:
+        """End the session at the gateway and forget the token; nothing works afterwards."""
+        await self._keeper.logout()
+
+    # -- the trader's words
+
+    def desk(self, account: Account, contract: Contract) -> Desk:
+        """One account and one contract bound together: `desk.buy(...)`, `desk.close()`."""
+        return Desk(account, contract, self.orders, self.positions, self.state)
+
+    async def ready(self, account: AccountLike) -> Ready:
+        """Subscribe to an account, read it whole and open it for orders; says what was found.
+
+        Placing does this by itself at the first order of an account.
+        """
+        account_ = await self.accounts.exact(account)
+        return await self._recovery.ready(account_)
+
+    def events(self, *kinds: type[Event]) -> EventStream:
+        """Every fact from now on (or only facts of `kinds`), each once, in order."""
+        return self._record.events(*kinds)
+
+    def health(self) -> Health:
+        """How everything is, now; ``health().ok`` is the green light."""
+        links = {"user": self._user_hub.state, "market": self._market_hub.state}
+        modes = {
+            account_id: self._record.ledger.modes.mode(account_id)
+            for account_id in self._recovery.accounts
+        }
+        breakers = self._gate.snapshot()
+        unresolved = sum(intent.state == "unknown" for intent in self._record.ledger.open_intents())
+        session = self._keeper.machine.session
+        return Health(
+            session=session,
+            user_hub=links["user"],
+            market_hub=links["market"],
+            modes=modes,
+            breakers=breakers,
+            budgets=self._limiter.snapshot(),
+            malformed=self._intake.malformed,
+            unresolved=unresolved,
+            problems=problems_of(session, links, modes, breakers, unresolved),
+        )
+
+    # -- wiring
+
+    def _spawn_send(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        task = self._tasks.spawn(work, name, watched=False)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+        return task
+
+    async def _rest_accepts(self) -> bool:
+        """Whether REST takes the token that a hub refused."""
+        try:
+            await self._rest.call(
+                routes.ACCOUNT_SEARCH,
+                models.AccountSearchRequest(only_active_accounts=True),
+                lane=Lane.RECONCILE,
+                timeout_s=self.settings.timeouts.read_s,
+            )
+        except TopstepxError:
+            return False
+        return True
+
+    def _died(self, name: str, error: BaseException) -> None:
+        """A task of ours ended by a bug: say it as loudly as we can."""
+        _LOG.error("the task %r died", name, exc_info=error)
+        self._record.commit(
+            AlarmRaised(
+                at=self._record.stamp(),
+                name="internal_error",
+                detail=f"the task {name!r} died of {type(error).__name__}",
+            )
+        )
+
+    def _session_told(self, session: Session, reason: str, generation: int) -> None:
+        at = self._record.stamp()
+        token = self._keeper.machine.token
+        if session is Session.GOOD and token is not None:
+            self._record.commit(
+                TokenRefreshed(at=at, generation=generation, expires_at=token.ends_at)
+            )
+        elif session is Session.LOCKED:
+            self._record.commit(SessionLocked(at=at, reason=reason))
+        elif session in {Session.SUSPECT, Session.BROKEN}:
+            self._record.commit(TokenSuspect(at=at, generation=generation, reason=reason))
+
+    def _breaker_told(self, transition: Transition) -> None:
+        state = {"probing": "half_open"}.get(transition.after.value, transition.after.value)
+        self._record.commit(
+            BreakerChanged(
+                at=self._record.stamp(),
+                scope=transition.scope.value,
+                state=state,  # type: ignore[arg-type]  # the four values of the event
+                reason=transition.cause,
+            )
+        )
+
+
+class Connection:
+    """What `connect` gives: enter it to get the `Client`."""
+
+    def __init__(self, opened: Callable[[AsyncExitStack], Any]) -> None:
+        self._opened = opened
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Client:
+        async with AsyncExitStack() as stack:
+            client: Client = await self._opened(stack)
+            await stack.enter_async_context(client)
+            self._stack = stack.pop_all()
+            return client
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return await self._stack.__aexit__(kind, error, traceback)
+
+
+def connect(  # noqa: PLR0913  every option by name
+    environment_name: str,
+    /,
+    *,
+    url: str | None = None,
+    user_name: str | None = None,
+    api_key: str | Secret | None = None,
+    trade: bool = False,
+    max_contracts: int | None = None,
+    limits: Limits | None = None,
+    live_data: bool = False,
+    journal: Journal | None = None,
+) -> Connection:
+    """A connection to a gateway: ``async with topstepx.connect("sim") as tsx``.
+
+    The environment is always named: ``"sim"``, ``"topstepx"`` or another firm. ``"sim"`` without a `url`
+    starts a simulated gateway of its own inside this program; with a `url` it attaches to a running
+    ``topstepx sim``. `max_contracts` bounds each position, working orders included. Nothing happens
+    before the ``async with``.
+
+    Raises `ConfigurationError` here, and on entering `LoginRefused`, `NotSent` or `DeadlinePassed`.
+    """
+    if max_contracts is not None and limits is not None:
+        msg = "max_contracts and limits were both given."
+        raise ConfigurationError(msg, next_step="Put contracts_max into limits.")
+    limits = limits or Limits(contracts_max=max_contracts)
+    embedded = environment_name == "sim" and url is None
+    if environment_name != "sim" and url is not None:
+        msg = f"url={url!r}: only the simulator has an address of your choosing."
+        raise ConfigurationError(msg, next_step=f'Leave it out, or connect("sim", url={url!r}).')
+    target = None if embedded else _environment(environment_name, url)
+    given = None if embedded else _credentials(user_name, api_key)
+
+    async def opened(stack: AsyncExitStack) -> Client:
+        credentials, reached = given, target
+        if reached is None or credentials is None:
+            reached, credentials = await _start_simulator(stack)
+        settings = Settings(environment=reached, trade=trade, limits=limits, live_data=live_data)
+        return Client(settings, credentials, _ports(settings, journal))
+
+    return Connection(opened)
+
+
+def _environment(name: str, url: str | None) -> Any:
+    return simulator_environment(url) if url is not None else environment(name)
+
+
+def _credentials(user_name: str | None, api_key: str | Secret | None) -> Credentials:
+    """The pair given, or the environment's."""
+    source = "given in code"
+    if user_name is None or api_key is None:
+        user_name = user_name or os.environ.get("TOPSTEPX_USERNAME")
+        api_key = api_key or os.environ.get("TOPSTEPX_API_KEY")
+        source = "TOPSTEPX_USERNAME and TOPSTEPX_API_KEY"
+    if user_name is None or api_key is None:
+        msg = "No user name and API key were given."
+        raise ConfigurationError(
+            msg,
+            next_step="Pass user_name= and api_key=, or set TOPSTEPX_USERNAME and TOPSTEPX_API_KEY.",
+        )
+    key = api_key if isinstance(api_key, Secret) else Secret(api_key)
+    return Credentials(user_name, key, source)
+
+
+async def _start_simulator(stack: AsyncExitStack) -> tuple[Any, Credentials]:
+    from topstepx.sim.server import SimServer  # noqa: PLC0415  only who asks for a simulator pays for it
+
+    server = await stack.enter_async_context(SimServer())
+    credentials = Credentials(server.user_name, Secret(server.api_key), "the embedded simulator")
+    return simulator_environment(server.url), credentials
+
+
+def _ports(settings: Settings, journal: Journal | None) -> Ports:
+    """Real sockets."""
+    from topstepx.net.transport_http import HttpTransport  # noqa: PLC0415  opened only when connecting
+
+    target = settings.environment
+    rest = HttpTransport(target.rest_url, connect_timeout_s=settings.timeouts.connect_s)
+    hubs: HubTransport
+    if settings.hub_socket == "picows":
+        from topstepx.net.transport_hub import PicowsTransport  # noqa: PLC0415  one of two
+
+        hubs = PicowsTransport(target.hub_url, message_bytes_max=settings.message_bytes_max)
+    else:
+        from topstepx.net.transport_hub_fallback import AiohttpHubTransport  # noqa: PLC0415  one of two
+
+        hubs = AiohttpHubTransport(target.hub_url, message_bytes_max=settings.message_bytes_max)
+    return Ports(rest, hubs, journal=journal or MemoryJournal())

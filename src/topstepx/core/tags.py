@@ -1,0 +1,48 @@
+"""Names for intents: unique for ever, readable by nobody, safe under case folding and trimming.
+
+A tag is `T1`, eight letters for the installation and a ULID; at most 40 characters of `[0-9A-Z]`. It is
+the only proof of what became of an order whose answer was lost, and the gateway burns it at first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_TIME_BYTES, _CHANCE_BYTES = 6, 10
+INSTALLATION_BYTES: Final = 5
+PREFIX: Final = "T1"
+
+
+def _base32(data: bytes, length: int) -> str:
+    number = int.from_bytes(data)
+    letters = []
+    for _ in range(length):
+        number, digit = divmod(number, 32)
+        letters.append(_ALPHABET[digit])
+    return "".join(reversed(letters))
+
+
+def intent_id(chance: bytes, now: datetime) -> str:
+    """A ULID: 26 characters that sort by time. `chance` is ten fresh random bytes."""
+    if len(chance) != _CHANCE_BYTES:
+        msg = f"chance has {len(chance)} bytes; a ULID takes {_CHANCE_BYTES}"
+        raise ValueError(msg)
+    milliseconds = round(now.timestamp() * 1000)
+    return _base32(milliseconds.to_bytes(_TIME_BYTES) + chance, 26)
+
+
+def installation_code(chance: bytes) -> str:
+    """Eight characters that name this installation. `chance` is five random bytes, drawn once."""
+    if len(chance) != INSTALLATION_BYTES:
+        msg = f"chance has {len(chance)} bytes; an installation takes {INSTALLATION_BYTES}"
+        raise ValueError(msg)
+    return _base32(chance, 8)
+
+
+def tag_of(installation: str, intent: str) -> str:
+    """The `customTag` of an intent."""
+    return f"{PREFIX}{installation}{intent}"

@@ -1,0 +1,243 @@
+"""The terms of an order in the trader's words, and what they become on the wire.
+
+`Limit("21503.25")`, `Market()`, `Stop(...)` and so on say how an order is priced; `Bracket` says which
+stop and target go with it. Distances are given as positive ticks and signed here, because the gateway
+counts them from the fill: below it is negative (verified).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from topstepx.core.prices import PriceLike, exact, on_grid, whole_contracts
+from topstepx.errors import InvalidRequest
+from topstepx.wire.enums import OrderType, Side
+from topstepx.wire.models import BracketModel, PlaceRequest
+
+if TYPE_CHECKING:
+    from topstepx.wire.models import ContractModel
+
+_TICKS_MIN, _TICKS_MAX = 4, 1000
+"""How near and far a bracket leg may be (verified: the gateway's own texts)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """At whatever the market gives, now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At `price` or better."""
+
+    price: PriceLike
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A market order once the market trades through `price`."""
+
+    price: PriceLike
+
+
+@dataclass(frozen=True, slots=True)
+class StopLimit:
+    """A limit order at `limit` once the market trades through `stop` (assumed: it may be placed)."""
+
+    stop: PriceLike
+    limit: PriceLike
+
+
+@dataclass(frozen=True, slots=True)
+class TrailingStop:
+    """A stop that follows the market; `price` is where it starts, which fixes the distance (verified)."""
+
+    price: PriceLike
+
+
+@dataclass(frozen=True, slots=True)
+class JoinBid:
+    """A limit at the best bid of the moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinAsk:
+    """A limit at the best ask of the moment."""
+
+
+At = Market | Limit | Stop | StopLimit | TrailingStop | JoinBid | JoinAsk
+_AT = (Market, Limit, Stop, StopLimit, TrailingStop, JoinBid, JoinAsk)
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """A protective stop and a profit target that wake when the entry fills.
+
+    Give each leg as a distance in ticks from the fill (positive, 4 to 1000) or as a price, not both.
+    A price is turned into ticks from the entry's own price, so the entry must have one; slippage moves
+    the legs with the fill.
+    """
+
+    stop_ticks: int | None = None
+    target_ticks: int | None = None
+    stop: PriceLike | None = None
+    target: PriceLike | None = None
+    trailing: bool = False
+    """Whether the stop leg trails."""
+
+
+def read_at(at: object) -> At:
+    """The terms given as `at=`; the class itself is taken for terms that need no price."""
+    if at in {Market, JoinBid, JoinAsk}:
+        at = at()
+    if isinstance(at, _AT):
+        return at
+    raise InvalidRequest(
+        "at",
+        at,
+        "says how the order is priced and is never optional.",
+        'Give Market(), Limit("…"), Stop("…"), StopLimit, TrailingStop, JoinBid() or JoinAsk().',
+    )
+
+
+def place_request(  # noqa: PLR0913  the parts of an order, by name
+    *,
+    account_id: int,
+    contract: ContractModel,
+    side: object,
+    size: object,
+    at: object,
+    bracket: object,
+    custom_tag: str,
+) -> PlaceRequest:
+    """The order as the gateway takes it; raises `InvalidRequest` or `PriceOffGrid` before anything leaves."""
+    if not isinstance(side, Side) or not side.is_known:
+        raise InvalidRequest("side", side, "must be a Side.", "Give Side.BUY or Side.SELL.")
+    contracts = whole_contracts("size", size)
+    terms = read_at(at)
+    kind, limit_price, stop_price, trail_price = _prices(terms, contract)
+    stop_leg, target_leg = _legs(bracket, contract, side, _entry_price(terms, contract))
+    return PlaceRequest(
+        account_id=account_id,
+        contract_id=contract.id,
+        type=kind,
+        side=side,
+        size=contracts,
+        limit_price=limit_price,
+        stop_price=stop_price,
+        trail_price=trail_price,
+        custom_tag=custom_tag,
+        stop_loss_bracket=stop_leg,
+        take_profit_bracket=target_leg,
+    )
+
+
+def _prices(
+    at: At, contract: ContractModel
+) -> tuple[OrderType, Decimal | None, Decimal | None, Decimal | None]:
+    def grid(field: str, value: PriceLike) -> Decimal:
+        return on_grid(field, value, contract.tick_size, contract.name)
+
+    match at:
+        case Market():
+            return OrderType.MARKET, None, None, None
+        case Limit(price):
+            return OrderType.LIMIT, grid("limit price", price), None, None
+        case Stop(price):
+            return OrderType.STOP, None, grid("stop price", price), None
+        case StopLimit(stop, limit):
+            return OrderType.STOP_LIMIT, grid("limit price", limit), grid("stop price", stop), None
+        case TrailingStop(price):
+            return OrderType.TRAILING_STOP, None, None, grid("trail price", price)
+        case JoinBid():
+            return OrderType.JOIN_BID, None, None, None
+        case JoinAsk():
+            return OrderType.JOIN_ASK, None, None, None
+
+
+def _entry_price(at: At, contract: ContractModel) -> Decimal | None:
+    match at:
+        case Limit(price) | Stop(price):
+            return on_grid("entry price", price, contract.tick_size, contract.name)
+        case StopLimit(_, limit):
+            return on_grid("entry price", limit, contract.tick_size, contract.name)
+        case _:
+            return None
+
+
+def _legs(
+    bracket: object, contract: ContractModel, side: Side, entry: Decimal | None
+) -> tuple[BracketModel | None, BracketModel | None]:
+    if bracket is None:
+        return None, None
+    if not isinstance(bracket, Bracket):
+        raise InvalidRequest(
+            "bracket", bracket, "must be a Bracket.", "Give Bracket(stop_ticks=40)."
+        )
+    stop_ticks = _distance("stop", bracket.stop_ticks, bracket.stop, contract, entry, -side.sign)
+    target_ticks = _distance(
+        "target", bracket.target_ticks, bracket.target, contract, entry, side.sign
+    )
+    if stop_ticks is None and target_ticks is None:
+        raise InvalidRequest(
+            "bracket",
+            "Bracket()",
+            "has neither stop nor target.",
+            "Give stop_ticks or target_ticks.",
+        )
+    stop_type = OrderType.TRAILING_STOP if bracket.trailing else OrderType.STOP
+    stop_leg = BracketModel(ticks=-side.sign * stop_ticks, type=stop_type) if stop_ticks else None
+    target_leg = (
+        BracketModel(ticks=side.sign * target_ticks, type=OrderType.LIMIT) if target_ticks else None
+    )
+    return stop_leg, target_leg
+
+
+def _distance(  # noqa: PLR0913, PLR0917  one leg, both ways of giving it
+    leg: str,
+    ticks: object,
+    price: PriceLike | None,
+    contract: ContractModel,
+    entry: Decimal | None,
+    direction: int,
+) -> int | None:
+    """The leg's distance in positive ticks."""
+    if ticks is not None and price is not None:
+        raise InvalidRequest(
+            f"bracket.{leg}", price, "is given twice.", "Give ticks or a price, not both."
+        )
+    field = f"bracket.{leg}_ticks"
+    if price is not None:
+        field = f"bracket.{leg}"
+        if entry is None:
+            raise InvalidRequest(
+                field,
+                str(price),
+                "a price leg needs an entry that has a price.",
+                f"Give {leg}_ticks for a market order.",
+            )
+        level = on_grid(field, exact(field, price), contract.tick_size, contract.name)
+        ticks = int((level - entry) * direction / contract.tick_size)
+        if ticks <= 0:
+            raise InvalidRequest(
+                field, str(level), f"is on the wrong side of the entry {entry}.", "Swap it."
+            )
+    if ticks is None:
+        return None
+    if isinstance(ticks, bool) or not isinstance(ticks, int) or ticks < 0:
+        raise InvalidRequest(
+            field,
+            ticks,
+            "distances are whole positive ticks; the sign is ours.",
+            "Give for example 40.",
+        )
+    if not _TICKS_MIN <= ticks <= _TICKS_MAX:
+        raise InvalidRequest(
+            field,
+            ticks,
+            f"the gateway takes {_TICKS_MIN} to {_TICKS_MAX} ticks.",
+            f"Give at least {_TICKS_MIN}.",
+        )
+    return ticks

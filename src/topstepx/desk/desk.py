@@ -1,0 +1,72 @@
+"""A desk: one account and one contract, so that the words between them stay short."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from topstepx.wire.enums import Side
+
+if TYPE_CHECKING:
+    from topstepx.core.ledger_positions import PositionBelief
+    from topstepx.core.terms import Bracket
+    from topstepx.desk.accounts import Account
+    from topstepx.desk.contracts import Contract
+    from topstepx.desk.order import Order
+    from topstepx.desk.orders import Orders
+    from topstepx.desk.positions import Closed, Positions
+    from topstepx.desk.state import State
+
+
+class Desk:
+    """`tsx.desk(account, contract)`."""
+
+    def __init__(
+        self,
+        account: Account,
+        contract: Contract,
+        orders: Orders,
+        positions: Positions,
+        state: State,
+    ) -> None:
+        self.account = account
+        self.contract = contract
+        self._orders = orders
+        self._positions = positions
+        self._state = state
+
+    async def buy(
+        self, size: int, *, at: object, bracket: Bracket | None = None, key: str | None = None
+    ) -> Order:
+        """Buy; see `Orders.place` for what it raises and what a key does."""
+        return await self._orders.place(
+            self.account, self.contract, Side.BUY, size, at=at, bracket=bracket, key=key
+        )
+
+    async def sell(
+        self, size: int, *, at: object, bracket: Bracket | None = None, key: str | None = None
+    ) -> Order:
+        """Sell; see `Orders.place` for what it raises and what a key does."""
+        return await self._orders.place(
+            self.account, self.contract, Side.SELL, size, at=at, bracket=bracket, key=key
+        )
+
+    async def close(self, size: int | None = None) -> Closed:
+        """Close the position and cancel what is left on the contract; `close(1)` only reduces by one."""
+        return await self._positions.close(self.account, self.contract, size)
+
+    @property
+    def position(self) -> PositionBelief | None:
+        """What is believed of the position; None: unknown, which is not flat."""
+        return self._state.position(self.account, self.contract)
+
+    @property
+    def working(self) -> tuple[Order, ...]:
+        """Orders that may still do something on this contract."""
+        return tuple(
+            order
+            for order in self._orders.working(self.account)
+            if order.contract_id == self.contract.id
+        )
+
+    def __repr__(self) -> str:
+        return f"<Desk {self.account.name} {self.contract.name}>"

@@ -1,0 +1,109 @@
+"""A reader's own queue of facts: bounded, ordered, and never silently short.
+
+Overflow policy. Facts about money are never dropped one by one. A reader that falls a whole ``limit``
+behind is ended instead: it still gets everything that was queued, in order, and then one loud
+`StreamLagged` that says how many came after. It opens a new stream and looks at the state, which is
+always whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Self
+
+from topstepx import errors
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from topstepx.events import Event
+
+
+class EventStream:
+    """``async for fact in stream``; for one reader. Leaving ``async with`` or `aclose` ends it."""
+
+    def __init__(self, kinds: tuple[type[Event], ...], limit: int) -> None:
+        if limit < 1:
+            raise errors.InvalidRequest(
+                "limit", limit, "a stream holds at least one fact.", "Use 1 or more."
+            )
+        self.limit = limit
+        self._kinds = kinds
+        self._queue: deque[Event] = deque()
+        self._missed = 0
+        self._ended = False
+        self._reader: asyncio.Future[None] | None = None
+
+    def offer(self, event: Event) -> bool:
+        """Queue a fact if it is of these kinds; False: this is the first that did not fit."""
+        if self.is_closed or (self._kinds and not isinstance(event, self._kinds)):
+            return True
+        if self._missed or len(self._queue) >= self.limit:
+            self._missed += 1
+            return self._missed > 1
+        self._queue.append(event)
+        self._wake()
+        return True
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more facts."""
+        return self._ended
+
+    def end(self) -> None:
+        """Take nothing more; what is queued is still delivered."""
+        self._ended = True
+        self._wake()
+
+    async def aclose(self) -> None:
+        """End it and forget what is queued."""
+        self._queue.clear()
+        self._missed = 0
+        self.end()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        """The next fact.
+
+        Cancellation: safe, no fact is lost.
+
+        Raises:
+            errors.StreamLagged: the reader was too slow; what was queued has been delivered.
+        """
+        while not self._queue:
+            if self._missed:
+                missed, self._missed = self._missed, 0
+                self.end()
+                raise errors.StreamLagged("events", missed)
+            if self._ended:
+                raise StopAsyncIteration
+            await self._arrival()
+        return self._queue.popleft()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def _arrival(self) -> None:
+        if self._reader is not None:
+            msg = "this stream has a reader already; open one stream for each"
+            raise RuntimeError(msg)
+        self._reader = asyncio.get_running_loop().create_future()
+        try:
+            await self._reader
+        finally:
+            self._reader = None
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)

@@ -1,0 +1,250 @@
+"""Market data: quotes, the tape, depth, and bars.
+
+Nothing here passes the record: market data is not kept, and never waits for a disk.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakSet
+
+import msgspec
+
+from topstepx.core.intervals import Interval, read_interval
+from topstepx.core.lanes import Lane
+from topstepx.core.link import Subscription
+from topstepx.desk.streams import MarketStream, QuoteBoard, QuoteStream
+from topstepx.errors import AnswerUnusable, InvalidRequest
+from topstepx.wire import models, routes
+from topstepx.wire.hub_events import DepthRow, DepthUpdate, QuoteUpdate, TapeTrade, TapeUpdate
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from topstepx.core.quotes import Quote
+    from topstepx.desk.contracts import Contract
+    from topstepx.net.hub import HubLink
+    from topstepx.net.rest import Rest
+    from topstepx.settings import Settings
+
+_PAGE_MAX = 20_000
+"""Bars per call (verified)."""
+
+_UNREAD_MAX = 100_000
+"""Tape and depth messages that may lie unread before a stream ends with `StreamLagged`."""
+
+StreamT = TypeVar("StreamT", bound=MarketStream)  # type: ignore[type-arg]  # any item
+
+
+class Bar(msgspec.Struct, frozen=True, kw_only=True):
+    """One bar; `at` is its open time, aware UTC."""
+
+    at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: int
+
+
+class Depth(msgspec.Struct, frozen=True, kw_only=True):
+    """One depth message: the rows that changed, in the order the gateway sent them."""
+
+    contract_id: str
+    rows: tuple[DepthRow, ...]
+
+
+class MarketData:
+    """`tsx.market`."""
+
+    def __init__(self, hub: HubLink, rest: Rest, settings: Settings) -> None:
+        self._hub = hub
+        self._rest = rest
+        self._settings = settings
+        self._board = QuoteBoard()
+        self._quotes: dict[str, WeakSet[QuoteStream]] = {}
+        self._tapes: dict[str, WeakSet[MarketStream[TapeTrade]]] = {}
+        self._depths: dict[str, WeakSet[MarketStream[Depth]]] = {}
+
+    # -- streams
+
+    def quotes(self, contract: Contract) -> QuoteStream:
+        """Whole quotes of a contract, the newest when you are ready for it."""
+        subscription = Subscription(routes.SUBSCRIBE_QUOTES, contract.id)
+        stream = QuoteStream(
+            f"quotes {contract.name}",
+            *self._switches(subscription),
+            contract_id=contract.id,
+        )
+        return _kept(self._quotes, contract.id, stream)
+
+    def trades(self, contract: Contract) -> MarketStream[TapeTrade]:
+        """Every trade of the tape. Read slower than it prints for long and it ends with `StreamLagged`."""
+        subscription = Subscription(routes.SUBSCRIBE_TAPE, contract.id)
+        stream: MarketStream[TapeTrade] = MarketStream(
+            f"tape {contract.name}", *self._switches(subscription), items_max=_UNREAD_MAX
+        )
+        return _kept(self._tapes, contract.id, stream)
+
+    def depth(self, contract: Contract) -> MarketStream[Depth]:
+        """Every depth message. After `StreamLagged` or a reconnect start again from the next Reset."""
+        subscription = Subscription(routes.SUBSCRIBE_DEPTH, contract.id)
+        stream: MarketStream[Depth] = MarketStream(
+            f"depth {contract.name}", *self._switches(subscription), items_max=_UNREAD_MAX
+        )
+        return _kept(self._depths, contract.id, stream)
+
+    def newest(self, contract: Contract) -> Quote | None:
+        """The newest quote that came while somebody streamed this contract, or None."""
+        return self._board.newest(contract.id)
+
+    def _switches(
+        self, subscription: Subscription
+    ) -> tuple[Callable[[], Awaitable[None]], Callable[[], None]]:
+        timeout_s = self._settings.timeouts.hub_invoke_s
+        return (
+            lambda: self._hub.subscribe(subscription, timeout_s=timeout_s),
+            lambda: self._hub.unsubscribe(subscription),
+        )
+
+    # -- from the hub
+
+    def on_quote(self, event: QuoteUpdate) -> None:
+        """A quote message came."""
+        quote = self._board.update(event.contract_id, event.quote)
+        for stream in self._quotes.get(event.contract_id, ()):
+            stream.push(quote)
+
+    def on_tape(self, event: TapeUpdate) -> None:
+        """A tape message came."""
+        for stream in self._tapes.get(event.contract_id, ()):
+            for trade in event.trades:
+                stream.push(trade)
+
+    def on_depth(self, event: DepthUpdate) -> None:
+        """A depth message came."""
+        depth = Depth(contract_id=event.contract_id, rows=event.rows)
+        for stream in self._depths.get(event.contract_id, ()):
+            stream.push(depth)
+
+    def interrupted(self) -> None:
+        """The market hub is gone: what is merged so far is history, a new life starts with whole quotes."""
+        self._board.forget()
+
+    def close(self) -> None:
+        """End every stream."""
+        _end(self._quotes)
+        _end(self._tapes)
+        _end(self._depths)
+
+    # -- bars
+
+    async def bars(
+        self,
+        contract: Contract,
+        interval: str,
+        *,
+        last: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        include_partial: bool = False,
+    ) -> list[Bar]:
+        """Bars of a contract, oldest first; `interval` is written like "5m", "1h" or "1d".
+
+        Give `last` (how many, ending at `end` or now) or `start` (everything from there). Windows longer
+        than one call's 20,000 bars are read page by page. Fewer bars than asked for means that the
+        gateway has no more.
+        """
+        wanted = read_interval(interval)
+        end = self._rest.server_now() if end is None else _aware("end", end)
+        if last is not None and start is not None:
+            raise InvalidRequest("last", last, "start is given as well.", "Give one of the two.")
+        if last is None and start is None:
+            raise InvalidRequest("start", None, "say how far back.", "Give last=500 or start=….")
+        if start is not None:
+            return await self._pages(
+                contract, wanted, _aware("start", start), end, None, include_partial
+            )
+        if isinstance(last, bool) or not isinstance(last, int) or last < 1:
+            raise InvalidRequest("last", last, "must be a whole number above 0.", "Give last=500.")
+        # Markets rest: look back far enough that nights, weekends and holidays do not shorten the answer.
+        back = max(wanted.span * last * 4, timedelta(days=10) + wanted.span * last * 2)
+        earliest = end - min(back, timedelta(days=20 * 365))
+        return await self._pages(contract, wanted, earliest, end, last, include_partial)
+
+    async def _pages(
+        self,
+        contract: Contract,
+        interval: Interval,
+        start: datetime,
+        end: datetime,
+        last: int | None,
+        include_partial: bool,  # noqa: FBT001  passed straight through
+    ) -> list[Bar]:
+        found: dict[datetime, Bar] = {}
+        while True:
+            room = _PAGE_MAX if last is None else min(_PAGE_MAX, last - len(found) + 1)
+            rows = await self._page(contract, interval, start, end, room, include_partial)
+            fresh = [row for row in rows if row.t not in found and start <= row.t <= end]
+            for row in fresh:
+                found[row.t] = Bar(
+                    at=row.t, open=row.o, high=row.h, low=row.l, close=row.c, volume=row.v
+                )
+            done = len(rows) < room or not fresh or (last is not None and len(found) >= last)
+            if done:
+                break
+            end = min(
+                row.t for row in fresh
+            )  # inclusive or not is unknown: the overlap is dropped above
+        ordered = [found[at] for at in sorted(found)]
+        return ordered if last is None else ordered[-last:]
+
+    async def _page(
+        self,
+        contract: Contract,
+        interval: Interval,
+        start: datetime,
+        end: datetime,
+        room: int,
+        include_partial: bool,  # noqa: FBT001  passed straight through
+    ) -> list[models.BarModel]:
+        answer = await self._rest.call(
+            routes.RETRIEVE_BARS,
+            models.BarsRequest(
+                contract_id=contract.id,
+                live=self._settings.live_data,
+                start_time=start,
+                end_time=end,
+                unit=interval.unit,
+                unit_number=interval.number,
+                limit=room,
+                include_partial_bar=include_partial,
+            ),
+            lane=Lane.READ,
+            timeout_s=self._settings.timeouts.bars_s,
+        )
+        if not isinstance(answer.bars, list):
+            msg = "History/retrieveBars answered without bars."
+            raise AnswerUnusable(msg, route="History/retrieveBars", status=200, did_it_happen="no")
+        return answer.bars
+
+
+def _aware(field: str, at: object) -> datetime:
+    if not isinstance(at, datetime) or at.tzinfo is None:
+        raise InvalidRequest(
+            field, at, "has no time zone.", "Give an aware datetime, such as datetime.now(UTC)."
+        )
+    return at
+
+
+def _kept(kept: dict[str, WeakSet[StreamT]], contract_id: str, stream: StreamT) -> StreamT:
+    kept.setdefault(contract_id, WeakSet()).add(stream)
+    return stream
+
+
+def _end(kept: dict[str, WeakSet[StreamT]]) -> None:
+    for streams in kept.values():
+        for stream in list(streams):
+            stream.end()

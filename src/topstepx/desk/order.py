@@ -1,0 +1,273 @@
+"""The order handle: what you hold after placing, and what you find again by key or id.
+
+It keeps nothing of its own. Every property looks at the ledger, so a handle is as true as the newest
+fact, and two handles of one order never disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from topstepx.errors import InvalidRequest, NotFilled
+from topstepx.wire.enums import OrderStatus, OrderType, Side
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from topstepx.core.ledger_intents import IntentBelief
+    from topstepx.core.ledger_orders import OrderBelief
+    from topstepx.core.ledger_trades import TradeBelief
+    from topstepx.core.prices import PriceLike
+    from topstepx.desk.contracts import Contract
+    from topstepx.desk.orders import Orders
+
+_STOPS = {OrderType.STOP, OrderType.TRAILING_STOP, OrderType.STOP_LIMIT}
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """How an order is found in the ledger: by its own id, its intent, or as a leg of another."""
+
+    order_id: int | None = None
+    intent_id: str | None = None
+    leg_of: Order | None = None
+    leg: str = ""
+
+
+class Order:
+    """One order. `stop` and `target` of a bracket order are orders too."""
+
+    def __init__(self, orders: Orders, account_id: int, contract_id: str, name: Name) -> None:
+        self._orders = orders
+        self._name = name
+        self.account_id = account_id
+        self.contract_id = contract_id
+
+    # -- what is known
+
+    @property
+    def contract(self) -> Contract:
+        """The contract; raises `ContractUnknown` when it was never looked up (orders of others)."""
+        return self._orders.contract(self.contract_id)
+
+    @property
+    def belief(self) -> OrderBelief | None:
+        """The ledger's view of the order at the gateway; None while none was seen."""
+        ledger = self._orders.ledger
+        if self._name.leg_of is not None:
+            return self._leg_belief(self._name.leg_of)
+        order_id = self.id
+        if order_id is not None:
+            return ledger.order(order_id)
+        tag = self.tag
+        return ledger.order_by_tag(self.account_id, tag) if tag is not None else None
+
+    def _leg_belief(self, parent: Order) -> OrderBelief | None:
+        if parent.id is None:
+            return None
+        wants_stop = self._name.leg == "stop"
+        for child in self._orders.ledger.children(parent.id):
+            if (child.order.type in _STOPS) == wants_stop:
+                return child
+        return None
+
+    @property
+    def intent(self) -> IntentBelief | None:
+        """What we wrote down before sending; None for orders that we did not place in this journal."""
+        intent_id = self._name.intent_id
+        return self._orders.ledger.intent(intent_id) if intent_id is not None else None
+
+    @property
+    def id(self) -> int | None:
+        """The gateway's id; None while it is not known."""
+        if self._name.order_id is not None:
+            return self._name.order_id
+        if self._name.leg_of is not None:
+            belief = self._leg_belief(self._name.leg_of)
+            return belief.id if belief is not None else None
+        intent = self.intent
+        if intent is not None and intent.order_id is not None:
+            return intent.order_id
+        tag = self.tag
+        seen = self._orders.ledger.order_by_tag(self.account_id, tag) if tag is not None else None
+        return seen.id if seen is not None else None
+
+    @property
+    def tag(self) -> str | None:
+        """Our unique name for it on the wire; None for orders of others."""
+        intent = self.intent
+        if intent is not None and intent.recorded is not None:
+            return intent.recorded.tag
+        order_id = self._name.order_id
+        belief = self._orders.ledger.order(order_id) if order_id is not None else None
+        return belief.order.custom_tag if belief is not None else None
+
+    @property
+    def key(self) -> str | None:
+        """Your own name for it, if you gave one."""
+        intent = self.intent
+        return intent.recorded.key if intent is not None and intent.recorded is not None else None
+
+    @property
+    def status(self) -> OrderStatus:
+        """Where it is in its life; NONE while no evidence of it was seen."""
+        belief = self.belief
+        return belief.status if belief is not None else OrderStatus.NONE
+
+    @property
+    def side(self) -> Side | None:
+        """Buy or sell; None while it was not seen."""
+        belief = self.belief
+        return belief.order.side if belief is not None else None
+
+    @property
+    def size(self) -> int | None:
+        """Contracts ordered; None while it was not seen."""
+        belief = self.belief
+        return belief.order.size if belief is not None else None
+
+    @property
+    def filled_size(self) -> int:
+        """Contracts filled so far."""
+        belief = self.belief
+        return belief.filled if belief is not None else 0
+
+    @property
+    def remaining(self) -> int | None:
+        """Contracts that may still fill; None while it was not seen."""
+        belief = self.belief
+        return belief.remaining if belief is not None else None
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """The average price of its trades, exact; None while nothing filled."""
+        trades = [one.trade for one in self.trades if not one.trade.voided]
+        size = sum(trade.size for trade in trades)
+        if size:
+            return (
+                sum((trade.price * trade.size for trade in trades), start=trades[0].price * 0)
+                / size
+            )
+        belief = self.belief
+        return belief.order.filled_price if belief is not None else None
+
+    @property
+    def limit_price(self) -> Decimal | None:
+        """Its limit; None where it has none."""
+        belief = self.belief
+        return belief.order.limit_price if belief is not None else None
+
+    @property
+    def stop_price(self) -> Decimal | None:
+        """Its stop; None where it has none (a suspended leg gets its price when the entry fills)."""
+        belief = self.belief
+        return belief.order.stop_price if belief is not None else None
+
+    @property
+    def trades(self) -> tuple[TradeBelief, ...]:
+        """Its trades so far, oldest first."""
+        order_id = self.id
+        return self._orders.ledger.trades_of(order_id) if order_id is not None else ()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing can happen to it any more."""
+        belief = self.belief
+        if belief is not None:
+            return belief.is_terminal
+        intent = self.intent
+        return intent is not None and intent.state in {"refused", "not_sent"}
+
+    @property
+    def stop(self) -> Order:
+        """The protective stop leg; known once the gateway made it."""
+        return self._leg("stop")
+
+    @property
+    def target(self) -> Order:
+        """The profit target leg; known once the gateway made it."""
+        return self._leg("target")
+
+    def _leg(self, leg: str) -> Order:
+        return Order(self._orders, self.account_id, self.contract_id, Name(leg_of=self, leg=leg))
+
+    # -- waiting
+
+    async def filled(self, timeout: float | None = None) -> Order:  # noqa: ASYNC109  a fixed public name
+        """This order, once it is filled whole, with its trades.
+
+        `timeout` in seconds; None waits until it ends. Raises `NotFilled` when it ends otherwise or time
+        runs out (the order itself lives on). Cancelling the wait changes nothing.
+        """
+        await self._orders.wait(self, lambda: self.is_done and self._is_accounted(), timeout)
+        if self.status is not OrderStatus.FILLED:
+            how = "ended as" if self.is_done else "is still"
+            msg = f"The order {self.describe()} {how} {self.status.name} with {self.filled_size} filled."
+            raise NotFilled(msg, self)
+        return self
+
+    async def done(self, timeout: float | None = None) -> Order:  # noqa: ASYNC109  a fixed public name
+        """This order, once nothing can happen to it any more; raises `NotFilled` if time runs out first."""
+        await self._orders.wait(self, lambda: self.is_done and self._is_accounted(), timeout)
+        if not self.is_done:
+            msg = f"The order {self.describe()} is still {self.status.name}."
+            raise NotFilled(msg, self)
+        return self
+
+    def _is_accounted(self) -> bool:
+        order_id = self.id
+        return order_id is None or self._orders.ledger.is_complete(order_id)
+
+    async def working(self, timeout: float | None = 10.0) -> Order:  # noqa: ASYNC109  as above
+        """This order, once the gateway works it (a leg: once the entry filled); else as `done`."""
+        await self._orders.wait(
+            self, lambda: self.status is OrderStatus.OPEN or self.is_done, timeout
+        )
+        if self.status is not OrderStatus.OPEN:
+            msg = f"The order {self.describe()} is {self.status.name}, not working."
+            raise NotFilled(msg, self)
+        return self
+
+    # -- acting
+
+    async def cancel(self) -> Order:
+        """This order, once it is over: look at `status`, a fill may have won the race.
+
+        Raises `GatewayRefused` when it cannot be cancelled, `AnswerLost` when it is not known.
+        """
+        return await self._orders.changes.cancel(self)
+
+    async def modify(
+        self,
+        *,
+        size: int | None = None,
+        limit: PriceLike | None = None,
+        stop: PriceLike | None = None,
+        trail: PriceLike | None = None,
+    ) -> Order:
+        """This order with other terms, read back from the gateway; what you leave out stays."""
+        return await self._orders.changes.modify(
+            self, size=size, limit=limit, stop=stop, trail=trail
+        )
+
+    async def move(self, price: PriceLike) -> Order:
+        """This order at another price: the stop of a stop, the limit of a limit; waits until it works."""
+        await self.working()
+        belief = self.belief
+        kind = belief.order.type if belief is not None else OrderType.UNKNOWN
+        if kind in _STOPS:
+            return await self.modify(stop=price)
+        if kind is OrderType.LIMIT:
+            return await self.modify(limit=price)
+        raise InvalidRequest("order", kind.name, "has no price to move.", "Cancel it instead.")
+
+    def describe(self) -> str:
+        """One line for messages: side, size, contract, id."""
+        belief = self.belief
+        what = f"{belief.order.side.name} {belief.order.size} " if belief is not None else ""
+        leg = f" ({self._name.leg} leg)" if self._name.leg else ""
+        return f"{what}{self._orders.contract_name(self.contract_id)}{leg} id {self.id if self.id is not None else 'unknown'}"
+
+    def __repr__(self) -> str:
+        return f"<Order {self.describe()} {self.status.name} filled {self.filled_size}>"

@@ -1,0 +1,339 @@
+"""Orders: placed at most once, followed through the ledger, changed and cancelled with a look after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from topstepx.core.exposure import exposure
+from topstepx.core.lanes import Lane
+from topstepx.core.mode import Operation
+from topstepx.core.outcome import Verdict
+from topstepx.core.prices import PriceLike, on_grid, whole_contracts
+from topstepx.core.terms import Bracket, place_request
+from topstepx.desk.order import Name, Order
+from topstepx.desk.order_changes import OrderChanges
+from topstepx.desk.waiting import until
+from topstepx.desk.write import Intent
+from topstepx.errors import (
+    AnswerUnusable,
+    InvalidRequest,
+    LimitRefused,
+    NotFilled,
+    OrderUnresolved,
+    TradingDisabled,
+)
+from topstepx.events import ModeCauseAdded, OrderObserved
+from topstepx.net.rest import error_of
+from topstepx.wire import models, routes
+from topstepx.wire.models import OrderModel, PlaceRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from topstepx.core.ledger import Ledger
+    from topstepx.core.ledger_intents import IntentBelief
+    from topstepx.desk.accounts import AccountLike, Accounts
+    from topstepx.desk.contracts import Contract, Contracts
+    from topstepx.desk.record import Record
+    from topstepx.desk.recovery import Recovery
+    from topstepx.desk.write import Writer
+    from topstepx.net.rest import Rest, Sent
+    from topstepx.settings import Settings
+    from topstepx.wire.enums import Side
+
+_KEY_LENGTH_MAX = 200
+_END_STATE_S = 10.0
+
+
+class Orders:
+    """`tsx.orders`."""
+
+    def __init__(  # noqa: PLR0913, PLR0917  the parts that an order passes through
+        self,
+        accounts: Accounts,
+        contracts: Contracts,
+        record: Record,
+        recovery: Recovery,
+        writer: Writer,
+        rest: Rest,
+        settings: Settings,
+    ) -> None:
+        self._accounts = accounts
+        self._contracts = contracts
+        self._record = record
+        self._recovery = recovery
+        self._writer = writer
+        self._rest = rest
+        self._settings = settings
+        self.changes = OrderChanges(self, writer, settings)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What is believed."""
+        return self._record.ledger
+
+    # -- placing
+
+    async def place(
+        self,
+        account: AccountLike,
+        contract: Contract | str,
+        side: Side,
+        size: int,
+        *,
+        at: object,
+        bracket: Bracket | None = None,
+        key: str | None = None,
+    ) -> Order:
+        """Place one order and give its handle once the gateway accepted it.
+
+        `at` says how it is priced (`Market()`, `Limit("…")`, …) and is never optional. `key` is your own
+        name for this intent: the same key gives the same order back and never makes a second.
+
+        Raises before anything leaves: `InvalidRequest`, `TradingDisabled`, `ModeRefused`, `LimitRefused`,
+        `RateLimited`, `BreakerOpen`, `RecordUnavailable`. `OrderRefused`: the gateway said no.
+        `OrderUnresolved`: it may exist; watch its `.order`, do not send another. Cancelling the call does
+        not stop an order that has begun to leave: find it by its key.
+        """
+        self.check_may_trade()
+        account_ = await self._accounts.exact(account)
+        contract_ = await self._contracts.one(contract)
+        intent_id, tag = self._writer.name()
+        request = place_request(
+            account_id=account_.id,
+            contract=contract_.model,
+            side=side,
+            size=size,
+            at=at,
+            bracket=bracket,
+            custom_tag=tag,
+        )
+        if not contract_.is_active:
+            raise InvalidRequest(
+                "contract", contract_.name, "does not trade now.", "Use contracts.front(product)."
+            )
+        existing = self._existing(account_.id, contract_, key, request)
+        if existing is not None:
+            return existing
+        await self._recovery.ready(account_)
+        self._gate(request, contract_)
+        timeouts = self._settings.timeouts
+        sent = await self._writer.write(
+            Intent(
+                action="place",
+                route=routes.PLACE,
+                request=request,
+                account_id=account_.id,
+                lane=Lane.ORDER,
+                send_within_s=timeouts.order_deadline_s,
+                timeout_s=timeouts.place_s,
+                contract_id=contract_.id,
+                intent_id=intent_id,
+                tag=tag,
+                key=key,
+            )
+        )
+        order = Order(self, account_.id, contract_.id, Name(intent_id=intent_id))
+        return self._placed(order, sent)
+
+    def _existing(
+        self, account_id: int, contract: Contract, key: object, request: PlaceRequest
+    ) -> Order | None:
+        """The order that already carries this key."""
+        if key is None:
+            return None
+        if not isinstance(key, str) or not key.strip() or len(key) > _KEY_LENGTH_MAX:
+            raise InvalidRequest(
+                "key", key, f"is 1 to {_KEY_LENGTH_MAX} characters of your own.", "Shorten it."
+            )
+        intent = self.ledger.intent_by_key(account_id, key)
+        if intent is None:
+            return None
+        if _asked(intent, request.custom_tag) != request:
+            raise InvalidRequest(
+                "key", key, "already names an order with other terms.", "Use another key."
+            )
+        return Order(self, account_id, contract.id, Name(intent_id=intent.intent_id))
+
+    def check_may_trade(self) -> None:
+        """Raise `TradingDisabled` where orders must not leave."""
+        environment = self._settings.environment
+        if environment.simulated:
+            return
+        msg = f"Orders to {environment.name} are not possible with this version."
+        raise TradingDisabled(
+            msg,
+            next_step=(
+                "Until the order journal that makes them safe exists, orders go to the simulator only: "
+                'connect("sim").'
+            ),
+        )
+
+    def _gate(self, request: PlaceRequest, contract: Contract) -> None:
+        """Mode and limits; nothing awaits between here and the journal."""
+        self.ledger.modes.check(Operation.ENTRY, request.account_id, contract.id)
+        limits = self._settings.limits
+        if limits.order_contracts_max is not None and request.size > limits.order_contracts_max:
+            msg = f"size={request.size} is over limits.order_contracts_max={limits.order_contracts_max}."
+            raise LimitRefused("order_contracts_max", msg, "Send a smaller order.")
+        working = [belief.order for belief in self.ledger.working(request.account_id, contract.id)]
+        if limits.open_orders_max is not None and len(working) >= limits.open_orders_max:
+            msg = f"{len(working)} orders are working, limits.open_orders_max={limits.open_orders_max}."
+            raise LimitRefused("open_orders_max", msg, "Cancel one first.")
+        if limits.contracts_max is None:
+            return
+        position = self.ledger.position(request.account_id, contract.id)
+        if position is None or position.net is None:
+            msg = f"The position in {contract.name} is not known, so limits cannot be checked."
+            raise LimitRefused("contracts_max", msg, "Wait for ready(account).")
+        unresolved = [
+            asked
+            for intent in self.ledger.open_intents(request.account_id)
+            if (asked := _asked(intent, None)) is not None and asked.contract_id == contract.id
+        ]
+        worst = exposure(position.net, working, [*unresolved, request]).worst
+        if worst > limits.contracts_max:
+            msg = (
+                f"The position in {contract.name} could reach {worst} contracts, "
+                f"limits.contracts_max={limits.contracts_max}."
+            )
+            raise LimitRefused("contracts_max", msg, "Cancel working orders or send fewer.")
+
+    def _placed(self, order: Order, sent: Sent) -> Order:
+        outcome = sent.outcome
+        if outcome is not None and outcome.verdict is Verdict.ACCEPTED:
+            return order
+        error = error_of(routes.PLACE, sent)
+        if error.did_it_happen == "no":
+            raise error
+        intent = order.intent
+        self._record.commit(
+            ModeCauseAdded(
+                at=self._record.stamp(),
+                account_id=order.account_id,
+                contract_id=order.contract_id,
+                reason="unresolved_intent",
+                subject=intent.intent_id if intent is not None else "",
+                detail=str(error),
+            )
+        )
+        msg = f"It is not known whether the order exists: {error}"
+        raise OrderUnresolved(
+            msg, order, next_step="Do not send it again; only exits pass on this contract now."
+        )
+
+    # -- looking
+
+    def get(
+        self, account: AccountLike, *, key: str | None = None, order_id: int | None = None
+    ) -> Order | None:
+        """The order with this key or id, from what is known here; None if there is none."""
+        account_id = self._account_id(account)
+        intent = self.ledger.intent_by_key(account_id, key) if key is not None else None
+        if intent is not None and intent.recorded is not None and intent.recorded.contract_id:
+            contract_id = intent.recorded.contract_id
+            return Order(self, account_id, contract_id, Name(intent_id=intent.intent_id))
+        belief = self.ledger.order(order_id) if order_id is not None else None
+        if belief is None or belief.order.account_id != account_id:
+            return None
+        return self._handle(belief.order)
+
+    def working(self, account: AccountLike) -> tuple[Order, ...]:
+        """Every order of the account that may still do something, from what is known here."""
+        account_id = self._account_id(account)
+        return tuple(self._handle(belief.order) for belief in self.ledger.working(account_id))
+
+    async def open(self, account: AccountLike) -> tuple[OrderModel, ...]:
+        """Live orders as the gateway lists them now, suspended bracket legs included."""
+        account_ = await self._accounts.exact(account)
+        return await self._recovery.live_orders(account_.id)
+
+    async def history(
+        self, account: AccountLike, *, start: datetime, end: datetime | None = None
+    ) -> tuple[OrderModel, ...]:
+        """Orders created in a time span, oldest first, as the gateway lists them now.
+
+        The gateway leaves suspended bracket legs out of this list (verified).
+        """
+        if start.tzinfo is None or (end is not None and end.tzinfo is None):
+            raise InvalidRequest(
+                "start",
+                start,
+                "has no time zone.",
+                "Give an aware datetime, such as datetime.now(UTC).",
+            )
+        account_ = await self._accounts.exact(account)
+        answer = await self._rest.call(
+            routes.ORDER_SEARCH,
+            models.OrderSearchRequest(
+                account_id=account_.id, start_timestamp=start, end_timestamp=end
+            ),
+            lane=Lane.READ,
+            timeout_s=self._settings.timeouts.read_s,
+        )
+        rows = answer.orders if isinstance(answer.orders, list) else []
+        return tuple(sorted(rows, key=lambda order: (order.creation_timestamp, order.id)))
+
+    def _account_id(self, account: AccountLike) -> int:
+        return self._accounts.known(account).id
+
+    def _handle(self, order: OrderModel) -> Order:
+        intent = (
+            self.ledger.intent_by_tag(order.account_id, order.custom_tag)
+            if order.custom_tag
+            else None
+        )
+        intent_id = intent.intent_id if intent is not None else None
+        return Order(
+            self, order.account_id, order.contract_id, Name(order_id=order.id, intent_id=intent_id)
+        )
+
+    def contract(self, contract_id: str) -> Contract:
+        """The contract of an order."""
+        return self._contracts.known(contract_id)
+
+    def contract_name(self, contract_id: str) -> str:
+        """Its name, or its id while it was not looked up."""
+        return self._contracts.name_of(contract_id)
+
+    # -- following
+
+    async def wait(self, order: Order, look: Callable[[], bool], timeout_s: float | None) -> None:
+        """Return when `look` is true or time ran out, asking the gateway itself now and then."""
+        await until(
+            self._record,
+            lambda: True if look() else None,
+            timeout_s=timeout_s,
+            ask=lambda: self.refresh(order),
+        )
+
+    async def refresh(self, order: Order) -> None:
+        """Read the order (and, for a leg, its siblings) from the gateway into the ledger."""
+        if order.id is None:
+            await self._recovery.snapshot(order.account_id)
+            return
+        at = self._record.stamp()
+        answer = await self._rest.call(
+            routes.ORDER_BY_ID,
+            models.OrderByIdRequest(account_id=order.account_id, order_id=order.id),
+            lane=Lane.RECONCILE,
+            timeout_s=self._settings.timeouts.read_s,
+        )
+        if not isinstance(answer.order, OrderModel):
+            msg = "Order/searchById answered without an order."
+            raise AnswerUnusable(msg, route="Order/searchById", status=200, did_it_happen="no")
+        self._record.commit(OrderObserved(at=at, order=answer.order))
+        if answer.order.fill_volume and not self.ledger.is_complete(order.id):
+            await self._recovery.read_trades(order.account_id)
+
+
+def _asked(intent: IntentBelief, custom_tag: str | None) -> PlaceRequest | None:
+    """The order an intent asked for (under `custom_tag`, to compare); None if it is no order."""
+    recorded = intent.recorded
+    if recorded is None or recorded.action != "place":
+        return None
+    asked = msgspec.json.decode(recorded.body, type=PlaceRequest)
+    return asked if custom_tag is None else msgspec.structs.replace(asked, custom_tag=custom_tag)

@@ -1,0 +1,185 @@
+"""The write protocol: written down, sent once, and what came of it written down too.
+
+The send runs on a task of its own, so a caller that is cancelled or times out never stops it half way;
+what becomes of it is found in the record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from topstepx.clock import NANOSECONDS
+from topstepx.core import tags
+from topstepx.core.lanes import Lane
+from topstepx.core.outcome import Verdict
+from topstepx.errors import AnswerLost, TopstepxError, sanitised
+from topstepx.events import (
+    Action,
+    IntentAnswered,
+    IntentRecorded,
+    IntentResolved,
+    IntentSent,
+    Outcome,
+)
+from topstepx.wire import codec, models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from topstepx.clock import Clock
+    from topstepx.desk.record import Record
+    from topstepx.net.rest import Rest, Sent
+    from topstepx.wire.routes import Route
+
+_OUTCOMES: dict[Verdict, Outcome] = {
+    Verdict.ACCEPTED: "accepted",
+    Verdict.REFUSED: "refused",
+    Verdict.NOT_EXECUTED: "not_executed",
+    Verdict.UNKNOWN: "unknown",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is to be written and sent."""
+
+    action: Action
+    route: Route[Any, Any]
+    request: models.Request
+    account_id: int
+    lane: Lane
+    send_within_s: float
+    timeout_s: float
+    contract_id: str | None = None
+    order_id: int | None = None
+    intent_id: str = ""
+    tag: str | None = None
+    key: str | None = None
+
+
+class Writer:
+    """The one component that puts a mutating request on the wire."""
+
+    def __init__(
+        self,
+        record: Record,
+        rest: Rest,
+        clock: Clock,
+        *,
+        chance: Callable[[int], bytes],
+        spawn: Callable[[Coroutine[Any, Any, Sent], str], asyncio.Task[Sent]],
+    ) -> None:
+        self._record = record
+        self._rest = rest
+        self._clock = clock
+        self._chance = chance
+        self._spawn = spawn
+        self._installation = tags.installation_code(chance(tags.INSTALLATION_BYTES))
+
+    def name(self) -> tuple[str, str]:
+        """A fresh intent id and its tag."""
+        intent_id = tags.intent_id(self._chance(10), self._clock.now())
+        return intent_id, tags.tag_of(self._installation, intent_id)
+
+    async def write(self, intent: Intent) -> Sent:
+        """Write down, send once, write down what came of it.
+
+        Raises what stopped it before it left (`RecordUnavailable`, `RateLimited`, `BreakerOpen`,
+        `DeadlinePassed`, `AuthBroken`, `LoginRefused`); everything after that is in the answer.
+        Cancelling the caller cancels nothing that has begun.
+        """
+        intent_id = intent.intent_id or self.name()[0]
+        recorded = IntentRecorded(
+            at=self._record.stamp(),
+            intent_id=intent_id,
+            account_id=intent.account_id,
+            action=intent.action,
+            route=intent.route.name,
+            body=codec.encode(intent.request).decode(),
+            contract_id=intent.contract_id,
+            tag=intent.tag,
+            key=intent.key,
+            order_id=intent.order_id,
+        )
+        send_by_ns = self._clock.monotonic_ns() + round(intent.send_within_s * NANOSECONDS)
+        if intent.lane is Lane.EXIT:
+            self._record.commit(recorded)  # the exit is open also while the disk is not
+        else:
+            await self._record.commit_durable(recorded)
+        task = self._spawn(
+            self._send(intent, intent_id, send_by_ns), f"send {intent.action} {intent_id}"
+        )
+        return await asyncio.shield(task)
+
+    async def _send(self, intent: Intent, intent_id: str, send_by_ns: int) -> Sent:
+        account_id = intent.account_id
+        self._record.commit(
+            IntentSent(at=self._record.stamp(), intent_id=intent_id, account_id=account_id)
+        )
+        try:
+            sent = await self._rest.attempt(
+                intent.route,
+                intent.request,
+                lane=intent.lane,
+                send_by_ns=send_by_ns,
+                timeout_s=intent.timeout_s,
+            )
+        except TopstepxError as error:
+            self._answered(intent_id, account_id, "not_sent", text=type(error).__name__)
+            raise
+        if sent.error is not None:
+            outcome: Outcome = "unknown" if isinstance(sent.error, AnswerLost) else "not_sent"
+            self._answered(intent_id, account_id, outcome, text=str(sent.error))
+            return sent
+        judged = sent.outcome
+        if judged is None:
+            self._answered(intent_id, account_id, "unknown")
+            return sent
+        answer = judged.answer
+        outcome = _OUTCOMES[judged.verdict]
+        self._answered(
+            intent_id,
+            account_id,
+            outcome,
+            order_id=answer.order_id if isinstance(answer, models.PlaceAnswer) else None,
+            code=judged.refusal.code if judged.refusal else None,
+            text=answer.error_message if answer else judged.reason,
+            status=judged.status,
+        )
+        if outcome == "not_executed":  # stopped before it acted, and this layer does not try again
+            self._record.commit(
+                IntentResolved(
+                    at=self._record.stamp(),
+                    intent_id=intent_id,
+                    account_id=account_id,
+                    verdict="not_sent",
+                    evidence=(judged.reason,),
+                )
+            )
+        return sent
+
+    def _answered(
+        self,
+        intent_id: str,
+        account_id: int,
+        outcome: Outcome,
+        *,
+        order_id: int | None = None,
+        code: int | None = None,
+        text: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        self._record.commit(
+            IntentAnswered(
+                at=self._record.stamp(),
+                intent_id=intent_id,
+                account_id=account_id,
+                outcome=outcome,
+                order_id=order_id,
+                code=code,
+                text=sanitised(text),
+                status=status,
+            )
+        )
