@@ -24,6 +24,11 @@ app = App(
 # One line per group: where its function is, what it is called, what it does.
 GROUPS = (
     (
+        "topstepx.cli.demo:demo_command",
+        "demo",
+        "Watch the whole main job on a simulated gateway. Start here.",
+    ),
+    (
         "topstepx.cli.sim:sim_command",
         "sim",
         "Run a simulated gateway on this machine that any client can log in to.",

@@ -179,7 +179,7 @@ async def _serve(options: SimOptions) -> int:
     stopped.cancel()
     broken.cancel()
     await sim.close()
-    _print(json.dumps({"event": "stopped"}) if options.as_json else "\nThe simulator has ended.")
+    _print(_json({"event": "stopped"}) if options.as_json else "\nThe simulator has ended.")
     return ExitCode.DONE
 
 
@@ -202,7 +202,7 @@ def _on_signals(stop: asyncio.Event) -> None:
 
 def _announce(sim: SimServer, options: SimOptions) -> None:
     if options.as_json:
-        line = {
+        line: dict[str, object] = {
             "event": "listening",
             "url": sim.url,
             "user_name": sim.user_name,
@@ -213,7 +213,7 @@ def _announce(sim: SimServer, options: SimOptions) -> None:
             "speed": options.speed,
             "seed": options.seed,
         }
-        _print(json.dumps(line))
+        _print(_json(line))
         return
     body = json.dumps({"userName": sim.user_name, "apiKey": sim.api_key})
     market = f"bars of {options.bars}" if options.bars else f"seed {options.seed}"
@@ -234,6 +234,10 @@ Try it:
 
 Ctrl-C ends it."""
     )
+
+
+def _json(line: dict[str, object]) -> str:
+    return json.dumps(line, separators=(",", ":"))
 
 
 def _print(text: str) -> None:
