@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from topstepx.core.merge import NOTHING, Aged, Freshness, Told, fresher, heard, later, told
+from topstepx.core.merge import NOTHING, Aged, Freshness, Told, fresher, heard, later, moment, told
 
 if TYPE_CHECKING:
     from topstepx.events import AccountObserved
@@ -44,7 +44,7 @@ class AccountEntry:
         """Merge one report; None when it says nothing new."""
         model = event.account_model
         comparable = tuple(getattr(model, name) for name in model.__struct_fields__)
-        key, _ = told(comparable, event.at, event.source == "rest")
+        key, _ = told(comparable, moment(event), event.source == "rest")
         self._told = later(self._told, (key, model))
         before = self.belief
         age = fresher(before.freshness if before else None, heard(event, now_ns))

@@ -23,6 +23,7 @@ from topstepx.core.merge import (
     fresher,
     heard,
     later,
+    moment,
     told,
 )
 from topstepx.wire.enums import OrderStatus
@@ -119,13 +120,14 @@ class OrderEntry:
         """Merge one report; None when it says nothing new."""
         order = event.order
         updated = order.update_timestamp or order.creation_timestamp
+        when = moment(event)
         self._put("status", _status(order))
         self._put("update_timestamp", told(order.update_timestamp))
-        self._put("filled_price", told(order.filled_price, order.fill_volume, updated, event.at))
+        self._put("filled_price", told(order.filled_price, order.fill_volume, updated, when))
         created = earliest(self._parts.get("creation_timestamp"), order.creation_timestamp)
         self._parts["creation_timestamp"] = created
         for name in _BY_UPDATE:
-            self._put(name, told(getattr(order, name), updated, event.at))
+            self._put(name, told(getattr(order, name), updated, when))
         self._fill_volume = max(self._fill_volume, order.fill_volume)
         self._identities.add((order.account_id, order.contract_id, int(order.side)))
         if order.status.is_terminal:

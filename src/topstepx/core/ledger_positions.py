@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from topstepx.core.merge import Aged, Freshness, Told, fresher, heard, later, told
+from topstepx.core.merge import Aged, Freshness, Told, fresher, heard, later, moment, told
 from topstepx.events import PositionObserved, PositionsListed
 from topstepx.wire.enums import PositionType
 
@@ -78,13 +78,16 @@ class AccountPositions:
     def __init__(self, account_id: int) -> None:
         self.account_id = account_id
         self.listed: Freshness | None = None
+        self._listed_when: tuple[bool, datetime] | None = None
         self._told: dict[str, Told] = {}
         self._ages: dict[str, Freshness] = {}
 
     def position(self, contract_id: str) -> PositionBelief | None:
         """What is believed of one contract; None: unknown."""
         age = self._ages.get(contract_id)
-        if age is not None and (self.listed is None or self.listed.as_of <= self._at(contract_id)):
+        if age is not None and (
+            self._listed_when is None or self._listed_when <= self._when(contract_id)
+        ):
             position = self._told[contract_id][1]
         elif self.listed is not None:
             position, age = None, self.listed
@@ -113,6 +116,8 @@ class AccountPositions:
             self._put(event, position, age)
         if isinstance(event, PositionsListed):
             self.listed = fresher(self.listed, age)
+            when = moment(event)
+            self._listed_when = max(self._listed_when or when, when)
         changes = []
         for contract_id, was in before.items():
             now = self.position(contract_id)
@@ -129,7 +134,7 @@ class AccountPositions:
     def _put(self, event: Observation, position: PositionModel, age: Freshness) -> None:
         contract_id = position.contract_id
         rank = _HUB if event.source == "hub" else _REST
-        key, _ = told(_comparable(position), event.at, rank)
+        key, _ = told(_comparable(position), moment(event), rank)
         old = self._told.get(contract_id)
         if old is None or later(old, (key, position))[1] is position:
             self._told[contract_id] = (key, position)
@@ -137,9 +142,9 @@ class AccountPositions:
                 self._ages.get(contract_id) if old and old[0] == key else None, age
             )
 
-    def _at(self, contract_id: str) -> datetime:
-        at: datetime = self._told[contract_id][0][1]
-        return at
+    def _when(self, contract_id: str) -> tuple[bool, datetime]:
+        when: tuple[bool, datetime] = self._told[contract_id][0][1]
+        return when
 
 
 def _comparable(position: PositionModel) -> tuple[int, int, Decimal, int, datetime, str]:

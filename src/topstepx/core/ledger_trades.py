@@ -14,6 +14,7 @@ from topstepx.core.merge import (
     fresher,
     heard,
     later,
+    moment,
     told,
 )
 from topstepx.events import TradeObserved, TradeVoided
@@ -68,7 +69,7 @@ class TradeEntry:
     def apply(self, event: TradeObserved | TradeVoided, now_ns: int | None) -> TradeChanged | None:
         """Merge one report; None when it says nothing new."""
         for name in _PARTS:
-            new = told(getattr(event.trade, name), event.at)
+            new = told(getattr(event.trade, name), moment(event))
             self._parts[name] = later(self._parts.get(name, NOTHING), new)
         created = earliest(self._parts.get("creation_timestamp"), event.trade.creation_timestamp)
         self._parts["creation_timestamp"] = created

@@ -56,6 +56,14 @@ class Freshness:
         return None if self.heard_ns is None else max(0, now_ns - self.heard_ns) / NANOSECONDS
 
 
+def moment(observation: Observation) -> tuple[bool, datetime]:
+    """When it was told, for comparing. What is heard in this run is later than all the journal says.
+
+    (The clock may have been wrong in an earlier run, and stamps only ascend within one.)
+    """
+    return observation.origin != "replayed", observation.at
+
+
 def heard(observation: Observation, now_ns: int | None) -> Freshness:
     """The freshness of one report."""
     if observation.origin == "replayed":
@@ -64,17 +72,17 @@ def heard(observation: Observation, now_ns: int | None) -> Freshness:
 
 
 def fresher(one: Freshness | None, other: Freshness) -> Freshness:
-    """The later of two; a journal's word yields to any other of the same moment."""
+    """The later of two; the journal's word yields to any that was heard in this run."""
     if one is None:
         return other
     return max(one, other, key=_freshness_key)
 
 
-def _freshness_key(freshness: Freshness) -> tuple[datetime, bool, bool, int]:
+def _freshness_key(freshness: Freshness) -> tuple[bool, datetime, bool, int]:
     heard_ns = freshness.heard_ns
     return (
-        freshness.as_of,
         freshness.source != "journal",
+        freshness.as_of,
         freshness.source == "rest",
         -1 if heard_ns is None else heard_ns,
     )
