@@ -38,7 +38,7 @@ from topstepx.events.observed import (
     TradeVoided,
     trade_fact,
 )
-from topstepx.events.running import ClientStarted, ClientStopped
+from topstepx.events.running import ClientStarted, ClientStopped, JournalGapped
 from topstepx.events.safety import (
     AlarmRaised,
     BreakerChanged,
@@ -62,6 +62,7 @@ __all__ = [
     "IntentRecorded",
     "IntentResolved",
     "IntentSent",
+    "JournalGapped",
     "LinkConnecting",
     "LinkDown",
     "LinkLive",

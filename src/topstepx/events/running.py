@@ -17,3 +17,9 @@ class ClientStopped(Event, frozen=True, kw_only=True):
 
     reason: str
     clean: bool
+
+
+class JournalGapped(Event, frozen=True, kw_only=True):
+    """So many facts are missing from the journal at this place: the disk refused them for too long."""
+
+    count: int

@@ -1,0 +1,136 @@
+"""The journal's twin in memory: the same queue, the same rows, and a disk that does what a test says."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from topstepx import errors
+from topstepx.store.commit_queue import CommitQueue
+from topstepx.store.rows import GENESIS, Row, chained, verified
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from topstepx.events import Event
+    from topstepx.store.rows import Entry
+
+
+class MemoryJournal:
+    """A `Journal` without a disk.
+
+    ``write_s`` is how long a write takes. `hold` lets writes hang, `fail` lets them fail, `crash` gives
+    what a restarted program would find: the rows that were committed, and nothing that was queued.
+    """
+
+    def __init__(
+        self,
+        *,
+        write_s: float = 0.0,
+        group_delay_s: float = 0.02,
+        retry_s: float = 1.0,
+        pending_max: int = 10_000,
+        committed: Sequence[Row] = (),
+    ) -> None:
+        self.committed: list[Row] = list(committed)
+        self.writes = 0
+        self._write_s, self._group_delay_s = write_s, group_delay_s
+        self._retry_s, self._pending_max = retry_s, pending_max
+        self._writer = f"memory-{len(self.committed)}"
+        self._refusal: str | None = None
+        self._held = False
+        self._released = asyncio.Event()
+        self._listeners: list[Callable[[str | None], None]] = []
+        self._commits: CommitQueue | None = None
+
+    # ------------------------------------------------------------ the port
+
+    async def open(self) -> None:
+        """Prove the chain, as the real one does."""
+        list(verified(self.committed))
+        self._commits = CommitQueue(
+            self._write,
+            group_delay_s=self._group_delay_s,
+            retry_s=self._retry_s,
+            pending_max=self._pending_max,
+        )
+        for listener in self._listeners:
+            self._commits.watch(listener)
+
+    def append(self, event: Event) -> None:
+        """Queue a fact; see `Journal.append`."""
+        self._opened().append(event)
+
+    def append_durable(self, event: Event) -> Awaitable[None]:
+        """Queue a fact and be told when it is committed; see `Journal.append_durable`."""
+        return self._opened().append_durable(event)
+
+    async def rows(self, after: int = 0, limit: int = 1000) -> list[Row]:
+        """The committed rows after one; see `Journal.rows`."""
+        return self.committed[after : after + limit]
+
+    async def flush(self) -> None:
+        """Done when everything queued so far is committed; see `Journal.flush`."""
+        await self._opened().flush()
+
+    async def close(self) -> None:
+        """Flush and stop; see `Journal.close`."""
+        if self._commits is not None:
+            await self._commits.close()
+
+    def watch(self, listener: Callable[[str | None], None]) -> None:
+        """Be told when writing begins to fail and when it works again; see `Journal.watch`."""
+        self._listeners.append(listener)
+        if self._commits is not None:
+            self._commits.watch(listener)
+
+    # ------------------------------------------------------------ the disk's behaviour
+
+    def hold(self) -> None:
+        """Let every write hang from now on."""
+        self._held = True
+        self._released.clear()
+
+    def release(self) -> None:
+        """Let them through again."""
+        self._held = False
+        self._released.set()
+
+    def fail(self, reason: str = "The disk is full.") -> None:
+        """Let every write fail from now on."""
+        self._refusal = reason
+
+    def recover(self) -> None:
+        """Let them succeed again."""
+        self._refusal = None
+
+    def crash(self) -> MemoryJournal:
+        """The journal as a restarted program finds it. This one commits nothing any more."""
+        if self._commits is not None:
+            self._commits.abandon()
+        return MemoryJournal(
+            write_s=self._write_s,
+            group_delay_s=self._group_delay_s,
+            retry_s=self._retry_s,
+            pending_max=self._pending_max,
+            committed=self.committed,
+        )
+
+    async def _write(self, entries: Sequence[Entry]) -> None:
+        self.writes += 1
+        await asyncio.sleep(self._write_s)
+        if self._held:
+            await self._released.wait()
+        if self._refusal is not None:
+            raise errors.RecordUnavailable(self._refusal)
+        seq, previous = 0, GENESIS
+        if self.committed:
+            seq, previous = self.committed[-1].seq, self.committed[-1].digest
+        self.committed += chained(entries, after_seq=seq, previous=previous, writer=self._writer)
+
+    def _opened(self) -> CommitQueue:
+        if self._commits is None:
+            raise errors.RecordUnavailable(
+                "The journal is not open.", next_step="Await `open` first."
+            )
+        return self._commits
