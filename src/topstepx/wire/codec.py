@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from topstepx.errors import InvalidRequest
+from topstepx.errors import InvalidRequest, sanitised
 from topstepx.wire.leniency import (
     Forgiven,
     PayloadMalformed,
@@ -36,7 +36,7 @@ from topstepx.wire.scalars import EXPONENT_MAX, is_sound
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Forgiven", "PayloadMalformed", "decode", "decode_request", "encode"]
+__all__ = ["Forgiven", "PayloadMalformed", "decode", "decode_request", "decode_text", "encode"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 R = TypeVar("R", bound=Request)
@@ -87,6 +87,15 @@ def decode_request(request_type: type[T], body: bytes) -> T:
     if forgiven.string_ids or not changed:
         return guarded(strict_decoder(request_type), body)
     return guarded(strict_decoder(request_type), dump(plain))
+
+
+def decode_text(body: bytes) -> str:
+    """The answer of the ping: a string, as JSON or as plain text (assumed: both occur), cleaned."""
+    try:
+        text = msgspec.json.decode(body, type=str)
+    except (msgspec.MsgspecError, ValueError):
+        text = body.decode("utf-8", errors="replace").strip()
+    return sanitised(text) or ""
 
 
 def _decode_carefully(answer_type: type[T], body: bytes, forgiven: Forgiven) -> T:

@@ -50,13 +50,13 @@ class Side(OpenIntEnum):
 
     @property
     def opposite(self) -> Side:
-        """The other side."""
-        return Side.SELL if self is Side.BUY else Side.BUY
+        """The other side; a number never seen stays itself."""
+        return Side(1 - self) if self.is_known else self
 
     @property
     def sign(self) -> int:
-        """+1 for BUY, -1 for SELL: what a fill adds to a position, per contract."""
-        return 1 if self is Side.BUY else -1
+        """+1 for BUY, -1 for SELL: what a fill adds to a position, per contract. 0: never seen."""
+        return 1 - 2 * self if self.is_known else 0
 
 
 class OrderStatus(OpenIntEnum):

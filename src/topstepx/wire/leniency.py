@@ -127,17 +127,22 @@ def dump(plain: object, where: str = "$") -> bytes:
 def guarded(
     decode: Callable[[bytes | msgspec.Raw], T], body: bytes | msgspec.Raw, where: str = "$"
 ) -> T:
-    """`decode(body)`; whatever bytes can make it raise becomes `PayloadMalformed`."""
+    """`decode(body)`; whatever bytes can make it raise becomes `PayloadMalformed`.
+
+    It is raised outside of the `except` clauses, because the decoders' errors may hold the payload
+    and would stay attached as its context.
+    """
     try:
         return decode(body)
     except msgspec.MsgspecError as error:
-        raise malformed(error, where) from None
+        problem = malformed(error, where)
     except UnicodeDecodeError:
-        raise PayloadMalformed(where, "not UTF-8") from None
+        problem = PayloadMalformed(where, "not UTF-8")
     except RecursionError:
-        raise PayloadMalformed(where, "nested too deeply") from None
+        problem = PayloadMalformed(where, "nested too deeply")
     except (ValueError, ArithmeticError):
-        raise PayloadMalformed(where, "a value that cannot be read") from None
+        problem = PayloadMalformed(where, "a value that cannot be read")
+    raise problem
 
 
 def malformed(error: msgspec.MsgspecError, where: str = "$") -> PayloadMalformed:
@@ -242,11 +247,14 @@ def refuse_duplicates(body: bytes, members: int, where: str = "$") -> None:
     try:
         json.loads(body, object_pairs_hook=_unique)
     except _Twice:
-        raise PayloadMalformed(where, "a member is there twice") from None
+        reason = "a member is there twice"
     except RecursionError:
-        raise PayloadMalformed(where, "nested too deeply") from None
+        reason = "nested too deeply"
     except ValueError:
-        raise PayloadMalformed(where, "not JSON") from None
+        reason = "not JSON"
+    else:
+        return
+    raise PayloadMalformed(where, reason)
 
 
 class _Twice(TopstepxError):

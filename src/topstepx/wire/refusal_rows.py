@@ -82,7 +82,7 @@ _LOGIN: Final = {
     1: Row(
         "UserNotFound",
         "no user has that name",
-        "Check the user name; it is the platform's login name, not the e-mail address.",
+        "Check the user name: the platform's login name (some users report the e-mail address).",
         locks=True,
     ),
     2: Row(

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from topstepx.wire.refusal_rows import ROWS, OutcomeKind, Refusal
-from topstepx.wire.routes import ErrorTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from topstepx.wire.routes import ErrorTable
 
 __all__ = ["TABLES", "TEXTS", "KnownText", "OutcomeKind", "Refusal", "explain"]
 
