@@ -20,7 +20,9 @@ from topstepx.sim.products import Product, product
 
 GLOBEX = GlobexHours()
 MNQ, CORN, HOGS = product("MNQ"), product("ZC"), product("HE")
-MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))
+MOMENTS = st.integers(0, 15 * 365 * 86_400).map(
+    lambda seconds: datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+)
 
 
 def chicago(text: str) -> datetime:

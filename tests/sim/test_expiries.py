@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from topstepx.sim.expiries import MONTH_CODES, expiry, front, unexpired
-from topstepx.sim.products import PRODUCTS, UNDERLYINGS
+from topstepx.sim.products import PRODUCTS, UNDERLYINGS, Roll
 
 # Dates by the rules in the module, counted on a calendar by hand.
-CASES = [
+CASES: list[tuple[Roll, int, int, date, date]] = [
     ("equity", 2026, 9, date(2026, 9, 14), date(2026, 9, 18)),
     ("equity", 2024, 3, date(2024, 3, 11), date(2024, 3, 15)),
     ("currency", 2024, 3, date(2024, 3, 15), date(2024, 3, 18)),
@@ -24,9 +24,9 @@ CASES = [
 
 @pytest.mark.parametrize(("rule", "year", "month", "rolls", "expires"), CASES)
 def test_roll_and_expiry_dates(
-    rule: str, year: int, month: int, rolls: date, expires: date
+    rule: Roll, year: int, month: int, rolls: date, expires: date
 ) -> None:
-    found = expiry(rule, year, month)  # type: ignore[arg-type]  # a Roll
+    found = expiry(rule, year, month)
     assert (found.rolls, found.expires) == (rolls, expires)
 
 
