@@ -69,6 +69,7 @@ def orders(floor: Floor, request: OrderSearchRequest, now: datetime) -> OrdersAn
         when = (model.update_timestamp or now) if by_update else model.creation_timestamp
         if _inside(when, start, end) and model.status not in _NEVER_IN_SEARCH:
             rows.append(model)
+    rows.sort(key=lambda model: model.id)
     return OrdersAnswer(orders=rows, success=True, error_code=0)
 
 
