@@ -3,7 +3,8 @@
 The public names, and nothing else.
 """
 
-from topstepx.client import Client, connect
+from topstepx.client import Client
+from topstepx.connecting import connect
 from topstepx.core.mode import Mode
 from topstepx.core.quotes import Quote
 from topstepx.core.terms import (
@@ -48,7 +49,7 @@ from topstepx.errors import (
     TradingDisabled,
 )
 from topstepx.settings import Limits, Secret
-from topstepx.version import VERSION as __version__
+from topstepx.version import __version__
 from topstepx.wire.enums import OrderStatus, OrderType, Side
 
 __all__ = [

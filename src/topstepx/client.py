@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import random
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -31,7 +29,7 @@ from topstepx.desk.state import State
 from topstepx.desk.tasks import Tasks
 from topstepx.desk.trades import Trades
 from topstepx.desk.write import Writer
-from topstepx.errors import ConfigurationError, TopstepxError
+from topstepx.errors import TopstepxError
 from topstepx.events import (
     AlarmRaised,
     BreakerChanged,
@@ -47,26 +45,22 @@ from topstepx.net.gate import Gate
 from topstepx.net.hub import HubLink, TokenPlace
 from topstepx.net.limiter import RateLimiter
 from topstepx.net.rest import Rest
-from topstepx.settings import (
-    Credentials,
-    Limits,
-    Secret,
-    Settings,
-    environment,
-    simulator_environment,
-)
 from topstepx.store.journal_memory import MemoryJournal
-from topstepx.version import VERSION
+from topstepx.version import __version__
 from topstepx.wire import models, routes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    import asyncio
+    from collections.abc import Callable, Coroutine
     from types import TracebackType
 
+    from topstepx.core.link import Changed
     from topstepx.desk.accounts import AccountLike
     from topstepx.desk.event_stream import EventStream
-    from topstepx.net.transport import HubTransport, RestTransport
+    from topstepx.net.transport import HttpAnswer, Hub, HubTransport, RestTransport
+    from topstepx.settings import Credentials, Settings
     from topstepx.store.rows import Journal
+    from topstepx.wire.hub_events import HubEvent
 
 _LOG = logging.getLogger("topstepx")
 _SHUTDOWN_S = 15.0
@@ -107,30 +101,30 @@ class Client:
             self._limiter,
             Breakers(ports.jitter),
             clock,
-            probe=lambda: self._rest.ping(),
+            probe=self._ping,
             told=self._breaker_told,
         )
         self._rest = Rest(ports.rest, self._keeper, clock, self._gate)
         place = TokenPlace(settings.hub_token)
 
-        def link(hub: str, told: Callable[[Any], None]) -> HubLink:
+        def link(hub: Hub, told: Callable[[Changed], None]) -> HubLink:
             return HubLink(
-                "user" if hub == "user" else "market",
+                hub,
                 ports.hubs,
                 self._keeper,
                 clock,
                 jitter=ports.jitter,
                 place=place,
                 rest_accepts=self._rest_accepts,
-                sink=lambda event: self._intake.take(event),
+                sink=self._take,
                 told=told,
-                malformed=lambda where, reason: self._intake.unreadable(where, reason),
+                malformed=self._unreadable,
                 open_timeout_s=settings.timeouts.hub_open_s,
                 record_bytes_max=settings.message_bytes_max,
             )
 
-        self._user_hub = link("user", lambda change: self._linkage.user(change))
-        self._market_hub = link("market", lambda change: self._linkage.market(change))
+        self._user_hub = link("user", self._user_link_told)
+        self._market_hub = link("market", self._market_link_told)
         self.accounts = Accounts(self._rest, self._record, settings)
         self.contracts = Contracts(self._rest, settings)
         self.market = MarketData(self._market_hub, self._rest, settings)
@@ -176,7 +170,7 @@ class Client:
             ClientStarted(
                 at=self._record.stamp(),
                 environment=self.settings.environment.name,
-                version=VERSION,
+                version=__version__,
             )
         )
         self._tasks.spawn(self._keeper.run(), "token keeper")
@@ -262,6 +256,23 @@ class Client:
         task.add_done_callback(self._sending.discard)
         return task
 
+    # The parts below are built after those that call them, so these look them up when called.
+
+    def _take(self, event: HubEvent) -> None:
+        self._intake.take(event)
+
+    def _unreadable(self, where: str, reason: str) -> None:
+        self._intake.unreadable(where, reason)
+
+    def _user_link_told(self, change: Changed) -> None:
+        self._linkage.user(change)
+
+    def _market_link_told(self, change: Changed) -> None:
+        self._linkage.market(change)
+
+    async def _ping(self) -> HttpAnswer:
+        return await self._rest.ping()
+
     async def _rest_accepts(self) -> bool:
         """Whether REST takes the token that a hub refused."""
         try:
@@ -308,116 +319,3 @@ class Client:
                 reason=transition.cause,
             )
         )
-
-
-class Connection:
-    """What `connect` gives: enter it to get the `Client`."""
-
-    def __init__(self, opened: Callable[[AsyncExitStack], Any]) -> None:
-        self._opened = opened
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Client:
-        async with AsyncExitStack() as stack:
-            client: Client = await self._opened(stack)
-            await stack.enter_async_context(client)
-            self._stack = stack.pop_all()
-            return client
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        return await self._stack.__aexit__(kind, error, traceback)
-
-
-def connect(  # noqa: PLR0913  every option by name
-    environment_name: str,
-    /,
-    *,
-    url: str | None = None,
-    user_name: str | None = None,
-    api_key: str | Secret | None = None,
-    trade: bool = False,
-    max_contracts: int | None = None,
-    limits: Limits | None = None,
-    live_data: bool = False,
-    journal: Journal | None = None,
-) -> Connection:
-    """A connection to a gateway: ``async with topstepx.connect("sim") as tsx``.
-
-    The environment is always named: ``"sim"``, ``"topstepx"`` or another firm. ``"sim"`` without a `url`
-    starts a simulated gateway of its own inside this program; with a `url` it attaches to a running
-    ``topstepx sim``. `max_contracts` bounds each position, working orders included. Nothing happens
-    before the ``async with``.
-
-    Raises `ConfigurationError` here, and on entering `LoginRefused`, `NotSent` or `DeadlinePassed`.
-    """
-    if max_contracts is not None and limits is not None:
-        msg = "max_contracts and limits were both given."
-        raise ConfigurationError(msg, next_step="Put contracts_max into limits.")
-    limits = limits or Limits(contracts_max=max_contracts)
-    embedded = environment_name == "sim" and url is None
-    if environment_name != "sim" and url is not None:
-        msg = f"url={url!r}: only the simulator has an address of your choosing."
-        raise ConfigurationError(msg, next_step=f'Leave it out, or connect("sim", url={url!r}).')
-    target = None if embedded else _environment(environment_name, url)
-    given = None if embedded else _credentials(user_name, api_key)
-
-    async def opened(stack: AsyncExitStack) -> Client:
-        credentials, reached = given, target
-        if reached is None or credentials is None:
-            reached, credentials = await _start_simulator(stack)
-        settings = Settings(environment=reached, trade=trade, limits=limits, live_data=live_data)
-        return Client(settings, credentials, _ports(settings, journal))
-
-    return Connection(opened)
-
-
-def _environment(name: str, url: str | None) -> Any:
-    return simulator_environment(url) if url is not None else environment(name)
-
-
-def _credentials(user_name: str | None, api_key: str | Secret | None) -> Credentials:
-    """The pair given, or the environment's."""
-    source = "given in code"
-    if user_name is None or api_key is None:
-        user_name = user_name or os.environ.get("TOPSTEPX_USERNAME")
-        api_key = api_key or os.environ.get("TOPSTEPX_API_KEY")
-        source = "TOPSTEPX_USERNAME and TOPSTEPX_API_KEY"
-    if user_name is None or api_key is None:
-        msg = "No user name and API key were given."
-        raise ConfigurationError(
-            msg,
-            next_step="Pass user_name= and api_key=, or set TOPSTEPX_USERNAME and TOPSTEPX_API_KEY.",
-        )
-    key = api_key if isinstance(api_key, Secret) else Secret(api_key)
-    return Credentials(user_name, key, source)
-
-
-async def _start_simulator(stack: AsyncExitStack) -> tuple[Any, Credentials]:
-    from topstepx.sim.server import SimServer  # noqa: PLC0415  only who asks for a simulator pays for it
-
-    server = await stack.enter_async_context(SimServer())
-    credentials = Credentials(server.user_name, Secret(server.api_key), "the embedded simulator")
-    return simulator_environment(server.url), credentials
-
-
-def _ports(settings: Settings, journal: Journal | None) -> Ports:
-    """Real sockets."""
-    from topstepx.net.transport_http import HttpTransport  # noqa: PLC0415  opened only when connecting
-
-    target = settings.environment
-    rest = HttpTransport(target.rest_url, connect_timeout_s=settings.timeouts.connect_s)
-    hubs: HubTransport
-    if settings.hub_socket == "picows":
-        from topstepx.net.transport_hub import PicowsTransport  # noqa: PLC0415  one of two
-
-        hubs = PicowsTransport(target.hub_url, message_bytes_max=settings.message_bytes_max)
-    else:
-        from topstepx.net.transport_hub_fallback import AiohttpHubTransport  # noqa: PLC0415  one of two
-
-        hubs = AiohttpHubTransport(target.hub_url, message_bytes_max=settings.message_bytes_max)
-    return Ports(rest, hubs, journal=journal or MemoryJournal())

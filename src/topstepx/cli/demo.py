@@ -8,12 +8,12 @@ import gzip
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path  # noqa: TC003  the command line reads the annotation
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from topstepx.client import Client, connect
 from topstepx.cli.exit_codes import ExitCode
 from topstepx.cli.narration import JsonNarrator, Narrator, SpokenNarrator
+from topstepx.connecting import connect
 from topstepx.core.terms import Bracket, Market
 from topstepx.errors import TopstepxError
 from topstepx.sim.bar_file import RealBars, first_moment, read_bars_csv
@@ -23,12 +23,15 @@ from topstepx.wire.enums import OrderStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from topstepx.client import Client
     from topstepx.core.ledger_trades import TradeBelief
     from topstepx.desk.accounts import Account
     from topstepx.desk.contracts import Contract
     from topstepx.desk.desk import Desk
     from topstepx.desk.order import Order
     from topstepx.sim.venue import Truth
+    from topstepx.wire.models import TradeModel
 
 _ACCOUNT = "PRAC-V2-600001-47190001"
 _STOP_TICKS, _TARGET_TICKS, _MOVE_TICKS = 40, 80, 4
@@ -110,8 +113,7 @@ def _read_bars(bars: Path | None, product: str) -> RealBars | None:
 
 def _rows_of(bars: Path) -> dict[datetime, FileRow]:
     """The file, read once more by other means than the simulator's, to compare with."""
-    opened = gzip.open(bars, "rt") if bars.suffix == ".gz" else bars.open()
-    with opened as text:
+    with gzip.open(bars, "rt") if bars.suffix == ".gz" else bars.open() as text:
         return {
             datetime.fromisoformat(row["timestamp_utc"]).replace(tzinfo=UTC): (
                 Decimal(row["open"]),
@@ -280,9 +282,8 @@ async def _close(walk: Walk, desk: Desk, order: Order) -> None:
 
 
 async def _settle(walk: Walk, account: Account, before: Decimal) -> None:
-    start = _session_start(walk.sim.now())
-    trades = await walk.tsx.trades.search(account, start=start)
     true_trades = walk.truth.trades(account.id)
+    trades = await _trades_once_visible(walk, account, len(true_trades))
     same = sorted(trade.id for trade in trades) == sorted(trade.id for trade in true_trades)
     walk.check(holds=same, what="the trades are not the venue's")
     gross = sum((trade.profit_and_loss or Decimal(0) for trade in trades), Decimal(0))
@@ -314,8 +315,13 @@ async def _settle(walk: Walk, account: Account, before: Decimal) -> None:
     )
 
 
-def _session_start(now: datetime) -> datetime:
-    return now - timedelta(hours=26)
+async def _trades_once_visible(walk: Walk, account: Account, count: int) -> tuple[TradeModel, ...]:
+    """The account's trades; the gateway lists a trade a moment after its fill (observed live)."""
+    start = walk.sim.now() - timedelta(hours=26)
+    async with asyncio.timeout(_STEP_S):
+        while len(trades := await walk.tsx.trades.search(account, start=start)) < count:
+            await asyncio.sleep(0.1)
+    return trades
 
 
 async def _bars_equal_the_file(
@@ -340,7 +346,7 @@ async def _fills_in_bars(walk: Walk, rows: dict[datetime, FileRow]) -> None:
         minute = fill.trade.creation_timestamp.replace(second=0, microsecond=0)
         price = fill.trade.price
         walk.check(holds=minute in rows, what=f"the fill at {price} is in a minute without a bar")
-        _open, high, low, _close_, _volume = rows[minute]
+        _, high, low, _, _ = rows[minute]
         walk.check(holds=low <= price <= high, what=f"the fill at {price} is outside its bar")
         await walk.told(
             "in_bar",

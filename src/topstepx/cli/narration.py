@@ -30,7 +30,7 @@ class SpokenNarrator:
     """Lines for a person; coloured where the terminal has colour."""
 
     def __init__(self) -> None:
-        from rich.console import Console  # noqa: PLC0415  JSON output does not need it
+        from rich.console import Console
 
         self._console = Console(highlight=False, soft_wrap=True)
         self._number = 0

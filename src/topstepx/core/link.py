@@ -12,7 +12,6 @@ then the generation is not trusted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -29,6 +28,8 @@ from topstepx.core.signalr import (
 from topstepx.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from topstepx.wire.routes import HubMethod
 
 _HANDSHAKE_S, _INVOKE_S = 15, 10
@@ -332,19 +333,25 @@ class Link:
             return self._connect() if now_ns >= self._due_ns else []
         if self._connection is None:
             return []
-        if self.state is LinkState.HANDSHAKING:
-            return (
-                self._end("the hub did not answer the handshake", now_ns)
-                if now_ns >= self._due_ns
-                else []
-            )
-        if now_ns - self._heard_ns >= _DEAD_AFTER_S * NANOSECONDS:
-            return self._end(f"nothing was heard for {_DEAD_AFTER_S} s", now_ns)
-        if any(now_ns >= ask.deadline_ns for ask in self._asks.values()):
-            return self._end(f"a subscription was not answered within {_INVOKE_S} s", now_ns)
-        if now_ns - self._sent_ns >= _PING_EVERY_S * NANOSECONDS:
+        reason = self._overdue(now_ns)
+        if reason is not None:
+            return self._end(reason, now_ns)
+        if (
+            self.state is not LinkState.HANDSHAKING
+            and now_ns - self._sent_ns >= _PING_EVERY_S * NANOSECONDS
+        ):
             return self._send(self._connection.ping(), now_ns)
         return []
+
+    def _overdue(self, now_ns: int) -> str | None:
+        """What the hub should have said by now and did not."""
+        if self.state is LinkState.HANDSHAKING:
+            return "the hub did not answer the handshake" if now_ns >= self._due_ns else None
+        if now_ns - self._heard_ns >= _DEAD_AFTER_S * NANOSECONDS:
+            return f"nothing was heard for {_DEAD_AFTER_S} s"
+        if any(now_ns >= ask.deadline_ns for ask in self._asks.values()):
+            return f"a subscription was not answered within {_INVOKE_S} s"
+        return None
 
     def deadline(self) -> int | None:
         """When `tick` is due, in monotonic nanoseconds; None: not by time."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET
 
-from topstepx.wire.hub_events import Quote as SparseQuote
+if TYPE_CHECKING:
+    from topstepx.wire.hub_events import Quote as SparseQuote
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,6 @@ counts them from the fill: below it is negative (verified).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from topstepx.core.prices import PriceLike, exact, on_grid, whole_contracts
@@ -17,6 +16,8 @@ from topstepx.wire.enums import OrderType, Side
 from topstepx.wire.models import BracketModel, PlaceRequest
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from topstepx.wire.models import ContractModel
 
 _TICKS_MIN, _TICKS_MAX = 4, 1000
@@ -88,6 +89,13 @@ class Bracket:
     """Whether the stop leg trails."""
 
 
+_UNPRICED = {
+    Market: OrderType.MARKET,
+    JoinBid: OrderType.JOIN_BID,
+    JoinAsk: OrderType.JOIN_ASK,
+}
+
+
 def read_at(at: object) -> At:
     """The terms given as `at=`; the class itself is taken for terms that need no price."""
     if at in {Market, JoinBid, JoinAsk}:
@@ -102,7 +110,7 @@ def read_at(at: object) -> At:
     )
 
 
-def place_request(  # noqa: PLR0913  the parts of an order, by name
+def place_request(
     *,
     account_id: int,
     contract: ContractModel,
@@ -141,8 +149,6 @@ def _prices(
         return on_grid(field, value, contract.tick_size, contract.name)
 
     match at:
-        case Market():
-            return OrderType.MARKET, None, None, None
         case Limit(price):
             return OrderType.LIMIT, grid("limit price", price), None, None
         case Stop(price):
@@ -151,10 +157,8 @@ def _prices(
             return OrderType.STOP_LIMIT, grid("limit price", limit), grid("stop price", stop), None
         case TrailingStop(price):
             return OrderType.TRAILING_STOP, None, None, grid("trail price", price)
-        case JoinBid():
-            return OrderType.JOIN_BID, None, None, None
-        case JoinAsk():
-            return OrderType.JOIN_ASK, None, None, None
+        case _:
+            return _UNPRICED[type(at)], None, None, None
 
 
 def _entry_price(at: At, contract: ContractModel) -> Decimal | None:
@@ -195,7 +199,7 @@ def _legs(
     return stop_leg, target_leg
 
 
-def _distance(  # noqa: PLR0913, PLR0917  one leg, both ways of giving it
+def _distance(  # noqa: PLR0917  one leg, both ways of giving it
     leg: str,
     ticks: object,
     price: PriceLike | None,

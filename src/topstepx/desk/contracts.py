@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from topstepx.core import prices
 from topstepx.core.contract_names import front_of, looks_like_id, near_names, product_of
 from topstepx.core.lanes import Lane
-from topstepx.core.prices import PriceLike
 from topstepx.errors import ContractUnknown, GatewayRefused, InvalidRequest
 from topstepx.wire import models, routes
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from topstepx.core.prices import PriceLike
     from topstepx.net.rest import Rest
     from topstepx.settings import Settings
 

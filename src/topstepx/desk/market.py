@@ -5,6 +5,7 @@ Nothing here passes the record: market data is not kept, and never waits for a d
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
@@ -164,63 +165,47 @@ class MarketData:
         if last is None and start is None:
             raise InvalidRequest("start", None, "say how far back.", "Give last=500 or start=….")
         if start is not None:
-            return await self._pages(
-                contract, wanted, _aware("start", start), end, None, include_partial
-            )
+            window = _Window(contract.id, wanted, _aware("start", start), end, include_partial)
+            return await self._pages(window, None)
         if isinstance(last, bool) or not isinstance(last, int) or last < 1:
             raise InvalidRequest("last", last, "must be a whole number above 0.", "Give last=500.")
         # Markets rest: look back far enough that nights, weekends and holidays do not shorten the answer.
         back = max(wanted.span * last * 4, timedelta(days=10) + wanted.span * last * 2)
         earliest = end - min(back, timedelta(days=20 * 365))
-        return await self._pages(contract, wanted, earliest, end, last, include_partial)
+        window = _Window(contract.id, wanted, earliest, end, include_partial)
+        return await self._pages(window, last)
 
-    async def _pages(
-        self,
-        contract: Contract,
-        interval: Interval,
-        start: datetime,
-        end: datetime,
-        last: int | None,
-        include_partial: bool,  # noqa: FBT001  passed straight through
-    ) -> list[Bar]:
+    async def _pages(self, window: _Window, last: int | None) -> list[Bar]:
         found: dict[datetime, Bar] = {}
+        end = window.end
         while True:
             room = _PAGE_MAX if last is None else min(_PAGE_MAX, last - len(found) + 1)
-            rows = await self._page(contract, interval, start, end, room, include_partial)
-            fresh = [row for row in rows if row.t not in found and start <= row.t <= end]
+            rows = await self._page(window, end, room)
+            fresh = [row for row in rows if row.t not in found and window.start <= row.t <= end]
             for row in fresh:
                 found[row.t] = Bar(
                     at=row.t, open=row.o, high=row.h, low=row.l, close=row.c, volume=row.v
                 )
-            done = len(rows) < room or not fresh or (last is not None and len(found) >= last)
-            if done:
+            if len(rows) < room or not fresh or (last is not None and len(found) >= last):
                 break
             end = min(
                 row.t for row in fresh
-            )  # inclusive or not is unknown: the overlap is dropped above
+            )  # inclusive or not is unknown: overlaps are dropped above
         ordered = [found[at] for at in sorted(found)]
         return ordered if last is None else ordered[-last:]
 
-    async def _page(
-        self,
-        contract: Contract,
-        interval: Interval,
-        start: datetime,
-        end: datetime,
-        room: int,
-        include_partial: bool,  # noqa: FBT001  passed straight through
-    ) -> list[models.BarModel]:
+    async def _page(self, window: _Window, end: datetime, room: int) -> list[models.BarModel]:
         answer = await self._rest.call(
             routes.RETRIEVE_BARS,
             models.BarsRequest(
-                contract_id=contract.id,
+                contract_id=window.contract_id,
                 live=self._settings.live_data,
-                start_time=start,
+                start_time=window.start,
                 end_time=end,
-                unit=interval.unit,
-                unit_number=interval.number,
+                unit=window.interval.unit,
+                unit_number=window.interval.number,
                 limit=room,
-                include_partial_bar=include_partial,
+                include_partial_bar=window.include_partial,
             ),
             lane=Lane.READ,
             timeout_s=self._settings.timeouts.bars_s,
@@ -229,6 +214,17 @@ class MarketData:
             msg = "History/retrieveBars answered without bars."
             raise AnswerUnusable(msg, route="History/retrieveBars", status=200, did_it_happen="no")
         return answer.bars
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Which bars are wanted."""
+
+    contract_id: str
+    interval: Interval
+    start: datetime
+    end: datetime
+    include_partial: bool
 
 
 def _aware(field: str, at: object) -> datetime:

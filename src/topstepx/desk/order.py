@@ -194,7 +194,7 @@ class Order:
 
     # -- waiting
 
-    async def filled(self, timeout: float | None = None) -> Order:  # noqa: ASYNC109  a fixed public name
+    async def filled(self, timeout: float | None = None) -> Order:
         """This order, once it is filled whole, with its trades.
 
         `timeout` in seconds; None waits until it ends. Raises `NotFilled` when it ends otherwise or time
@@ -207,7 +207,7 @@ class Order:
             raise NotFilled(msg, self)
         return self
 
-    async def done(self, timeout: float | None = None) -> Order:  # noqa: ASYNC109  a fixed public name
+    async def done(self, timeout: float | None = None) -> Order:
         """This order, once nothing can happen to it any more; raises `NotFilled` if time runs out first."""
         await self._orders.wait(self, lambda: self.is_done and self._is_accounted(), timeout)
         if not self.is_done:
@@ -219,7 +219,7 @@ class Order:
         order_id = self.id
         return order_id is None or self._orders.ledger.is_complete(order_id)
 
-    async def working(self, timeout: float | None = 10.0) -> Order:  # noqa: ASYNC109  as above
+    async def working(self, timeout: float | None = 10.0) -> Order:
         """This order, once the gateway works it (a leg: once the entry filled); else as `done`."""
         await self._orders.wait(
             self, lambda: self.status is OrderStatus.OPEN or self.is_done, timeout

@@ -10,7 +10,6 @@ from topstepx.core.exposure import exposure
 from topstepx.core.lanes import Lane
 from topstepx.core.mode import Operation
 from topstepx.core.outcome import Verdict
-from topstepx.core.prices import PriceLike, on_grid, whole_contracts
 from topstepx.core.terms import Bracket, place_request
 from topstepx.desk.order import Name, Order
 from topstepx.desk.order_changes import OrderChanges
@@ -20,7 +19,6 @@ from topstepx.errors import (
     AnswerUnusable,
     InvalidRequest,
     LimitRefused,
-    NotFilled,
     OrderUnresolved,
     TradingDisabled,
 )
@@ -51,7 +49,7 @@ _END_STATE_S = 10.0
 class Orders:
     """`tsx.orders`."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  the parts that an order passes through
+    def __init__(  # noqa: PLR0917  the parts that an order passes through
         self,
         accounts: Accounts,
         contracts: Contracts,

@@ -46,7 +46,7 @@ class Closed:
 class Positions:
     """`tsx.positions`."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  the parts that an exit passes through
+    def __init__(  # noqa: PLR0917  the parts that an exit passes through
         self,
         accounts: Accounts,
         contracts: Contracts,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from topstepx.clock import Clock
-    from topstepx.core.permits import Permit
     from topstepx.core.outcome import Outcome
+    from topstepx.core.permits import Permit
     from topstepx.net.limiter import RateLimiter
     from topstepx.net.transport import HttpAnswer
 

@@ -92,7 +92,7 @@ class _Generation:
 class HubLink:
     """One hub, kept connected. `run` it in a task group; `subscribe` may be called before or after."""
 
-    def __init__(  # noqa: PLR0913  the parts a link is made of, each named at the one place that builds it
+    def __init__(
         self,
         hub: Hub,
         transport: HubTransport,
@@ -258,23 +258,25 @@ class HubLink:
                 self._receive(effect)
                 continue
             wake = True
-            if isinstance(effect, Send):
-                if self._socket is not None:
-                    self._socket.send(effect.payload)
-            elif isinstance(effect, Open):
-                self._to_open = effect
-            elif isinstance(effect, Drop):
-                socket, self._socket = self._socket, None
-                if socket is not None:
-                    socket.close()
-            elif isinstance(effect, Changed):
-                self._told(effect)
-            elif isinstance(effect, Subscribed):
-                self._confirm(effect)
-            elif isinstance(effect, Malformed):
-                self._malformed(f"{self.hub} hub", effect.reason)
+            self._act(effect)
         if wake:  # plain messages only ever move deadlines later, so they need not wake the loop
             self._wake.set()
+
+    def _act(self, effect: Effect) -> None:
+        match effect:
+            case Send(payload) if self._socket is not None:
+                self._socket.send(payload)
+            case Open():
+                self._to_open = effect
+            case Drop() if self._socket is not None:
+                socket, self._socket = self._socket, None
+                socket.close()
+            case Changed():
+                self._told(effect)
+            case Subscribed():
+                self._confirm(effect)
+            case Malformed(reason):
+                self._malformed(f"{self.hub} hub", reason)
 
     def _receive(self, effect: Received) -> None:
         invocation = effect.invocation
