@@ -3,16 +3,18 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.sim_line import Json
 from topstepx.sim.bodies import SHAPES, BodyRefused, problem, read_body
 from topstepx.wire.routes import ROUTES
+
+if TYPE_CHECKING:
+    from tests.support.sim_line import Json
 
 PLACE = SHAPES["Order/place"]
 GOOD: dict[str, Any] = {"accountId": 1, "contractId": "C", "type": 2, "side": 0, "size": 1}

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import pytest
 
-from tests.support.sim_line import Json
 from topstepx.errors import InvalidRequest
 from topstepx.sim.edits import edited, parsed
 from topstepx.sim.fault_kinds import Edit
+
+if TYPE_CHECKING:
+    from tests.support.sim_line import Json
 
 ORDERS = {"orders": [{"id": 1, "customTag": "a"}, {"id": 2, "customTag": "b"}], "success": True}
 
