@@ -85,6 +85,7 @@ class JournalFile:
                 connection.executescript(_SCHEMA)
                 _sync_folder(self.path)
             self._check_identity(connection)
+            _check_structure(connection, self.path)
             for _ in verified(map(_row, connection.execute(_SELECT, (0,)))):
                 pass
         except (sqlite3.Error, OSError) as error:
@@ -236,6 +237,14 @@ def stored_rows(path: Path, after: int = 0) -> Iterator[Row]:
             yield from verified(found, after_seq=after, previous=previous)
     except sqlite3.Error as error:
         raise errors.RecordUnavailable(f"The journal {path} cannot be read: {error}.") from error
+
+
+def _check_structure(connection: sqlite3.Connection, path: Path) -> None:
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise errors.RecordUnavailable(
+            f"The journal {path} is damaged: {found}.", next_step=_NEXT_STEPS["SQLITE_CORRUPT"]
+        )
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection, path: Path) -> None:
