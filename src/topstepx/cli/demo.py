@@ -319,7 +319,7 @@ async def _trades_once_visible(walk: Walk, account: Account, count: int) -> tupl
     """The account's trades; the gateway lists a trade a moment after its fill (observed live)."""
     start = walk.sim.now() - timedelta(hours=26)
     async with asyncio.timeout(_STEP_S):
-        while len(trades := await walk.tsx.trades.search(account, start=start)) < count:
+        while len(trades := await walk.tsx.trades.search(account, start=start)) < count:  # noqa: ASYNC110  nobody is told when a trade becomes visible
             await asyncio.sleep(0.1)
     return trades
 

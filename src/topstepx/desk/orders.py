@@ -20,6 +20,7 @@ from topstepx.errors import (
     InvalidRequest,
     LimitRefused,
     OrderUnresolved,
+    TopstepxError,
     TradingDisabled,
 )
 from topstepx.events import ModeCauseAdded, OrderObserved
@@ -44,6 +45,14 @@ if TYPE_CHECKING:
 
 _KEY_LENGTH_MAX = 200
 _END_STATE_S = 10.0
+
+
+class _AlreadyPlaced(TopstepxError):
+    """The key got its order while we were getting ready."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        super().__init__("this key already has an order")
 
 
 class Orders:
@@ -117,23 +126,30 @@ class Orders:
         if existing is not None:
             return existing
         await self._recovery.ready(account_)
-        self._gate(request, contract_)
+
+        def guard() -> None:
+            if (twin := self._existing(account_.id, contract_, key, request)) is not None:
+                raise _AlreadyPlaced(twin)
+            self._gate(request, contract_)
+
         timeouts = self._settings.timeouts
-        sent = await self._writer.write(
-            Intent(
-                action="place",
-                route=routes.PLACE,
-                request=request,
-                account_id=account_.id,
-                lane=Lane.ORDER,
-                send_within_s=timeouts.order_deadline_s,
-                timeout_s=timeouts.place_s,
-                contract_id=contract_.id,
-                intent_id=intent_id,
-                tag=tag,
-                key=key,
-            )
+        intent = Intent(
+            action="place",
+            route=routes.PLACE,
+            request=request,
+            account_id=account_.id,
+            lane=Lane.ORDER,
+            send_within_s=timeouts.order_deadline_s,
+            timeout_s=timeouts.place_s,
+            contract_id=contract_.id,
+            intent_id=intent_id,
+            tag=tag,
+            key=key,
         )
+        try:
+            sent = await self._writer.write(intent, guard)
+        except _AlreadyPlaced as twin:
+            return twin.order
         order = Order(self, account_.id, contract_.id, Name(intent_id=intent_id))
         return self._placed(order, sent)
 
@@ -171,7 +187,7 @@ class Orders:
         )
 
     def _gate(self, request: PlaceRequest, contract: Contract) -> None:
-        """Mode and limits; nothing awaits between here and the journal."""
+        """Mode and limits."""
         self.ledger.modes.check(Operation.ENTRY, request.account_id, contract.id)
         limits = self._settings.limits
         if limits.order_contracts_max is not None and request.size > limits.order_contracts_max:

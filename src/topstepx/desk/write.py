@@ -83,14 +83,23 @@ class Writer:
         intent_id = tags.intent_id(self._chance(10), self._clock.now())
         return intent_id, tags.tag_of(self._installation, intent_id)
 
-    async def write(self, intent: Intent) -> Sent:
+    async def write(self, intent: Intent, guard: Callable[[], None] | None = None) -> Sent:
         """Write down, send once, write down what came of it.
 
-        Raises what stopped it before it left (`RecordUnavailable`, `RateLimited`, `BreakerOpen`,
+        `guard` looks once more, in the same step in which the intent becomes a fact, and raises what
+        forbids it: two callers can therefore never pass it together. Raises what it raised, and what
+        stopped the intent before it left (`RecordUnavailable`, `RateLimited`, `BreakerOpen`,
         `DeadlinePassed`, `AuthBroken`, `LoginRefused`); everything after that is in the answer.
-        Cancelling the caller cancels nothing that has begun.
+        Cancelling the caller cancels nothing: the intent lives on.
         """
+        work = self._write(intent, guard)
+        return await asyncio.shield(self._spawn(work, f"{intent.action} {intent.tag or ''}"))
+
+    async def _write(self, intent: Intent, guard: Callable[[], None] | None) -> Sent:
         intent_id = intent.intent_id or self.name()[0]
+        send_by_ns = self._clock.monotonic_ns() + round(intent.send_within_s * NANOSECONDS)
+        if guard is not None:
+            guard()
         recorded = IntentRecorded(
             at=self._record.stamp(),
             intent_id=intent_id,
@@ -103,15 +112,11 @@ class Writer:
             key=intent.key,
             order_id=intent.order_id,
         )
-        send_by_ns = self._clock.monotonic_ns() + round(intent.send_within_s * NANOSECONDS)
         if intent.lane is Lane.EXIT:
             self._record.commit(recorded)  # the exit is open also while the disk is not
         else:
             await self._record.commit_durable(recorded)
-        task = self._spawn(
-            self._send(intent, intent_id, send_by_ns), f"send {intent.action} {intent_id}"
-        )
-        return await asyncio.shield(task)
+        return await self._send(intent, intent_id, send_by_ns)
 
     async def _send(self, intent: Intent, intent_id: str, send_by_ns: int) -> Sent:
         account_id = intent.account_id
