@@ -26,7 +26,6 @@ from topstepx.sim.venue.floor import Step
 from topstepx.wire.enums import OrderStatus, OrderType, Side, TradeLogType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
     from decimal import Decimal
 
@@ -92,10 +91,12 @@ def on_quote(floor: Floor, book: Book) -> None:
     if book.takers:
         _take_all(floor, book)
     if book.bids:
-        _shrink_queue(book.bids, book.bid, book.bid_left)
+        if book.bids[0].limit_price == book.bid:
+            _shrink_queue(book.bids, book.bid_left)
         _quote_meets(floor, book, book.bids, Side.BUY)
     if book.asks:
-        _shrink_queue(book.asks, book.ask, book.ask_left)
+        if book.asks[0].limit_price == book.ask:
+            _shrink_queue(book.asks, book.ask_left)
         _quote_meets(floor, book, book.asks, Side.SELL)
 
 
@@ -184,8 +185,9 @@ def _rest(book: Book, order: Order) -> None:
     book.rest(order)
 
 
-def _shrink_queue(resting: list[Order], touch: Decimal | None, displayed: int) -> None:
-    """The quote shows less at our price than we thought: those before us left."""
+def _shrink_queue(resting: list[Order], displayed: int) -> None:
+    """The quote shows less at our best price than we thought: those before us left."""
+    touch = resting[0].limit_price
     for order in resting:
         if order.limit_price != touch:
             return
@@ -239,23 +241,17 @@ def _print_meets(floor: Floor, book: Book, side: Side, price: Decimal, volume: i
 
 def _wake_stops(floor: Floor, book: Book, high: Decimal | None, low: Decimal | None) -> None:
     """Wake the stops that a price reached: buys at or below `high`, sells at or above `low`."""
-    reached: list[Order] = []
-    if book.buy_stops and high is not None:
-        reached += _until(book.buy_stops, high)
-    if book.sell_stops and low is not None:
-        reached += _until(book.sell_stops, low)
-    reached += [o for o in book.trailing if _reaches(o, high if o.side is Side.BUY else low)]
-    if not reached:
+    buys = bool(book.buy_stops) and _reaches(book.buy_stops[0], high)
+    sells = bool(book.sell_stops) and _reaches(book.sell_stops[0], low)
+    if not (buys or sells or book.trailing):
         return
+    reached = [o for o in book.trailing if _reaches(o, high if o.side is Side.BUY else low)]
+    reached += takewhile(lambda order: _reaches(order, high), book.buy_stops)
+    reached += takewhile(lambda order: _reaches(order, low), book.sell_stops)
     reached.sort(key=lambda order: order.sequence)
     for order in reached:
         if order.is_matchable and not order.triggered:
             _trigger(floor, book, order)
-
-
-def _until(stops: list[Order], price: Decimal) -> Iterator[Order]:
-    """The stops, sorted by who is hit first, that this price reaches."""
-    return takewhile(lambda order: _reaches(order, price), stops)
 
 
 def _reaches(order: Order, price: Decimal | None) -> bool:
