@@ -6,6 +6,7 @@ import logging
 import os
 import random
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from topstepx.clock import Clock, SystemClock
@@ -13,7 +14,6 @@ from topstepx.core.backoff import Backoff
 from topstepx.core.breakers import Breakers, Transition
 from topstepx.core.lanes import Lane
 from topstepx.core.permits import DOCUMENTED, UnknownPast
-from topstepx.core.token import Session
 from topstepx.desk.accounts import Account, Accounts
 from topstepx.desk.contracts import Contract, Contracts
 from topstepx.desk.desk import Desk
@@ -25,6 +25,7 @@ from topstepx.desk.orders import Orders
 from topstepx.desk.positions import Positions
 from topstepx.desk.record import Record
 from topstepx.desk.recovery import Ready, Recovery
+from topstepx.desk.session import SessionReport
 from topstepx.desk.state import State
 from topstepx.desk.tasks import Tasks
 from topstepx.desk.trades import Trades
@@ -36,9 +37,6 @@ from topstepx.events import (
     ClientStarted,
     ClientStopped,
     Event,
-    SessionLocked,
-    TokenRefreshed,
-    TokenSuspect,
 )
 from topstepx.net.auth import TokenKeeper
 from topstepx.net.gate import Gate
@@ -48,6 +46,7 @@ from topstepx.net.rest import Rest
 from topstepx.store.journal_memory import MemoryJournal
 from topstepx.version import __version__
 from topstepx.wire import models, routes
+from topstepx.wire.hub_events import Logout
 
 if TYPE_CHECKING:
     import asyncio
@@ -55,6 +54,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from topstepx.core.link import Changed
+    from topstepx.core.logins import LoginLog
+    from topstepx.core.sharing import SharedSession
     from topstepx.desk.accounts import AccountLike
     from topstepx.desk.event_stream import EventStream
     from topstepx.net.transport import HttpAnswer, Hub, HubTransport, RestTransport
@@ -76,6 +77,8 @@ class Ports:
     journal: Journal = field(default_factory=MemoryJournal)
     jitter: Callable[[], float] = field(default_factory=lambda: random.SystemRandom().random)
     chance: Callable[[int], bytes] = os.urandom
+    logins: LoginLog | None = None
+    shared: SharedSession | None = None
 
 
 class Client:
@@ -94,15 +97,23 @@ class Client:
             policies=DOCUMENTED,
             unknown_past=None if settings.environment.simulated else UnknownPast(),
         )
-        self._keeper = TokenKeeper(
-            ports.rest, credentials, clock, jitter=ports.jitter, told=self._session_told
-        )
         self._gate = Gate(
             self._limiter,
             Breakers(ports.jitter),
             clock,
             probe=self._ping,
             told=self._breaker_told,
+        )
+        self._keeper = TokenKeeper(
+            ports.rest,
+            credentials,
+            clock,
+            jitter=ports.jitter,
+            login_timeout_s=settings.timeouts.login_s,
+            gate=self._gate,
+            logins=ports.logins,
+            shared=ports.shared,
+            told=SessionReport(self._record).told,
         )
         self._rest = Rest(ports.rest, self._keeper, clock, self._gate)
         place = TokenPlace(settings.hub_token)
@@ -116,7 +127,7 @@ class Client:
                 jitter=ports.jitter,
                 place=place,
                 rest_accepts=self._rest_accepts,
-                sink=self._take,
+                sink=partial(self._take, hub),
                 told=told,
                 malformed=self._unreadable,
                 open_timeout_s=settings.timeouts.hub_open_s,
@@ -196,6 +207,8 @@ class Client:
         """Let what is on its way arrive, then let go of everything."""
         await self._tasks.finish(self._sending, _SHUTDOWN_S)
         self.market.close()
+        if self.settings.logout_on_exit:
+            await self._keeper.logout()
         await self._tasks.stop()
         await self._limiter.close()
         clean = not self._record.ledger.open_intents()
@@ -207,6 +220,21 @@ class Client:
     async def logout(self) -> None:
         """End the session at the gateway and forget the token; nothing works afterwards."""
         await self._keeper.logout()
+
+    async def resume(
+        self, account: AccountLike | None = None, *, released_by: str = "code"
+    ) -> None:
+        """A person's release: of what is latched on an account, and of a contested session.
+
+        Look first at what `state` and `health` say; `released_by` is written into the record.
+        """
+        account_id = (await self.accounts.exact(account)).id if account is not None else None
+        self._keeper.resume()
+        releases = self._record.ledger.modes.releases(
+            account_id, released_by=released_by, at=self._record.stamp()
+        )
+        for release in releases:
+            await self._record.commit_durable(release)
 
     # -- the trader's words
 
@@ -258,8 +286,10 @@ class Client:
 
     # The parts below are built after those that call them, so these look them up when called.
 
-    def _take(self, event: HubEvent) -> None:
+    def _take(self, hub: Hub, event: HubEvent) -> None:
         self._intake.take(event)
+        if type(event) is Logout:
+            self._keeper.evicted(hub)
 
     def _unreadable(self, where: str, reason: str) -> None:
         self._intake.unreadable(where, reason)
@@ -296,18 +326,6 @@ class Client:
                 detail=f"the task {name!r} died of {type(error).__name__}",
             )
         )
-
-    def _session_told(self, session: Session, reason: str, generation: int) -> None:
-        at = self._record.stamp()
-        token = self._keeper.machine.token
-        if session is Session.GOOD and token is not None:
-            self._record.commit(
-                TokenRefreshed(at=at, generation=generation, expires_at=token.ends_at)
-            )
-        elif session is Session.LOCKED:
-            self._record.commit(SessionLocked(at=at, reason=reason))
-        elif session in {Session.SUSPECT, Session.BROKEN}:
-            self._record.commit(TokenSuspect(at=at, generation=generation, reason=reason))
 
     def _breaker_told(self, transition: Transition) -> None:
         state = {"probing": "half_open"}.get(transition.after.value, transition.after.value)

@@ -272,6 +272,8 @@ class Settings:
     message_bytes_max: int = 16 * 1024 * 1024
     live_data: bool = False
     """Which data subscription contracts and bars are read from; most accounts have the simulated one."""
+    logout_on_exit: bool = False
+    """Whether leaving the client ends the session at the gateway, for every program that shares it."""
     bars_limit_per_30s: int = 50
     general_limit_per_60s: int = 200
 

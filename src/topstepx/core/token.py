@@ -1,43 +1,65 @@
 """The session token's life, as pure decisions.
 
-Theory. A token is good until its deadline, held twice: on the clock that counts suspended time (the
-verdict) and on the wall clock (a hint: when the two disagree the token is *suspect*, which means
-"renew now", never "throw away", because a token that still works is the way out). Renewal starts at
-half of the life, at the latest two hours before the end, by `Auth/validate`; when that fails a login
-follows. One renewal is under way at a time. Every token has a generation; a 401 on the current
-generation forces one renewal by login, and a fresh login refused as well means BROKEN, not a loop.
-A refused login LOCKS: nothing is tried again until a person acts.
+Theory of operation
+-------------------
+*How long.* A token is good until its deadline on the clock that counts suspended time. The deadline
+comes from its `exp` and the server's own `Date` (our wall clock may be wrong), or is 24 hours after it
+was asked for. The wall clock is only a witness: where the two clocks disagree, the token is SUSPECT.
+
+*Suspect is not dead.* A suspect token stays in use while a better one is fetched: using it costs at most
+a 401, and throwing it away costs the way out of a position.
+
+*Renewal.* It begins at half of the life, two hours before the end at the latest, by `Auth/validate`.
+Whatever goes wrong there (no answer, nonsense, no token, somebody else's token) makes the token suspect
+and starts a login at once. When that fails too, the two take turns, further and further apart, with
+jitter. In the last half hour it is a login straight away. One renewal is under way at a time.
+
+*401.* Every token has a generation. A 401 on the current one makes it unusable and forces one login; a
+401 on an older one means nothing. A token fresh from such a login and refused as well is BROKEN: five
+minutes' pause, and an error instead of a loop.
+
+*LOCKED.* A login refused for good is not tried again. A token that still works stays in use.
+
+*CONTESTED.* Two evictions within five minutes: nobody logs in any more but an exit that has no token,
+until a person releases it. The token is still validated and used.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from topstepx.clock import NANOSECONDS
+from topstepx.core.backoff import Backoff
+from topstepx.core.claims import read_claims
+from topstepx.core.evictions import Evictions
+from topstepx.core.logins import LoginBounds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+    from datetime import datetime
 
     from topstepx.settings import Secret
 
-ASSUMED_LIFE_S = 24 * 3600
+ASSUMED_LIFE_S = 24 * 3600.0
 """How long a token lives when it does not say so (documented: 24 hours)."""
 
-_LATEST_BEFORE_END_S = 2 * 3600
-_LOGIN_BEFORE_END_S = 30 * 60
-_RETRY_FIRST_S, _RETRY_CAP_S = 30.0, 600.0
-_WALL_STEP_S = 2.0
-_LOGIN_GAP_S = 5
-_LOGINS_PER_WINDOW, _LOGIN_WINDOW_S = 5, 600
-_BROKEN_PAUSE_S = 300
+_LATEST_BEFORE_END_S = 2 * 3600.0
+_LOGIN_BEFORE_END_S = 30 * 60.0
+_EXPIRING_BEFORE_END_S = 5 * 60.0
 _JITTER = 0.05
+_WALL_STEP_S = 2.0
+_WALL_DRIFT = 0.001
+_BROKEN_PAUSE_NS = 300 * NANOSECONDS
+_PATIENT = Backoff(base_s=30.0, cap_s=600.0, floor_s=15.0)
+_URGENT = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.5)
+
+CONTESTED_BECAUSE = (
+    "Another program keeps taking this session over: the web platform in a browser, or a second bot with "
+    "the same user."
+)
 
 
 class Renewal(Enum):
@@ -54,8 +76,12 @@ class Session(Enum):
     GOOD = "good"
     SUSPECT = "in use, but to be renewed at once"
     BROKEN = "a fresh token was refused"
+    CONTESTED = "another program keeps taking it over; a person must release it"
     LOCKED = "the login was refused; a person must act"
     ENDED = "logged out"
+
+
+_OVER = frozenset({Session.LOCKED, Session.ENDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,117 +106,111 @@ class Token:
         return self.obtained_at + timedelta(seconds=self.life_s)
 
 
-class _Claims(msgspec.Struct):
-    exp: float | None = None
-    sub: str | None = None
-
-
-def read_claims(token: str) -> tuple[datetime | None, str | None]:
-    """Expiry and subject a JWT claims; (None, None) for anything that is no JWT.
-
-    Decoded, never verified: it is used for scheduling only, the gateway decides what is valid.
-    """
-    parts = token.split(".")
-    if len(parts) != 3:  # noqa: PLR2004  header, claims, signature
-        return None, None
-    try:
-        padded = parts[1] + "=" * (-len(parts[1]) % 4)
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Claims, strict=False)
-        expires = datetime.fromtimestamp(claims.exp, UTC) if claims.exp is not None else None
-    except (msgspec.DecodeError, binascii.Error, ValueError, OverflowError, OSError):
-        return None, None
-    return expires, claims.sub
-
-
 class TokenMachine:
     """Decides when to renew and how; owns the current token. See the module's theory."""
 
-    def __init__(self, jitter: Callable[[], float], recent_logins: Sequence[datetime] = ()) -> None:
+    def __init__(self, jitter: Callable[[], float]) -> None:
         self._jitter = jitter
         self.token: Token | None = None
-        self.session = Session.ABSENT
         self.reason = ""
-        self.logins: list[datetime] = list(recent_logins)
+        self.contested = ""
+        """Why nobody logs in any more; empty: nobody fights over the session."""
+        self.bounds = LoginBounds()
+        self._evictions = Evictions()
+        self._session = Session.ABSENT
         self._in_flight: Renewal | None = None
-        self._generation = 0
         self._forced: Renewal | None = Renewal.LOGIN
+        self._generation = 0
+        self._seen: tuple[int, datetime] | None = None
         self._renew_ns = 0
-        self._failures = 0
         self._not_before_ns = 0
-        self._proven = True
-        self._came_from_refusal = False
+        self._failures = 0
         self._refused_generation = 0
+        self._after_refusal = False
+        self._unproven = False
+        self._exit_waits = False
+
+    @property
+    def session(self) -> Session:
+        """What can be said of the session now."""
+        return Session.CONTESTED if self.contested and self._session not in _OVER else self._session
 
     # -- what to do
 
     def wanted(self, now_ns: int, now: datetime) -> Renewal | None:
         """The renewal to start now, if any; call `started` when it is."""
-        if self._in_flight is not None or self.session in {Session.LOCKED, Session.ENDED}:
-            return None
-        if now_ns < self._not_before_ns:
-            return None
-        self._notice_wall_step(now_ns, now)
-        renewal = self._forced
-        if renewal is None and self.token is not None and now_ns >= self._renew_ns:
-            renewal = self._by_age(now_ns)
-        if renewal is Renewal.LOGIN and self._login_wait_s(now) > 0:
-            return None
-        return renewal
+        self._compare_clocks(now_ns, now)
+        plan = self._plan(now_ns)
+        return plan[0] if plan is not None and plan[1] <= now_ns else None
 
-    def _by_age(self, now_ns: int) -> Renewal:
+    def deadline(self, now_ns: int) -> int | None:
+        """When to look again (monotonic nanoseconds); None: nothing will change by time alone."""
+        plan = self._plan(now_ns)
+        due = [] if plan is None else [plan[1]]
         token = self.token
+        if token is not None and (edge_ns := self._expiring_ns(token)) > now_ns:
+            due.append(edge_ns)
+        return min(due, default=None)
+
+    def _plan(self, now_ns: int) -> tuple[Renewal, int] | None:
+        """The next renewal and when it may start."""
+        if self._in_flight is not None or self._session in _OVER:
+            return None
+        token, renewal, due_ns = self.token, self._forced, self._not_before_ns
+        if renewal is None:
+            if token is None:
+                return None
+            due_ns = max(due_ns, self._renew_ns)
+            left_s = (token.deadline_ns - max(due_ns, now_ns)) / NANOSECONDS
+            late = left_s <= min(_LOGIN_BEFORE_END_S, token.life_s / 8)
+            renewal = Renewal.LOGIN if late else Renewal.VALIDATE
+        if renewal is Renewal.VALIDATE:
+            return renewal, due_ns
+        if self._exit_waits:
+            if self._session is not Session.BROKEN:
+                due_ns = 0
+        elif self.contested:
+            return self._plan_contested(now_ns, due_ns)
+        return renewal, max(due_ns, self.bounds.next_ns(exit_waits=self._exit_waits))
+
+    def _plan_contested(self, now_ns: int, due_ns: int) -> tuple[Renewal, int] | None:
+        """No login: a token that still works is validated instead, one that does not is left alone."""
+        token = self.usable(now_ns)
         if token is None:
-            return Renewal.LOGIN
-        left_s = (token.deadline_ns - now_ns) / NANOSECONDS
-        return (
-            Renewal.LOGIN
-            if left_s <= min(_LOGIN_BEFORE_END_S, token.life_s / 8)
-            else Renewal.VALIDATE
-        )
-
-    def deadline(self, now_ns: int, now: datetime) -> int | None:
-        """When `wanted` is to be asked again; None: nothing will change by time alone."""
-        if self._in_flight is not None or self.session in {Session.LOCKED, Session.ENDED}:
             return None
-        due_ns = self._renew_ns if self._forced is None else now_ns
-        if self._forced is Renewal.LOGIN or (
-            self.token is not None and due_ns >= self.token.deadline_ns
-        ):
-            due_ns = max(due_ns, now_ns + round(self._login_wait_s(now) * NANOSECONDS))
-        return max(due_ns, self._not_before_ns)
+        return Renewal.VALIDATE, max(due_ns, self._not_before_ns)
 
-    def _login_wait_s(self, now: datetime) -> float:
-        """How long the bounds on logins (1 per 5 s, 5 per 10 min) still forbid one."""
-        past = [
-            at for at in self.logins if timedelta() <= now - at < timedelta(seconds=_LOGIN_WINDOW_S)
-        ]
-        self.logins = past
-        if not past:
-            return 0.0
-        wait_s = _LOGIN_GAP_S - (now - past[-1]).total_seconds()
-        if len(past) >= _LOGINS_PER_WINDOW:
-            oldest = past[-_LOGINS_PER_WINDOW]
-            wait_s = max(wait_s, _LOGIN_WINDOW_S - (now - oldest).total_seconds())
-        return max(0.0, wait_s)
-
-    def _notice_wall_step(self, now_ns: int, now: datetime) -> None:
-        token = self.token
-        if token is None or self._forced is not None or self.session is not Session.GOOD:
+    def _compare_clocks(self, now_ns: int, now: datetime) -> None:
+        """The wall clock jumped against the other one: ask the gateway about the token."""
+        if self._seen is None or self._forced is not None or self._session is not Session.GOOD:
             return
-        by_wall_s = (now - token.obtained_at).total_seconds()
-        by_monotonic_s = (now_ns - token.obtained_ns) / NANOSECONDS
-        drift_s = max(_WALL_STEP_S, by_monotonic_s * 0.001)
+        since_ns, since = self._seen
+        by_wall_s = (now - since).total_seconds()
+        by_monotonic_s = (now_ns - since_ns) / NANOSECONDS
+        drift_s = max(_WALL_STEP_S, by_monotonic_s * _WALL_DRIFT)
         if abs(by_wall_s - by_monotonic_s) > drift_s:
-            self.session, self.reason = Session.SUSPECT, "the wall clock was set"
+            self._suspect("the wall clock was set, or the computer slept unnoticed")
             self._forced = Renewal.VALIDATE
+
+    def need_for_exit(self) -> None:
+        """An exit has no token: the next login does not wait out a pause or a fight."""
+        self._exit_waits = True
+
+    @property
+    def exit_waits(self) -> bool:
+        """Whether an exit waits for a token."""
+        return self._exit_waits
 
     # -- what happened
 
-    def started(self, renewal: Renewal, now: datetime) -> None:
-        """A renewal left for the gateway."""
+    def started(self, renewal: Renewal) -> None:
+        """A renewal is under way; `obtained`, `kept`, `failed` or `locked` ends it."""
         self._in_flight = renewal
-        if renewal is Renewal.LOGIN:
-            self.logins.append(now)
+
+    def held(self, until_ns: int) -> None:
+        """A login may not leave yet: other processes, or an earlier run, used the bounds up."""
+        self._in_flight = None
+        self.bounds.hold(until_ns)
 
     def obtained(
         self,
@@ -200,75 +220,149 @@ class TokenMachine:
         sent_at: datetime,
         server_now: datetime | None,
     ) -> Token | None:
-        """A new token came back. None, and nothing replaced, when it names somebody else."""
+        """A token came back. None, and the old one stays, when it is no use (see `reason`)."""
         renewal, self._in_flight = self._in_flight, None
-        expires, subject = read_claims(value.reveal())
-        if renewal is Renewal.VALIDATE and self._is_foreign(subject):
-            self.failed("validate answered a token of somebody else", now_ns=sent_ns, suspect=True)
+        if self._session is Session.ENDED:
             return None
-        life_s: float = ASSUMED_LIFE_S
-        if expires is not None:
-            claimed_s = (expires - (server_now or sent_at)).total_seconds()
+        old, claims = self.token, read_claims(value.reveal())
+        if renewal is Renewal.VALIDATE and old is not None:
+            if old.subject is not None and claims.subject != old.subject:
+                self._fail(renewal, "validate answered somebody else's token", sent_ns)
+                return None
+            if value.reveal() == old.value.reveal():
+                return self._kept(old, sent_ns, sent_at)
+        life_s = ASSUMED_LIFE_S
+        if claims.expires_at is not None:
+            claimed_s = (claims.expires_at - (server_now or sent_at)).total_seconds()
             if claimed_s > 0:
-                life_s = claimed_s
+                # Without the server's time the claim may be off by our clock's error: earlier wins.
+                life_s = claimed_s if server_now is not None else min(claimed_s, life_s)
+        self._unproven = renewal is Renewal.LOGIN and self._after_refusal
+        self._seen = sent_ns, sent_at
+        return self._take(value, claims.subject, self._seen, life_s)
+
+    def adopted(
+        self,
+        value: Secret,
+        *,
+        since: tuple[int, datetime],
+        life_s: float,
+        seen: tuple[int, datetime],
+    ) -> Token | None:
+        """Another process fetched a token at `since` (both clocks) and shares it; `seen` is now."""
+        self._in_flight = None
+        if self._session is Session.ENDED:
+            return None
+        self._unproven, self._seen = False, seen
+        return self._take(value, read_claims(value.reveal()).subject, since, life_s)
+
+    def _take(
+        self, value: Secret, subject: str | None, since: tuple[int, datetime], life_s: float
+    ) -> Token:
         self._generation += 1
-        self.token = Token(value, self._generation, subject, sent_ns, sent_at, life_s)
-        half_s = life_s * (0.5 + _JITTER * (2 * self._jitter() - 1))
-        latest_s = life_s - _LATEST_BEFORE_END_S if life_s > 2 * _LATEST_BEFORE_END_S else half_s
-        self._renew_ns = sent_ns + round(min(half_s, latest_s) * NANOSECONDS)
-        self._came_from_refusal = self._forced is Renewal.LOGIN and self._generation > 1
+        token = Token(value, self._generation, subject, *since, life_s)
+        self.token = token
+        scheduled_s = min(life_s, ASSUMED_LIFE_S)
+        renew_s = scheduled_s * (0.5 + _JITTER * (2 * self._jitter() - 1))
+        if scheduled_s > 2 * _LATEST_BEFORE_END_S:
+            renew_s = min(renew_s, scheduled_s - _LATEST_BEFORE_END_S)
+        self._renew_ns = token.obtained_ns + round(renew_s * NANOSECONDS)
+        self._settled()
+        return token
+
+    def _kept(self, old: Token, now_ns: int, now: datetime) -> Token:
+        """Validate gave the same token back: it works, and it lives no longer than before."""
+        self._seen = now_ns, now
+        left_ns = old.deadline_ns - now_ns
+        self._renew_ns = now_ns + left_ns // 2
+        self._settled()
+        return old
+
+    def _settled(self) -> None:
         self._forced, self._failures, self._not_before_ns = None, 0, 0
-        self._proven = False
-        self.session, self.reason = Session.GOOD, ""
-        return self.token
+        self._after_refusal = self._exit_waits = False
+        if self._session not in _OVER:
+            self._session, self.reason = Session.GOOD, ""
 
-    def _is_foreign(self, subject: str | None) -> bool:
-        old = self.token
-        return old is not None and old.subject is not None and subject not in {None, old.subject}
+    def failed(self, reason: str, *, now_ns: int, retry_after_s: float | None = None) -> None:
+        """The renewal under way failed for now."""
+        renewal, self._in_flight = self._in_flight, None
+        self._fail(renewal, reason, now_ns, retry_after_s)
 
-    def failed(self, reason: str, *, now_ns: int, suspect: bool = False) -> None:
-        """A renewal failed for now. `suspect`: its answer made no sense, so a login starts at once."""
-        renewal, self._in_flight = self._in_flight or Renewal.VALIDATE, None
-        self._failures += 1
-        self.reason = reason
-        if renewal is Renewal.VALIDATE and suspect:
-            self.session, self._forced = Session.SUSPECT, Renewal.LOGIN
+    def _fail(
+        self, renewal: Renewal | None, reason: str, now_ns: int, retry_after_s: float | None = None
+    ) -> None:
+        if self._session in _OVER:
             return
-        if renewal is Renewal.VALIDATE and self._failures >= 2:  # noqa: PLR2004  once may be chance
-            self.session, self._forced = Session.SUSPECT, Renewal.LOGIN
-        ceiling_s = min(_RETRY_CAP_S, _RETRY_FIRST_S * 2 ** min(self._failures - 1, 10))
-        urgent = self.token is None
-        pause_s = (1.0 if urgent else 0.5 * ceiling_s) + self._jitter() * (0.5 * ceiling_s)
+        live = self.usable(now_ns) is not None
+        if renewal is Renewal.VALIDATE:
+            self._suspect(reason)
+            if not self.contested:
+                self._forced, self._not_before_ns = Renewal.LOGIN, now_ns
+                return
+        else:
+            self.reason = reason
+        self._failures += 1
+        waits = _PATIENT if live else _URGENT
+        pause_s = max(waits.delay_s(self._failures - 1, self._jitter), retry_after_s or 0.0)
         self._not_before_ns = now_ns + round(pause_s * NANOSECONDS)
+        self._forced = Renewal.VALIDATE if live else Renewal.LOGIN
 
     def locked(self, reason: str) -> None:
         """The login was refused for good."""
         self._in_flight = None
-        self.session, self.reason = Session.LOCKED, reason
+        self._exit_waits = False
+        if self._session is not Session.ENDED:
+            self._session, self.reason = Session.LOCKED, reason
 
     def refused(self, generation: int, now_ns: int) -> None:
         """A request that carried this generation was answered with 401."""
         token = self.token
-        if token is None or generation != token.generation or self._forced is Renewal.LOGIN:
+        if (
+            token is None
+            or generation != token.generation
+            or generation <= self._refused_generation
+        ):
             return
         self._refused_generation = generation
-        if self._came_from_refusal and not self._proven:
-            self.session, self.reason = Session.BROKEN, "a fresh login was refused as well"
-            self._not_before_ns = now_ns + _BROKEN_PAUSE_S * NANOSECONDS
+        if self._session in _OVER:
+            return
+        self._forced, self._after_refusal = Renewal.LOGIN, True
+        if self._unproven:
+            self._session, self.reason = Session.BROKEN, "a fresh login was refused as well"
+            self._not_before_ns = now_ns + _BROKEN_PAUSE_NS
         else:
-            self.session, self.reason = Session.SUSPECT, "the gateway refused it"
-        self._forced = Renewal.LOGIN
+            self._suspect("the gateway refused it (HTTP 401)")
+            self._not_before_ns = 0
 
     def proven(self, generation: int) -> None:
         """A request that carried this generation was accepted."""
         if self.token is not None and generation == self.token.generation:
-            self._proven = True
-            self._came_from_refusal = False
+            self._unproven = False
+
+    def evicted(self, hub: str, now_ns: int) -> None:
+        """A hub said that the session was taken over: look at the token; twice is a fight."""
+        if self._session in _OVER:
+            return
+        if self._evictions.add(hub, now_ns):
+            self.contested = CONTESTED_BECAUSE
+        if self.token is not None and self._forced is None:
+            self._suspect("the gateway logged a hub out")
+            self._forced = Renewal.VALIDATE
+
+    def resumed(self) -> None:
+        """A person says that nobody fights over the session any more."""
+        self.contested = ""
+        self._evictions.clear()
 
     def ended(self) -> None:
         """Logged out: forget the token and never ask for another."""
-        self.token, self._in_flight, self._forced = None, None, None
-        self.session, self.reason = Session.ENDED, "logged out"
+        self.token, self._forced = None, None
+        self._session, self.reason = Session.ENDED, "logged out"
+
+    def _suspect(self, reason: str) -> None:
+        if self._session not in _OVER:
+            self._session, self.reason = Session.SUSPECT, reason
 
     # -- what may be used
 
@@ -277,6 +371,13 @@ class TokenMachine:
         token = self.token
         if token is None or now_ns >= token.deadline_ns:
             return None
-        if token.generation <= self._refused_generation or self.session is Session.ENDED:
-            return None
-        return token
+        return None if token.generation <= self._refused_generation else token
+
+    def expiring(self, now_ns: int) -> bool:
+        """Whether the token ends within minutes (or has ended) and there is no better one."""
+        return self.token is not None and now_ns >= self._expiring_ns(self.token)
+
+    @staticmethod
+    def _expiring_ns(token: Token) -> int:
+        before_s = min(_EXPIRING_BEFORE_END_S, token.life_s / 8)
+        return token.deadline_ns - round(before_s * NANOSECONDS)

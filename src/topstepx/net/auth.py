@@ -7,54 +7,49 @@ gives up cancels nothing but its own waiting.
 from __future__ import annotations
 
 import asyncio
-import logging
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from topstepx.clock import NANOSECONDS
-from topstepx.core.outcome import Verdict, judge, problem_text
-from topstepx.core.token import Renewal, Session, Token, TokenMachine
-from topstepx.errors import (
-    AnswerLost,
-    AuthBroken,
-    DeadlinePassed,
-    GatewayRefused,
-    LoginRefused,
-    NotSent,
-    TopstepxError,
-)
-from topstepx.settings import Credentials, Secret
-from topstepx.wire import codec, models, routes
+from topstepx.core.token import Session, Token, TokenMachine
+from topstepx.errors import AuthBroken, DeadlinePassed, LoginRefused
+from topstepx.net.renewal import HEADERS, Renewer, judge_answer, server_time
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable
+    from datetime import datetime
 
     from topstepx.clock import Clock
-    from topstepx.core.outcome import Outcome
-    from topstepx.net.transport import HttpAnswer, RestTransport
-    from topstepx.wire.routes import Route
+    from topstepx.core.logins import LoginLog
+    from topstepx.core.sharing import SharedSession
+    from topstepx.net.gate import Gate
+    from topstepx.net.transport import RestTransport
+    from topstepx.settings import Credentials
 
-_LOG = logging.getLogger("topstepx.auth")
+__all__ = ["HEADERS", "SessionNews", "TokenKeeper", "judge_answer", "server_time"]
 
-HEADERS = {
-    "Content-Type": "application/json",
-    "Accept": "application/json",
-    "User-Agent": "topstepx-python",
-}
+_LOOK_S = 60.0
+"""Sleeps are cut into minutes, so that a suspend or a step of the wall clock is noticed soon."""
 
 
-def server_time(headers: Mapping[str, str]) -> datetime | None:
-    """The gateway's own clock from its `Date` header, or None."""
-    try:
-        read = parsedate_to_datetime(headers.get("date", ""))
-    except (TypeError, ValueError):
-        return None
-    return read.astimezone(UTC) if read.tzinfo is not None else read.replace(tzinfo=UTC)
+@dataclass(frozen=True, slots=True)
+class SessionNews:
+    """How the session stands; told whenever any of it has changed. No token is in it."""
+
+    session: Session
+    reason: str
+    generation: int
+    expires_at: datetime | None
+    expiring: bool
+    contested: str
 
 
 class TokenKeeper:
-    """Gives out the token and renews it in time. Start it with `run` inside a task group."""
+    """Gives out the token and renews it in time. Start it with `run` inside a task group.
+
+    `logins` bounds logins across restarts and processes, `shared` lets several processes use one
+    session; both are optional. `told` hears every change of the session.
+    """
 
     def __init__(
         self,
@@ -64,43 +59,45 @@ class TokenKeeper:
         *,
         jitter: Callable[[], float],
         login_timeout_s: float = 10.0,
-        permit: Callable[[Route[Any, Any]], Awaitable[None]] | None = None,
-        told: Callable[[Session, str, int], None] | None = None,
+        gate: Gate | None = None,
+        logins: LoginLog | None = None,
+        shared: SharedSession | None = None,
+        told: Callable[[SessionNews], None] | None = None,
     ) -> None:
-        self._transport = transport
-        self._credentials = credentials
         self._clock = clock
-        self._login_timeout_s = login_timeout_s
-        self._permit = permit
         self._told = told
         self.machine = TokenMachine(jitter)
+        self._renewer = Renewer(
+            self.machine,
+            transport,
+            credentials,
+            clock,
+            timeout_s=login_timeout_s,
+            gate=gate,
+            logins=logins,
+            shared=shared,
+        )
         self._changed = asyncio.Event()
         self._wake = asyncio.Event()
-        self._lock_error: LoginRefused | None = None
-        self._last_error: TopstepxError | None = None
+        self._news = self._look()
+        self._listeners: list[Callable[[Token], None]] = []
 
     # -- for callers
 
-    async def token(self, *, deadline_ns: int) -> Token:
+    async def token(self, *, deadline_ns: int, exit_waits: bool = False) -> Token:
         """A token worth sending; waits for a renewal that is under way, until `deadline_ns`.
 
-        Raises `LoginRefused` or `AuthBroken` when there will be none, `DeadlinePassed` when there is
-        none in time.
+        `exit_waits`: a cancel or close asks, so a login waits out neither a pause nor a fight. Raises
+        `LoginRefused` or `AuthBroken` when there will be none, `DeadlinePassed` when there is none in
+        time.
         """
         while True:
             token = self.machine.usable(self._clock.monotonic_ns())
             if token is not None:
                 return token
-            if self.machine.session is Session.LOCKED and self._lock_error is not None:
-                raise self._lock_error
-            if self.machine.session is Session.BROKEN:
-                msg = "The gateway refused a token that it had just given out."
-                raise AuthBroken(
-                    msg, next_step="Log in on the website once, then check the API key."
-                )
-            if self.machine.session is Session.ENDED:
-                msg = "This session is logged out."
-                raise AuthBroken(msg, next_step="Open a new client.")
+            self._raise_if_none_will_come(exit_waits=exit_waits)
+            if exit_waits:
+                self.machine.need_for_exit()
             self._wake.set()
             left_s = (deadline_ns - self._clock.monotonic_ns()) / NANOSECONDS
             changed = self._changed
@@ -108,142 +105,118 @@ class TokenKeeper:
                 async with asyncio.timeout(left_s):
                     await changed.wait()
             except TimeoutError:
-                why = f" ({self._last_error})" if self._last_error is not None else ""
+                error = self._renewer.error
+                why = f" ({error})" if error is not None else ""
                 msg = f"No token could be had in time{why}."
                 raise DeadlinePassed(msg) from None
+
+    def _raise_if_none_will_come(self, *, exit_waits: bool) -> None:
+        session, lock = self.machine.session, self._renewer.lock
+        if session is Session.LOCKED and lock is not None:
+            raise LoginRefused(
+                route=lock.route,
+                code=lock.code,
+                name=lock.name,
+                meaning=lock.meaning,
+                next_step=lock.next_step or "",
+                gateway_text=lock.gateway_text,
+                status=lock.status,
+            )
+        if session is Session.BROKEN:
+            msg = "The gateway refused a token that it had just given out."
+            raise AuthBroken(msg, next_step="Log in on the website once, then check the API key.")
+        if session is Session.CONTESTED and not exit_waits:
+            msg = f"{self.machine.contested} Nothing logs in while that goes on."
+            raise AuthBroken(msg, next_step="Close the other program, then release it: resume.")
+        if session is Session.ENDED:
+            msg = "This session is logged out."
+            raise AuthBroken(msg, next_step="Open a new client.")
 
     def refused(self, token: Token) -> None:
         """A request with this token got 401: renew, once per generation."""
         self.machine.refused(token.generation, self._clock.monotonic_ns())
-        self._tell()
-        self._wake.set()
+        self._stir()
 
     def proven(self, token: Token) -> None:
         """A request with this token was let in."""
         self.machine.proven(token.generation)
 
+    def evicted(self, hub: str) -> None:
+        """A hub said `GatewayLogout`: look at the token; two within five minutes are a fight."""
+        self.machine.evicted(hub, self._clock.monotonic_ns())
+        self._stir()
+
+    def resume(self) -> None:
+        """A person says that nobody fights over the session any more."""
+        self.machine.resumed()
+        self._stir()
+
+    def listen(self, callback: Callable[[Token], None]) -> Callable[[], None]:
+        """Call `callback` with every new token, at once and in order; what comes back ends it."""
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback) if callback in self._listeners else None
+
     # -- the loop
 
     async def run(self) -> None:
         """Renew whenever the machine wants it; runs until cancelled."""
-        while True:
-            now_ns, now = self._clock.monotonic_ns(), self._clock.now()
-            renewal = self.machine.wanted(now_ns, now)
-            if renewal is not None:
-                await self._renew(renewal)
-                continue
-            due_ns = self.machine.deadline(now_ns, now)
-            self._wake.clear()
-            try:
-                # A sleep is cut into minutes so that a suspend or a wall-clock step is noticed soon.
-                wait_s = 60.0 if due_ns is None else min(60.0, (due_ns - now_ns) / NANOSECONDS)
-                async with asyncio.timeout(max(0.0, wait_s)):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
-
-    async def _renew(self, renewal: Renewal) -> None:
-        sent_ns, sent_at = self._clock.monotonic_ns(), self._clock.now()
-        self.machine.started(renewal, sent_at)
         try:
-            answer, headers = await self._ask(renewal)
-        except LoginRefused as error:
-            self._lock_error = error
-            self.machine.locked(str(error))
-        except (NotSent, AnswerLost, GatewayRefused) as error:
-            self._last_error = error
-            self.machine.failed(str(error), now_ns=self._clock.monotonic_ns())
-        else:
-            value = answer.token if isinstance(answer, models.TokenAnswer) else None
-            if isinstance(answer, models.ValidateAnswer):
-                value = answer.new_token
-            if value is None:
-                self.machine.failed(
-                    f"{renewal.value} answered without a token",
-                    now_ns=self._clock.monotonic_ns(),
-                    suspect=True,
-                )
-            else:
-                self.machine.obtained(
-                    Secret(value), sent_ns=sent_ns, sent_at=sent_at, server_now=server_time(headers)
-                )
-        self._tell()
+            while True:
+                now_ns, now = self._clock.monotonic_ns(), self._clock.now()
+                renewal = self.machine.wanted(now_ns, now)
+                self._tell()
+                if renewal is not None:
+                    await self._renewer.renew(renewal)
+                    self._tell()
+                else:
+                    await self._sleep(now_ns)
+        finally:
+            self._renewer.close()
 
-    async def _ask(self, renewal: Renewal) -> tuple[models.Envelope | None, Mapping[str, str]]:
-        """Send the renewal; raises what stops it. None for an answer that proves nothing."""
-        route: Route[Any, Any]
-        headers = dict(HEADERS)
-        if renewal is Renewal.LOGIN:
-            route = routes.LOGIN_KEY
-            body = codec.encode(
-                models.LoginKeyRequest(
-                    user_name=self._credentials.user_name,
-                    api_key=self._credentials.api_key.reveal(),
-                )
-            )
-        else:
-            route, body = routes.VALIDATE, b""
-            token = self.machine.token
-            if token is not None:
-                headers["Authorization"] = f"Bearer {token.value.reveal()}"
-        if self._permit is not None:
-            await self._permit(route)
-        answer = await self._transport.send(
-            route.method, route.path, headers=headers, body=body, timeout_s=self._login_timeout_s
+    async def _sleep(self, now_ns: int) -> None:
+        due_ns = self.machine.deadline(now_ns)
+        wait_s = _LOOK_S if due_ns is None else min(_LOOK_S, (due_ns - now_ns) / NANOSECONDS)
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(max(0.0, wait_s)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _stir(self) -> None:
+        self._tell()
+        self._wake.set()
+
+    def _look(self) -> SessionNews:
+        machine, token = self.machine, self.machine.token
+        return SessionNews(
+            session=machine.session,
+            reason=machine.reason,
+            generation=token.generation if token is not None else 0,
+            expires_at=token.ends_at if token is not None else None,
+            expiring=machine.expiring(self._clock.monotonic_ns()),
+            contested=machine.contested,
         )
-        outcome = judge_answer(route, answer)
-        if outcome.verdict is Verdict.ACCEPTED:
-            return outcome.answer, answer.headers
-        if outcome.refusal is not None:
-            kind = LoginRefused if outcome.refusal.locks else GatewayRefused
-            refusal = outcome.refusal
-            raise kind(
-                route=route.name,
-                code=refusal.code,
-                name=refusal.name,
-                meaning=refusal.meaning,
-                next_step=refusal.next_step,
-                gateway_text=outcome.answer.error_message if outcome.answer else None,
-            )
-        if outcome.status != 200:  # noqa: PLR2004  anything but OK: try again later
-            msg = f"{route.name}: {outcome.reason}."
-            raise AnswerLost(msg)
-        return None, answer.headers
 
     def _tell(self) -> None:
+        """Wake who waits, write down what changed, then hand a new token to who moves to it."""
+        before, self._news = self._news, self._look()
+        if self._news == before:
+            return
         self._changed.set()
         self._changed = asyncio.Event()
-        machine = self.machine
-        generation = machine.token.generation if machine.token is not None else 0
         if self._told is not None:
-            self._told(machine.session, machine.reason, generation)
+            self._told(self._news)
+        token = self.machine.token
+        if token is not None and self._news.generation != before.generation:
+            for listener in list(self._listeners):
+                listener(token)
 
     async def logout(self) -> None:
         """End the session at the gateway and forget the token; quiet when there is none."""
         token = self.machine.token
         self.machine.ended()
         self._tell()
-        if token is None:
-            return
-        headers = {**HEADERS, "Authorization": f"Bearer {token.value.reveal()}"}
-        try:
-            await self._transport.send(
-                "POST",
-                routes.LOGOUT.path,
-                headers=headers,
-                body=b"",
-                timeout_s=self._login_timeout_s,
-            )
-        except (NotSent, AnswerLost) as error:
-            _LOG.warning("the session could not be ended at the gateway: %s", error)
-
-
-def judge_answer(route: Route[Any, Any], answer: HttpAnswer) -> Outcome:
-    """Decode and judge one HTTP answer; see `core.outcome`."""
-    if answer.status == 200:  # noqa: PLR2004  OK
-        try:
-            decoded = codec.decode(route.answer, answer.body)
-        except codec.PayloadMalformed as error:
-            return judge(route, answer.status, None, error.reason)
-        return judge(route, answer.status, decoded, None)
-    return judge(route, answer.status, None, problem_text(answer.body))
+        if token is not None:
+            await self._renewer.forget_shared()
+            await self._renewer.end(token.value.reveal())

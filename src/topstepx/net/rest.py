@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from topstepx.clock import NANOSECONDS
+from topstepx.core.lanes import Lane
 from topstepx.core.outcome import Outcome, Verdict
 from topstepx.errors import (
     AnswerLost,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from topstepx.clock import Clock
-    from topstepx.core.lanes import Lane
     from topstepx.core.token import Token
     from topstepx.net.auth import TokenKeeper
     from topstepx.net.gate import Gate, Ticket
@@ -107,7 +107,11 @@ class Rest:
         body = b"" if isinstance(request, models.EmptyRequest) else codec.encode(request)
         renewed = False
         while True:
-            token = await self._keeper.token(deadline_ns=send_by_ns) if route.wants_token else None
+            token = None
+            if route.wants_token:
+                token = await self._keeper.token(
+                    deadline_ns=send_by_ns, exit_waits=lane is Lane.EXIT
+                )
             ticket = await self._gate.enter(route, lane, send_by_ns)
             if self._clock.monotonic_ns() >= send_by_ns:
                 ticket.unused()
