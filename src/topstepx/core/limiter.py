@@ -46,7 +46,7 @@ from topstepx.core.permits import (
     Waiting,
 )
 from topstepx.core.sliding_log import FOREVER_NS, SlidingLog
-from topstepx.core.throttle import Steps, Throttle
+from topstepx.core.throttle import WHOLE, Steps, Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -219,12 +219,12 @@ class Limiter:
         """How many attempts the window may hold before `lane` stops, all reductions counted."""
         if lane is Lane.EXIT:
             return self.policy.limit
-        line = self.policy.line(lane) * self._quota
+        line = int(self.policy.line(lane) * self._quota)
         if lane in _PATIENT:
-            line *= self._throttle.share(at_ns)
+            line = line * self._throttle.share(at_ns) // WHOLE
         if at_ns < self._half_until_ns and self._unknown_past is not None:
-            line *= 1.0 - self._unknown_past.used_share
-        return max(1, int(line))
+            line = int(line * (1.0 - self._unknown_past.used_share))
+        return max(1, line)
 
     # Looking
 
@@ -250,7 +250,7 @@ class Limiter:
             limit=self.policy.limit,
             used=used,
             window_s=self.window_ns / NANOSECONDS,
-            share=self._throttle.share(now_ns),
+            share=self._throttle.share(now_ns) / WHOLE,
             paused_s=max(self._throttle.paused_until_ns - now_ns, 0) / NANOSECONDS,
             note=self.note,
             lanes=lanes,

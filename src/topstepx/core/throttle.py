@@ -20,9 +20,12 @@ from topstepx.core.retry_after import LONGEST_S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SHRINK: Final = 0.7
-RECOVER: Final = 0.05
-LEAST_SHARE: Final = 0.1
+# Shares are whole millionths: 0.7 + 0.05 + 0.05 is not quite 0.8 in floating point, and "not quite" four
+# requests are three.
+WHOLE: Final = 1_000_000
+SHRINK: Final = 700_000
+RECOVER: Final = 50_000
+LEAST_SHARE: Final = 100_000
 STEPS_S: Final = (1, 2, 4, 5)
 _CALM_NS: Final = 60 * NANOSECONDS
 
@@ -68,20 +71,20 @@ class Throttle:
 
     def __init__(self, window_ns: int) -> None:
         self._window_ns = window_ns
-        self._share = 1.0
+        self._share = WHOLE
         self._shrunk_ns: int | None = None
         self.paused_until_ns = 0
 
-    def share(self, now_ns: int) -> float:
-        """The part of the limit that patient lanes may use now, 0.1 to 1."""
+    def share(self, now_ns: int) -> int:
+        """The part of the limit that patient lanes may use now, in millionths: 0.1 to 1 million."""
         if self._shrunk_ns is None:
-            return 1.0
+            return WHOLE
         windows = max(now_ns - self._shrunk_ns, 0) // self._window_ns
-        return min(1.0, self._share + RECOVER * windows)
+        return min(WHOLE, self._share + RECOVER * windows)
 
     def grows_at_ns(self, now_ns: int) -> int | None:
         """When the share grows next, or None when it is whole."""
-        if self._shrunk_ns is None or self.share(now_ns) >= 1.0:
+        if self._shrunk_ns is None or self.share(now_ns) >= WHOLE:
             return None
         windows = max(now_ns - self._shrunk_ns, 0) // self._window_ns
         return self._shrunk_ns + (windows + 1) * self._window_ns
@@ -97,7 +100,7 @@ class Throttle:
         elif not together:
             self._pause(now_ns + round(self._window_ns * (0.25 + 0.75 * jitter())))
         if not together:
-            self._share = max(LEAST_SHARE, self.share(now_ns) * SHRINK)
+            self._share = max(LEAST_SHARE, self.share(now_ns) * SHRINK // WHOLE)
             self._shrunk_ns = now_ns
 
     def _pause(self, until_ns: int) -> None:
