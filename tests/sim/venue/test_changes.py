@@ -193,6 +193,15 @@ def test_less_keeps_the_place_in_the_queue_and_more_loses_it() -> None:
         assert [pit.order(o).fill_volume for o in orders] == [1 - first, first]
 
 
+def test_less_keeps_what_the_queue_has_worked_off() -> None:
+    pit = Pit()
+    order = pit.accepted(LIMIT, Side.BUY, 3, limit=100)
+    pit.hit(100, 8)
+    assert pit.modify(order, size=2).success
+    pit.hit(100, 3)
+    assert pit.order(order).fill_volume == 1
+
+
 @pytest.mark.parametrize(("policy", "code"), [("refuse", 3), ("accept", 0)])
 def test_a_sleeping_leg_by_switch(policy: str, code: int) -> None:
     pit = Pit(modify_suspended=policy)

@@ -162,6 +162,16 @@ def test_the_position_limit_counts_micros_as_tenths() -> None:
     assert pit.place(MARKET, BUY, 1, on=ES.id).success
 
 
+def test_who_is_over_the_limit_may_still_go_down() -> None:
+    pit = Pit(market_fill_ms=0)
+    pit.buy(30)
+    pit.account.max_minis = 1
+    assert not pit.place(MARKET, BUY, 1).success
+    assert not pit.place(MARKET, SELL, 61).success
+    assert pit.place(MARKET, SELL, 1).success
+    assert pit.place(MARKET, SELL, 58).success  # as much on the other side adds nothing
+
+
 def test_working_orders_count_by_switch() -> None:
     for counts in (False, True):
         pit = Pit(account=account(max_minis=1), max_position_counts_working=counts)
