@@ -130,9 +130,9 @@ def test_long_bars_are_short_bars_joined(
     assert long == joined(ask(HISTORY, small, start=start, end=end).bars, start)
 
 
-def test_days_go_back_200_days_and_no_further() -> None:
+def test_days_go_back_120_days_and_no_further() -> None:
     days = ask(BarHistory(Feed(1)), BarUnit.DAY, start=NOW - 1000 * DAY).bars
-    assert len(days) in {200, 201}
+    assert len(days) in {120, 121}
 
 
 def test_second_bars_and_the_running_minute_are_what_the_tape_showed() -> None:

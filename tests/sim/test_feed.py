@@ -144,7 +144,7 @@ def test_the_tape_of_a_generated_minute_is_its_bar() -> None:
     assert bars_of_tape(listing, events) == feed.source(listing).between(minute, minute + 3)
 
 
-@settings(max_examples=15)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 2**32))
 def test_real_bars_replace_the_generated_market_of_their_contract(seed: int) -> None:
     bars = invented_bars(Random(seed), 10)

@@ -110,5 +110,5 @@ def test_hours_are_the_minutes_joined() -> None:
     minutes = source.between(hour, hour + 26 * 60)
     assert source.hours(hour, hour + 26 * 60) == by_hour(minutes)
     assert len(source.hours(hour, hour + 26 * 60)) == 26
-    assert source.earliest(hour) == to_minute(MONDAY - timedelta(days=200))
+    assert source.earliest(hour) == to_minute(MONDAY - timedelta(days=120))
     assert EPOCH + timedelta(minutes=hour) == MONDAY

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from topstepx.sim.bar_file import RealBars
 from topstepx.sim.catalogue import Catalogue, Listing
 from topstepx.sim.market_events import TapeEvent
 from topstepx.sim.minutes import MINUTE_US, MinuteBar, prints_needed, to_minute, to_us
+from topstepx.sim.real_bars import RealBars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

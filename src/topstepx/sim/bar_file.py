@@ -1,12 +1,11 @@
-"""Real one-minute bars from a CSV file, plain or gzipped, as a market to replay.
+"""Real one-minute bars from a CSV file, plain or gzipped; see `real_bars` for what becomes of them.
+
+The only file that the simulator reads is read here.
 
 The header is `timestamp_utc,open,high,low,close,volume`; a timestamp without an offset is UTC. Rows must
 be in order, on the minute, on the contract's tick grid, and possible: low <= open, close <= high, and
 enough volume for the trades that such a bar needs. Anything else is refused with its line and column,
 because a replay that quietly repairs its data shows a market that never was.
-
-Time is not mapped: the time of the bars *is* the simulator's time. A run on bars starts its clock at
-`RealBars.start_moment()` and lets it go on from there, at any speed.
 """
 
 from __future__ import annotations
@@ -15,30 +14,26 @@ import csv
 import gzip
 import io
 import re
-from bisect import bisect_left
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
-from statistics import median
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from topstepx.errors import ConfigurationError, sanitised
-from topstepx.sim.minutes import EPOCH, MINUTE_US, MinuteBar, prints_needed, to_minute, to_us
-from topstepx.sim.synthetic import by_hour
+from topstepx.sim.minutes import MINUTE_US, MinuteBar, prints_needed, to_minute, to_us
+from topstepx.sim.real_bars import RealBars
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from topstepx.sim.catalogue import Listing
-    from topstepx.sim.market_events import State
+
+__all__ = ["BarsUnreadable", "RealBars", "first_moment", "read_bars_csv"]
 
 COLUMNS = ("timestamp_utc", "open", "high", "low", "close", "volume")
 _GZIP_MAGIC = b"\x1f\x8b"
-_CLOSED_MINUTES = 15  # a longer gap is a halt, a shorter one a quiet time
-_HISTORY_ROWS = 3000  # what a run on bars has behind it, so that bars can be asked for at once
-_BUSY_ROWS = 15
 _VOLUME = re.compile(r"[0-9]{1,9}")
 _PRICE = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{0,12})?([eE][+-]?[0-9])?")
 
@@ -109,92 +104,6 @@ def first_moment(source: str | PathLike[str] | IO[str] | IO[bytes]) -> datetime:
             source.seek(0)
         return row.at
     raise BarsUnreadable(_name(source), "there are no bars in it.")
-
-
-class RealBars:
-    """A market of real bars; a `MinuteSource`. Gaps of 15 minutes and more count as closed."""
-
-    def __init__(self, listing: Listing, bars: list[MinuteBar]) -> None:
-        self.listing = listing
-        self._bars = bars
-        self._minutes = [bar.minute for bar in bars]
-
-    def __len__(self) -> int:
-        return len(self._bars)
-
-    @property
-    def first_at(self) -> datetime:
-        """When the first bar opens."""
-        return EPOCH + timedelta(minutes=self._minutes[0])
-
-    @property
-    def last_at(self) -> datetime:
-        """When the last bar opens."""
-        return EPOCH + timedelta(minutes=self._minutes[-1])
-
-    def start_moment(self, wanted: datetime | None = None) -> datetime:
-        """Where a run on these bars starts its clock.
-
-        `wanted` must lie inside the file. Without it: a minute with 3,000 bars behind it (a third of a
-        shorter file), from which on the next 15 minutes all trade, and at least as much as usual.
-
-        Raises:
-            ConfigurationError: `wanted` lies outside the file.
-        """
-        if wanted is not None:
-            if not self.first_at <= wanted < self.last_at + timedelta(minutes=1):
-                raise ConfigurationError(
-                    f"start={wanted.isoformat()}: the bars go from {self.first_at.isoformat()} "
-                    f"to {self.last_at.isoformat()}.",
-                    next_step="Choose a start between them.",
-                )
-            return wanted
-        first = min(_HISTORY_ROWS, len(self._bars) // 3)
-        usual = median(bar.volume for bar in self._bars)
-        for index in range(first, len(self._bars) - _BUSY_ROWS):
-            window = self._bars[index : index + _BUSY_ROWS]
-            whole = window[-1].minute - window[0].minute == _BUSY_ROWS - 1
-            if whole and sum(bar.volume for bar in window) >= usual * _BUSY_ROWS:
-                return EPOCH + timedelta(minutes=window[0].minute)
-        return EPOCH + timedelta(minutes=self._minutes[first])
-
-    def earliest(self, now_minute: int) -> int:  # noqa: ARG002  the port's signature
-        """The first bar's minute."""
-        return self._minutes[0]
-
-    def at(self, minute: int) -> MinuteBar | None:
-        """The bar of that minute."""
-        index = bisect_left(self._minutes, minute)
-        found = index < len(self._minutes) and self._minutes[index] == minute
-        return self._bars[index] if found else None
-
-    def before(self, minute: int) -> MinuteBar | None:
-        """The last bar before that minute."""
-        index = bisect_left(self._minutes, minute)
-        return self._bars[index - 1] if index else None
-
-    def next_minute(self, minute: int) -> int | None:
-        """The first minute with a bar, from that one on; None after the last."""
-        index = bisect_left(self._minutes, minute)
-        return self._minutes[index] if index < len(self._minutes) else None
-
-    def between(self, first: int, end: int) -> list[MinuteBar]:
-        """The bars from minute `first` up to, not including, `end`."""
-        return self._bars[bisect_left(self._minutes, first) : bisect_left(self._minutes, end)]
-
-    def hours(self, first: int, end: int) -> list[MinuteBar]:
-        """The same joined by clock hours."""
-        return by_hour(self.between(first, end))
-
-    def state(self, minute: int) -> State:
-        """Open in a minute with a bar, closed in a gap of 15 minutes or more, else quiet."""
-        index = bisect_left(self._minutes, minute)
-        if index == len(self._minutes):
-            return "closed"
-        if self._minutes[index] == minute:
-            return "open"
-        gap = self._minutes[index] - self._minutes[index - 1] - 1 if index else _CLOSED_MINUTES
-        return "closed" if gap >= _CLOSED_MINUTES else "quiet"
 
 
 def _name(source: str | PathLike[str] | IO[str] | IO[bytes]) -> str:

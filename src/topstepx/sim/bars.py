@@ -8,6 +8,7 @@ Assumed: `start <= t < end`, the order of the checks, and the boundaries (see `p
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from topstepx.sim.minutes import (
@@ -21,7 +22,7 @@ from topstepx.sim.minutes import (
     to_us,
 )
 from topstepx.sim.periods import Period, Periods
-from topstepx.sim.tape import so_far
+from topstepx.sim.tape import Trade, bar_of
 from topstepx.wire.enums import BarUnit
 from topstepx.wire.models import BarModel
 
@@ -143,7 +144,8 @@ class BarHistory:
     def _part(self, listing: Listing, minute: int, stop_us: int) -> Iterator[_Piece]:
         bar = self._feed.source(listing).at(minute)
         if bar is not None:
-            part = so_far(self._feed.plan(listing, bar), minute * MINUTE_US, stop_us, minute)
+            shown = takewhile(lambda row: row.at_us < stop_us, self._feed.trades(listing, bar))
+            part = bar_of(minute, shown)
             if part is not None:
                 yield minute * MINUTE_US, part
 
@@ -160,41 +162,32 @@ class BarHistory:
             stop = begin
 
     def _seconds(self, listing: Listing, first_us: int, stop_us: int) -> Iterator[_Piece]:
-        for minute, times, prices, sizes in self._tapes(listing, first_us, stop_us):
-            index = len(times)
-            while index:
-                second = times[index - 1] // SECOND_US
-                begin = index - 1
-                while begin and times[begin - 1] // SECOND_US == second:
-                    begin -= 1
-                bar = _from_trades(minute, prices[begin:index], sizes[begin:index])
-                yield second * SECOND_US, bar
-                index = begin
+        for tape in self._tapes(listing, first_us, stop_us):
+            seconds: dict[int, list[Trade]] = {}
+            for trade in tape:
+                seconds.setdefault(trade.at_us // SECOND_US, []).append(trade)
+            for second, trades in reversed(seconds.items()):
+                bar = bar_of(0, trades)
+                if bar is not None:
+                    yield second * SECOND_US, bar
 
-    def _tapes(
-        self, listing: Listing, first_us: int, stop_us: int
-    ) -> Iterator[tuple[int, list[int], list[int], list[int]]]:
+    def _tapes(self, listing: Listing, first_us: int, stop_us: int) -> Iterator[list[Trade]]:
         """The tape minute by minute, backwards from `stop_us`."""
         whole_us = -(-stop_us // MINUTE_US) * MINUTE_US
-        for at_us, bar in self._minutes(listing, first_us, whole_us):
-            plan = self._feed.plan(listing, bar)
-            count = sum(at < stop_us for at in plan.times_us)
-            yield at_us // MINUTE_US, plan.times_us[:count], plan.prices[:count], plan.sizes[:count]
+        for _, bar in self._minutes(listing, first_us, whole_us):
+            trades = self._feed.trades(listing, bar)
+            yield list(takewhile(lambda row: row.at_us < stop_us, trades))
 
     def _tick_groups(
         self, listing: Listing, window: Period, number: int, now_us: int
     ) -> Iterator[tuple[Period, MinuteBar]]:
         """Groups of so many trades, backwards; the last one of a minute may have fewer."""
         stop_us = min(window.end_us, now_us + 1)
-        for minute, times, prices, sizes in self._tapes(listing, window.start_us, stop_us):
-            for begin in reversed(range(0, len(times), number)):
-                end = begin + number
-                bar = _from_trades(minute, prices[begin:end], sizes[begin:end])
-                yield Period(times[begin], times[begin]), bar
-
-
-def _from_trades(minute: int, prices: list[int], sizes: list[int]) -> MinuteBar:
-    return MinuteBar(minute, prices[0], max(prices), min(prices), prices[-1], sum(sizes))
+        for tape in self._tapes(listing, window.start_us, stop_us):
+            for begin in reversed(range(0, len(tape), number)):
+                bar = bar_of(0, tape[begin : begin + number])
+                if bar is not None:
+                    yield Period(tape[begin].at_us, tape[begin].at_us), bar
 
 
 def _model(listing: Listing, at_us: int, bar: MinuteBar) -> BarModel:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from topstepx.wire.enums import DomType, Side
 
 if TYPE_CHECKING:
-    from random import Random
+    from topstepx.sim.chance import Chance
 
 LEVELS = 10
 _DEEPER = 0.12  # each level away from the top shows that much more
@@ -35,11 +35,11 @@ class _Ladder:
         self._kind, self._best_kind = kinds
         self._usual = [usual_size * (1 + _DEEPER * offset) for offset in range(LEVELS)]
 
-    def draw(self, offset: int, chance: Random) -> int:
+    def draw(self, offset: int, chance: Chance) -> int:
         draw = chance.random()
         return 1 + int(self._usual[offset] * (0.3 + draw + 0.7 * draw * draw))
 
-    def redraw(self, best: int, chance: Random) -> list[LevelRow]:
+    def redraw(self, best: int, chance: Chance) -> list[LevelRow]:
         before, old_best = self.sizes, self.best
         self.best = best
         self.sizes = {
@@ -53,24 +53,27 @@ class _Ladder:
         ]
         return rows
 
-    def move(self, best: int, chance: Random) -> list[LevelRow]:
+    def move(self, best: int, chance: Chance) -> list[LevelRow]:
         """Levels that stay on display keep their size."""
-        if best == self.best:
+        away, sizes, old_best = self._away, self.sizes, self.best
+        shift = (best - old_best) * away
+        if not shift:
             return []
-        away, sizes = self._away, self.sizes
-        old = {self.best + away * offset for offset in range(LEVELS)}
-        new = [best + away * offset for offset in range(LEVELS)]
-        gone = old.difference(new)
-        for ticks in gone:
-            del sizes[ticks]
+        count = min(abs(shift), LEVELS)
+        near, far = range(count), range(LEVELS - count, LEVELS)
+        gone, new = (near, far) if shift > 0 else (far, near)
         self.best = best
-        rows = [LevelRow(self._kind, ticks, 0) for ticks in sorted(gone)]
-        for offset, ticks in enumerate(new):
-            if ticks not in sizes:
-                sizes[ticks] = self.draw(offset, chance)
-                rows.append(self.row(ticks))
-            elif not offset:
-                rows.append(self.row(ticks))
+        rows = []
+        for offset in gone:
+            ticks = old_best + away * offset
+            del sizes[ticks]
+            rows.append(LevelRow(self._kind, ticks, 0))
+        if shift > 0 and count < LEVELS:
+            rows.append(self.row(best))
+        for offset in new:
+            ticks = best + away * offset
+            sizes[ticks] = self.draw(offset, chance)
+            rows.append(self.row(ticks))
         return rows
 
     def row(self, ticks: int) -> LevelRow:
@@ -125,11 +128,11 @@ class DisplayedBook:
         """A RESET row and then every level."""
         return [LevelRow(DomType.RESET, 0, 0), *self.bids(), *self.asks()]
 
-    def redraw(self, bid: int, ask: int, chance: Random) -> list[LevelRow]:
+    def redraw(self, bid: int, ask: int, chance: Chance) -> list[LevelRow]:
         """Every size anew around these prices."""
         return self._bids.redraw(bid, chance) + self._asks.redraw(ask, chance)
 
-    def move(self, bid: int, ask: int, chance: Random) -> list[LevelRow]:
+    def move(self, bid: int, ask: int, chance: Chance) -> list[LevelRow]:
         """New best prices; levels that stay on their side keep their size."""
         return self._bids.move(bid, chance) + self._asks.move(ask, chance)
 
@@ -138,7 +141,7 @@ class DisplayedBook:
         ladder = self._asks if side is Side.BUY else self._bids
         return ladder.set(0, max(1, ladder.sizes[ladder.best] - size))
 
-    def flutter(self, chance: Random) -> list[LevelRow]:
+    def flutter(self, chance: Chance) -> list[LevelRow]:
         """Somebody adds or removes an order: one level, mostly near the top, gets another size."""
         draw = chance.random()
         offset = int(LEVELS * draw * draw)

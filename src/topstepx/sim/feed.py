@@ -20,13 +20,14 @@ from topstepx.sim.player import Player
 from topstepx.sim.synthetic import SyntheticMinutes, busy_minute_volume
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime, timedelta
 
-    from topstepx.sim.bar_file import RealBars
     from topstepx.sim.calendar import Calendar
     from topstepx.sim.catalogue import Listing
     from topstepx.sim.market_events import Book, DepthEvent, MarketEvent, QuoteEvent, State
-    from topstepx.sim.tape import TapePlan
+    from topstepx.sim.real_bars import RealBars
+    from topstepx.sim.tape import Trade
 
 _MINUTE_S = 60
 _CONTRACTS_KEPT = 256
@@ -152,9 +153,9 @@ class Feed:
         """The one-minute bars behind a contract; it need not be started."""
         return self._make(listing).source
 
-    def plan(self, listing: Listing, bar: MinuteBar) -> TapePlan:
+    def trades(self, listing: Listing, bar: MinuteBar) -> Iterator[Trade]:
         """The trades that are (were, will be) on the tape inside one of those bars."""
-        return self._make(listing).plan(bar)
+        return self._make(listing).trades(bar)
 
     def _make(self, listing: Listing) -> Player:
         player = self._started.get(listing.id) or self._known.get(listing.id)

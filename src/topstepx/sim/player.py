@@ -30,10 +30,11 @@ from topstepx.sim.market_events import (
     TapeEvent,
 )
 from topstepx.sim.minutes import EPOCH, MINUTE_US, MinuteBar, MinuteSource, from_us
-from topstepx.sim.tape import TapePlan, plan_tape
+from topstepx.sim.tape import Trade, trade_count, trades_of
 from topstepx.wire.enums import Side, TradeLogType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from topstepx.sim.calendar import Calendar
@@ -73,9 +74,9 @@ class Player:
         self._book = DisplayedBook(listing.product.displayed_size)
         self._prices: dict[int, Decimal] = {}
         self._stats = DayStats(0, None)
-        self._minute = 0
-        self._plan: TapePlan | None = None
-        self._index = 0
+        self._bar: MinuteBar | None = None  # None: a pause
+        self._trades: Iterator[Trade] = iter(())
+        self._upcoming: Trade | None = None
         self._tape_us = self._flicker_us = self._flutter_us = 0
         self._end_us = 0
         self._resumes: int | None = None
@@ -85,13 +86,10 @@ class Player:
 
     # ------------------------------------------------------------------ what others ask
 
-    def plan(self, bar: MinuteBar) -> TapePlan:
+    def trades(self, bar: MinuteBar) -> Iterator[Trade]:
         """The trades inside a bar: always the same ones."""
-        if self._plan is not None and self._plan.bar == bar:
-            return self._plan
-        return plan_tape(
-            bar, self._mean_size, stream(self._seed, "tape", self.listing.id, bar.minute)
-        )
+        count = trade_count(bar, self._mean_size)
+        return trades_of(bar, count, stream(self._seed, "tape", self.listing.id, bar.minute))
 
     def top(self) -> QuoteEvent:
         """A full quote as of the last event."""
@@ -138,7 +136,7 @@ class Player:
         ignored: list[MarketEvent] = []
         if shown.minute > minute:
             self._open_minute(shown, ignored, fresh=True)
-            self._plan = None
+            self._bar = None
             self.next_us = self._end_us = shown.minute * MINUTE_US
             self._resumes = shown.minute
             self._at = from_us(us)
@@ -169,7 +167,7 @@ class Player:
         self._schedule()
 
     def _schedule(self) -> None:
-        if self._plan is None:
+        if self._bar is None:
             self.next_us = None if self._resumes is None else self._resumes * MINUTE_US
             return
         self.next_us = min(self._tape_us, self._flicker_us, self._flutter_us, self._end_us)
@@ -179,13 +177,13 @@ class Player:
         minute = self._end_us // MINUTE_US
         bar = self.source.at(minute)
         if bar is not None:
-            resumed = self._plan is None
+            resumed = self._bar is None
             if resumed:
                 self.state = "open"
                 out.append(SessionEvent(self.listing.id, self._at, "open"))
             self._open_minute(bar, out, fresh=resumed)
             return
-        self._plan = None
+        self._bar = None
         self._resumes = self.source.next_minute(minute)
         if self._resumes is not None:
             self._end_us = self._resumes * MINUTE_US
@@ -193,16 +191,15 @@ class Player:
         out.append(SessionEvent(self.listing.id, self._at, self.state))
 
     def _open_minute(self, bar: MinuteBar, out: list[MarketEvent], *, fresh: bool) -> None:
-        self._minute = bar.minute
         self._at = from_us(bar.minute * MINUTE_US)
         self._end_us = (bar.minute + 1) * MINUTE_US
         if bar.minute >= self._stats.ends_minute:
             self._stats = self._stats_before(bar.minute)
-        plan = self._plan = self.plan(bar)
-        self._index = 0
-        self._tape_us = plan.times_us[0]
+        self._bar = bar
+        self._trades = self.trades(bar)
+        self._to_next_trade()
         self._chance = stream(self._seed, "book", self.listing.id, bar.minute)
-        count, rate = len(plan.times_us), self._rate
+        count, rate = trade_count(bar, self._mean_size), self._rate
         flickers = max(count * _FLICKERS_PER_TRADE, _IDLE_PER_MINUTE * rate)
         flutters = max(count * _FLUTTERS_PER_TRADE, _IDLE_PER_MINUTE * rate)
         self._flicker_pause_us = MINUTE_US / flickers
@@ -233,10 +230,10 @@ class Player:
     # ------------------------------------------------------------------ what happens in a minute
 
     def _trade(self, out: list[MarketEvent]) -> None:
-        plan = self._plan
-        if plan is None:
+        if self._upcoming is None:
             return
-        price, size, book = plan.prices[self._index], plan.sizes[self._index], self._book
+        _, price, size = self._upcoming
+        book = self._book
         if price not in (book.best_bid, book.best_ask):
             self._move(*self._around(price), out)
             self._wide = None
@@ -251,10 +248,12 @@ class Player:
         )
         out.append(self._depth(book.take(Side(int(side)), size)))
         out.append(self._quote(self._count(price, size)))
-        self._index += 1
-        times = plan.times_us
-        # Past the last trade: never before the end of the minute, which comes first.
-        self._tape_us = times[self._index] if self._index < len(times) else self._end_us + 1
+        self._to_next_trade()
+
+    def _to_next_trade(self) -> None:
+        self._upcoming = next(self._trades, None)
+        # After the last one: behind the end of the minute, which comes first.
+        self._tape_us = self._end_us + 1 if self._upcoming is None else self._upcoming.at_us
 
     def _count(self, price: int, size: int) -> dict[str, Decimal | int]:
         """Add a trade to the day; the members of the quote that it changed."""
@@ -281,7 +280,7 @@ class Player:
 
     def _flicker(self, out: list[MarketEvent]) -> None:
         """One side steps back by a tick, or comes again."""
-        bar, book = self._bar(), self._book
+        bar, book = self._range(), self._book
         bid, ask = book.best_bid, book.best_ask
         if self._wide is not None:
             bid += self._wide is Side.BUY
@@ -304,7 +303,7 @@ class Player:
 
     def _around(self, price: int) -> tuple[int, int]:
         """Bid and ask with `price` at one of them, inside the bar where it has the room."""
-        bar = self._bar()
+        bar = self._range()
         rising = price > self.last or (price == self.last and self._chance.random() < 0.5)  # noqa: PLR2004
         for spread in (self.listing.product.spread_ticks, 1):
             bought, sold = (price - spread, price), (price, price + spread)
@@ -319,10 +318,10 @@ class Player:
 
     # ------------------------------------------------------------------ how it is told
 
-    def _bar(self) -> MinuteBar:
-        if self._plan is not None:
-            return self._plan.bar
-        return MinuteBar(self._minute, self.last, self.last, self.last, self.last, 0)
+    def _range(self) -> MinuteBar:
+        """The running bar; in a pause, one of the last price alone."""
+        last = self.last
+        return self._bar or MinuteBar(0, last, last, last, last, 0)
 
     def _pause(self, mean_us: float) -> int:
         return 1 + int(mean_us * (0.4 + 1.2 * self._chance.random()))
@@ -366,7 +365,7 @@ class Player:
 
     def _quote(self, changes: dict[str, Decimal | int], *, full: bool = False) -> QuoteEvent:
         listing, book, price = self.listing, self._book, self._price
-        bid, ask, bar = book.best_bid, book.best_ask, self._bar()
+        bid, ask, bar = book.best_bid, book.best_ask, self._range()
         return QuoteEvent(
             listing.id,
             self._at,

@@ -36,7 +36,7 @@ _CARRY_PER_MONTH = 2.5e-4  # later months cost a little more
 _WICK = 0.35  # how far a bar reaches beyond its open and close, in usual moves
 _BUSY_MINUTES = 450  # a day's volume trades as if in that many busy minutes
 _PRINTS_MAX = 4  # no bar needs more trades
-HISTORY_DAYS = 200
+HISTORY_DAYS = 120
 _DAYS_KEPT = 4
 _HOURS_KEPT = HISTORY_DAYS + 2
 _LOOK_BACK_DAYS = 8
@@ -70,7 +70,7 @@ class SyntheticMinutes:
         self._waves: dict[int, float] = {}
 
     def earliest(self, now_minute: int) -> int:
-        """History goes back 200 days; a contract has not been busy for longer."""
+        """History goes back 120 days: enough to chart, and quick to draw."""
         return now_minute - HISTORY_DAYS * DAY_MINUTES
 
     def at(self, minute: int) -> MinuteBar | None:
