@@ -1,0 +1,50 @@
+"""Quotes: sparse parts become a whole, and silence is never zero."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from topstepx.core.quotes import merged
+from topstepx.wire.hub_events import Quote as Sparse
+
+AT = datetime(2026, 8, 19, 20, 51, 31, tzinfo=UTC)
+
+
+def test_absent_and_null_keep_what_was_said_before() -> None:
+    first = merged(
+        None,
+        "C",
+        Sparse(best_bid=Decimal(29547), best_ask=Decimal("29547.5"), volume=7, timestamp=AT),
+    )
+    second = merged(first, "C", Sparse(best_bid=Decimal("29547.25"), best_ask=None))
+    assert (second.bid, second.ask, second.volume) == (Decimal("29547.25"), Decimal("29547.5"), 7)
+    assert second.last is None
+    assert second.spread == Decimal("0.25")
+    assert second.mid == Decimal("29547.375")
+    assert second.at == AT
+
+
+def test_nothing_is_known_before_it_is_said() -> None:
+    empty = merged(None, "C", Sparse())
+    assert (empty.bid, empty.ask, empty.mid, empty.spread) == (None, None, None, None)
+
+
+PARTS = st.one_of(st.just(UNSET), st.none(), st.decimals(1, 9, places=2))
+
+
+@given(st.lists(st.tuples(PARTS, PARTS), max_size=12))
+def test_the_whole_is_the_last_thing_said_of_each_part(
+    updates: list[tuple[Decimal | None, Decimal | None]],
+) -> None:
+    quote = merged(None, "C", Sparse())
+    bid = ask = None
+    for new_bid, new_ask in updates:
+        quote = merged(quote, "C", Sparse(best_bid=new_bid, best_ask=new_ask))
+        bid = new_bid if isinstance(new_bid, Decimal) else bid
+        ask = new_ask if isinstance(new_ask, Decimal) else ask
+    assert (quote.bid, quote.ask) == (bid, ask)
