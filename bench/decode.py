@@ -9,11 +9,13 @@ orjson is the yardstick where it is installed (it comes with requirements/bench.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import statistics
 import sys
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -99,12 +101,8 @@ def bare(record: bytes) -> object:
 
 def contenders() -> dict[str, Callable[[bytes], object]]:
     found: dict[str, Callable[[bytes], object]] = {}
-    try:
-        import orjson  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  optional
-
-        found["orjson.loads, untyped"] = orjson.loads
-    except ImportError:
-        pass
+    with contextlib.suppress(ImportError):
+        found["orjson.loads, untyped"] = import_module("orjson").loads
     found["topstepx, typed and checked"] = ours
     found["bare msgspec, two stages, typed"] = bare
     found["topstepx, envelope alone"] = decode_record

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
-
-import pytest
+from typing import TYPE_CHECKING
 
 from topstepx.cli.errors import errors_command
 from topstepx.wire.refusals import TABLES
 from topstepx.wire.routes import ErrorTable
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_one_table_says_code_name_certainty_and_next_step(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -24,6 +24,9 @@ from topstepx.wire.codec import (
 )
 from topstepx.wire.enums import OrderStatus, OrderType, Side
 from topstepx.wire.routes import PING_PATH, ROUTES, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BY_NAME: dict[str, Route[Any, Any]] = {route.name: route for route in ROUTES}
 REST = [case for case in golden.cases("rest") if case[0] in BY_NAME]
@@ -332,6 +335,20 @@ def test_answers_send_their_nulls() -> None:
     assert body == b'{"success":false,"errorCode":8,"errorMessage":null,"orderId":null}'
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1E+99"])
+def test_answers_with_impossible_numbers_are_refused(number: str) -> None:
+    bar = m.BarModel(
+        t=datetime(2026, 1, 1, tzinfo=UTC),
+        o=Decimal(number),
+        h=Decimal(1),
+        l=Decimal(1),
+        c=Decimal(1),
+        v=1,
+    )
+    with pytest.raises(InvalidRequest):
+        encode(m.BarsAnswer(bars=[bar]))
+
+
 def test_times_leave_in_utc() -> None:
     chicago = timezone(timedelta(hours=-6))
     start = datetime(2026, 1, 1, 17, 30, tzinfo=chicago)
@@ -378,7 +395,7 @@ json_values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4)
     ),
-    max_leaves=25,
+    max_leaves=10,
 )
 answers = st.sampled_from(
     sorted({route.answer for route in ROUTES}, key=lambda kind: kind.__name__)
@@ -470,3 +487,19 @@ def test_decimals_are_exact(digits: int, scale: int, spelling: str) -> None:
     sent = encode(place(limit_price=found))
     assert re.search(rb'"limitPrice":-?[0-9]+(\.[0-9]+)?}', sent)
     assert golden.to_plain(sent)["limitPrice"] == exact
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    "law",
+    [
+        test_any_bytes_give_a_value_or_malformed,
+        test_any_json_gives_a_value_or_malformed,
+        test_any_value_of_any_member_gives_a_value_or_malformed,
+        test_damaged_payloads_give_a_value_or_malformed,
+        test_moments_of_any_precision_and_offset,
+        test_decimals_are_exact,
+    ],
+)
+def test_the_same_laws_for_longer(law: Callable[[], None]) -> None:
+    law()

@@ -59,7 +59,7 @@ def test_an_order_comes_back_from_every_shape(
     assert ('"data"' in text(raw)) == wrapped
     assert ("null" in text(raw)) == (not omit_nulls)
     assert text(raw).startswith("[") == bool(listed)
-    assert ('"8589934592"' in text(raw)) == string_ids
+    assert ('"id":"8589934592","accountId":"1"' in text(raw)) == string_ids
     assert '"trailPrice":0.0000005' in text(raw)
     (event,) = decode_event(target, (raw,))
     assert isinstance(event, UserOrder)

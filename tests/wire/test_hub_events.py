@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -27,6 +27,9 @@ from topstepx.wire.hub_models import (
 )
 from topstepx.wire.leniency import Forgiven, PayloadMalformed
 from topstepx.wire.routes import GATEWAY_LOGOUT, HUB_METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HUB = golden.cases("hub")
 TARGETS = sorted({target for target, _ in HUB})
@@ -124,7 +127,10 @@ def test_a_quote_tells_absent_from_null() -> None:
 
 def test_the_first_argument_names_the_contract() -> None:
     assert the_event("GatewayQuote", "A", {"contract": "B"}).contract_id == "A"
+    assert the_event("GatewayQuote", "A", [{"contract": "B"}]).contract_id == "A"
     assert the_event("GatewayQuote", {"contract": "B"}).contract_id == "B"
+    assert the_event("GatewayTrade", "A", TRADE | {"contractId": "B"}).contract_id == "A"
+    assert the_event("GatewayDepth", ROW | {"contractId": "B"}).contract_id == "B"
     for target in ("GatewayQuote", "GatewayTrade", "GatewayDepth"):
         with pytest.raises(PayloadMalformed):
             decode_event(target, raws({"bestBid": 1}))
@@ -261,7 +267,7 @@ json_values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4)
     ),
-    max_leaves=25,
+    max_leaves=10,
 )
 
 
@@ -335,3 +341,17 @@ def test_deep_nesting_is_malformed_not_a_crash() -> None:
             with pytest.raises(PayloadMalformed):
                 decode_event(target, (Raw(b'"C"'), deep))
     assert decode_event(GATEWAY_LOGOUT, (deep,)) == (Logout(),)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    "law",
+    [
+        test_any_bytes_give_events_or_malformed,
+        test_any_json_gives_events_or_malformed,
+        test_damaged_payloads_give_events_or_malformed,
+        test_any_value_of_any_member_gives_sound_events_or_malformed,
+    ],
+)
+def test_the_same_laws_for_longer(law: Callable[[], None]) -> None:
+    law()

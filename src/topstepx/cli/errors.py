@@ -7,15 +7,22 @@ import json
 import sys
 import textwrap
 from dataclasses import asdict
+from typing import Annotated
 
+from cyclopts import Parameter
+
+from topstepx.cli.exit_codes import ExitCode
 from topstepx.wire.refusals import TABLES, TEXTS
 from topstepx.wire.routes import ROUTES, ErrorTable
 
-_DONE, _USAGE = 0, 2
 _WIDTH = 96
 
 
-def errors_command(table: str | None = None, *, as_json: bool = False) -> int:
+def errors_command(
+    table: str | None = None,
+    *,
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> int:
     """Print the gateway's error codes, each with its meaning and the next step.
 
     Every endpoint counts its codes from 0 again: code 2 of one is not code 2 of another.
@@ -29,12 +36,12 @@ def errors_command(table: str | None = None, *, as_json: bool = False) -> int:
         near = difflib.get_close_matches(_plain(table or ""), _names(), n=3)
         hint = f"Did you mean {', '.join(near)}?" if near else f"There are {', '.join(_names())}."
         sys.stderr.write(f"There is no table {table!r}. {hint}\n")
-        return _USAGE
+        return ExitCode.USAGE
     if as_json:
         _write_json(chosen)
     else:
         _write_text(chosen, with_texts=table is None)
-    return _DONE
+    return ExitCode.DONE
 
 
 def _plain(name: str) -> str:

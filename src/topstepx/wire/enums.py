@@ -16,7 +16,7 @@ class OpenIntEnum(IntEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
-        if not isinstance(value, int) or isinstance(value, bool):
+        if not isinstance(value, int):
             return None
         member = int.__new__(cls, value)
         member._name_ = f"UNSEEN_{value}"
