@@ -53,6 +53,19 @@ async def test_too_slow_gets_all_that_was_queued_then_the_count_then_the_end() -
 
 
 @virtual
+async def test_after_a_loss_nothing_more_is_queued_even_when_there_is_room_again() -> None:
+    stream = EventStream((), 2)
+    for number in range(3):
+        stream.offer(fact(number))
+    assert await anext(stream) == fact(0)
+    assert stream.offer(fact(3)), "it was said before"
+    assert await anext(stream) == fact(1)
+    with pytest.raises(errors.StreamLagged) as lag:
+        await anext(stream)
+    assert lag.value.missed == 2
+
+
+@virtual
 async def test_cancelling_a_read_loses_nothing() -> None:
     stream = EventStream((), 10)
     reading = asyncio.create_task(anext(stream))
