@@ -1,7 +1,7 @@
 """The journal on the disk: SQLite on a thread of its own, facts committed in groups.
 
-The event loop never touches the file. Opening proves the whole chain (about 60,000 rows a second were measured), so
-that damage is known before anything is sent.
+The event loop never touches the file. Opening proves the whole chain (60,000 rows a second were
+measured), so that damage is known before anything is sent.
 """
 
 from __future__ import annotations
