@@ -304,7 +304,9 @@ class Player:
     def _around(self, price: int) -> tuple[int, int]:
         """Bid and ask with `price` at one of them, inside the bar where it has the room."""
         bar = self._range()
-        rising = price > self.last or (price == self.last and self._chance.random() < 0.5)  # noqa: PLR2004
+        rising = price > self.last
+        if price == self.last:
+            rising = self._chance.random() < 0.5  # noqa: PLR2004  either way as likely
         for spread in (self.listing.product.spread_ticks, 1):
             bought, sold = (price - spread, price), (price, price + spread)
             fits = [
