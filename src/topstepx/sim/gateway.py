@@ -195,6 +195,7 @@ class Gateway:
             answer = self._strikes.request(Call(route, headers, body, now))
         self._settle(now)
         answer.headers.setdefault("date", http_date(now))
+        self._changed()
         return answer
 
     def _execute(self, call: Call) -> GatewayAnswer:

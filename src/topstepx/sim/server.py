@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import errno
 import ipaddress
 import secrets
@@ -210,10 +211,9 @@ class SimServer:
             await asyncio.sleep(_STEP_MIN_S)
             rest_s = min(wait_s, _STEP_MAX_S) - _STEP_MIN_S
             if rest_s > 0:
-                try:
-                    await asyncio.wait_for(self._news.wait(), rest_s)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(rest_s):
+                        await self._news.wait()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         door = Door(self.gateway, self.now, self.speed, self._stopping)

@@ -15,6 +15,7 @@ server, and its faults are obeyed. `world.network` adds what happens on the way.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -132,11 +133,10 @@ class MemoryGateway:
         while True:
             self._news.clear()
             self.gateway.advance(self.now())
-            wait_s = self._wait_s()
-            try:
-                await asyncio.wait_for(self._news.wait(), wait_s)
-            except TimeoutError:
-                continue
+            # Not wait_for: in Python 3.11 it can swallow the cancellation that ends this loop.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._wait_s()):
+                    await self._news.wait()
 
     def _wait_s(self) -> float:
         now = self.now()
