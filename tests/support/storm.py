@@ -63,6 +63,7 @@ SWITCHES = st.fixed_dictionaries(
         "duplicate_tag_order": st.sampled_from(["untagged", "none"]),
     },
 )
+VOIDED = 0.2
 PIECES = st.sampled_from([None, 1, 2])
 
 
@@ -97,6 +98,7 @@ def drawn(rng: Random) -> tuple[Any, ...]:
             ),
             ("cancel", rng.randint(0, 9)),
             ("close", rng.randint(0, 6)),
+            ("void", rng.randint(0, 9)) if rng.random() < VOIDED else ("wait", 1),
         ]
     )
 
@@ -184,6 +186,11 @@ class Storm:
         else:
             self.pit.close()
 
+    def _void(self, choice: int) -> None:
+        trades = self.pit.venue.truth.all_trades
+        if trades:
+            self.pit.venue.void_trade(trades[-1 - choice % len(trades)].id, self.pit.now)
+
     def _wait(self, milliseconds: int) -> None:
         self.pit.pass_ms(milliseconds)
 
@@ -201,14 +208,16 @@ class Storm:
                 assert now in NEXT[was] or (now is was and was not in FINAL)
                 self.told[event.model.id] = event.model
             elif isinstance(event.model, TradeModel):
-                self.audit_limit(event.model)
+                if not event.model.voided:
+                    self.audit_limit(event.model)
             elif isinstance(event.model, PositionModel):
                 self.told_position = event.model
 
     def audit(self) -> None:
         """Everything that must hold at any time."""
         truth = self.pit.venue.truth
-        trades = truth.trades(ACCOUNT_ID)
+        everything = truth.trades(ACCOUNT_ID)
+        trades = [trade for trade in everything if not trade.voided]
         orders = {order.id: order for order in truth.orders(ACCOUNT_ID)}
         assert self.pit.net == sum(trade.side.sign * trade.size for trade in trades)
         paid = sum((t.fees + (t.commissions or 0) for t in trades), Decimal(0))
@@ -219,7 +228,7 @@ class Storm:
             assert earned == -spent * MNQ.point_value
         filled: dict[int, int] = defaultdict(int)
         cost: dict[int, Decimal] = defaultdict(Decimal)
-        for trade in trades:
+        for trade in everything:
             filled[trade.order_id] += trade.size
             cost[trade.order_id] += trade.size * trade.price
         for order in orders.values():
