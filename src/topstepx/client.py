@@ -17,6 +17,7 @@ from topstepx.core.permits import DOCUMENTED, UnknownPast
 from topstepx.desk.accounts import Account, Accounts
 from topstepx.desk.contracts import Contract, Contracts
 from topstepx.desk.desk import Desk
+from topstepx.desk.evidence import Evidence
 from topstepx.desk.health import Health, problems_of
 from topstepx.desk.intake import Intake
 from topstepx.desk.linkage import Linkage
@@ -25,6 +26,7 @@ from topstepx.desk.orders import Orders
 from topstepx.desk.positions import Positions
 from topstepx.desk.record import Record
 from topstepx.desk.recovery import Ready, Recovery
+from topstepx.desk.resolver import Resolver
 from topstepx.desk.session import SessionReport
 from topstepx.desk.state import State
 from topstepx.desk.tasks import Tasks
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from topstepx.settings import Credentials, Settings
     from topstepx.store.rows import Journal
     from topstepx.wire.hub_events import HubEvent
+    from topstepx.wire.models import OrderModel
 
 _LOG = logging.getLogger("topstepx")
 _SHUTDOWN_S = 15.0
@@ -149,8 +152,21 @@ class Client:
             backoff=Backoff(base_s=0.5, cap_s=10.0),
             jitter=ports.jitter,
         )
+        self._resolver = Resolver(
+            self._record,
+            Evidence(self._rest, self._record, settings),
+            clock,
+            spawn=self._tasks.spawn,
+            cancel=self._cancel_found,
+        )
+        self._recovery.resolver = self._resolver
         writer = Writer(
-            self._record, self._rest, clock, chance=ports.chance, spawn=self._spawn_send
+            self._record,
+            self._rest,
+            clock,
+            chance=ports.chance,
+            spawn=self._spawn_send,
+            unknown=self._resolver.start,
         )
         self.orders = Orders(
             self.accounts,
@@ -158,6 +174,7 @@ class Client:
             self._record,
             self._recovery,
             writer,
+            self._resolver,
             self._rest,
             settings,
         )
@@ -299,6 +316,11 @@ class Client:
 
     def _market_link_told(self, change: Changed) -> None:
         self._linkage.market(change)
+
+    async def _cancel_found(self, order: OrderModel) -> None:
+        handle = self.orders.get(order.account_id, order_id=order.id)
+        if handle is not None:
+            await handle.cancel()
 
     async def _ping(self) -> HttpAnswer:
         return await self._rest.ping()

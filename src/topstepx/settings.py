@@ -208,6 +208,8 @@ class Timeouts:
     login_s: float = 10.0
     connect_s: float = 4.0
     order_deadline_s: float = 2.0
+    resolve_s: float = 10.0
+    """How long `place` waits for the resolver before it raises `OrderUnresolved`."""
     hub_open_s: float = 10.0
     hub_invoke_s: float = 10.0
 

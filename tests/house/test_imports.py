@@ -59,7 +59,7 @@ IMPURE_CALLS = {
     "uuid4",
 }
 # The simulator's modules that own sockets, files or the wall clock; all others are the venue.
-SIM_SHELLS = ("sim/server",)
+SIM_SHELLS = ("sim/server", "sim/bar_file")
 # What the simulator may import of this project, each with all that is below it.
 SIM_MAY_IMPORT = (
     "topstepx.wire",

@@ -1,10 +1,11 @@
 """What an answer proves: the one place where HTTP answers become verdicts.
 
-Theory. A call can end in four ways, and only evidence moves it out of UNKNOWN:
+Theory. A call can end in five ways, and only evidence moves it out of UNKNOWN:
 
 * ACCEPTED: HTTP 200, ``success: true``, code 0, and the part we asked for is there.
 * REFUSED: the gateway handled it and said no (a definite code, or a 4xx with a body that parses).
 * NOT_EXECUTED: it was stopped before the business logic (401, 429).
+* DUPLICATE: the gateway knows our tag already. That is no refusal: the first copy may have been taken.
 * UNKNOWN: everything else. 5xx and 3xx may come from a proxy after the order went through; a body
   that contradicts itself, lacks its id or is not JSON says nothing; codes such as OrderPending say so
   themselves.
@@ -34,6 +35,7 @@ class Verdict(Enum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     NOT_EXECUTED = "not executed"
+    DUPLICATE = "duplicate"
     UNKNOWN = "unknown"
 
 
@@ -100,9 +102,11 @@ def _judge_envelope(
         return _contradiction(answer, f"success={success} contradicts errorCode={code}")
     if not success:
         refusal = explain(route.errors, code, answer.error_message)
-        definite = refusal.outcome == "definite"
+        verdict = Verdict.REFUSED if refusal.outcome == "definite" else Verdict.UNKNOWN
+        if refusal.cause == "tag_in_use":
+            verdict = Verdict.DUPLICATE
         return Outcome(
-            Verdict.REFUSED if definite else Verdict.UNKNOWN,
+            verdict,
             _OK,
             f"{refusal.name} (code {code})",
             answer,

@@ -9,7 +9,7 @@ from topstepx.core.mode import Operation
 from topstepx.core.outcome import Verdict
 from topstepx.core.prices import PriceLike, on_grid, whole_contracts
 from topstepx.desk.write import Intent
-from topstepx.errors import InvalidRequest, NotFilled
+from topstepx.errors import InvalidRequest, NotFilled, OrderUnresolved
 from topstepx.net.rest import error_of
 from topstepx.wire import models, routes
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from topstepx.desk.order import Order
     from topstepx.desk.orders import Orders
+    from topstepx.desk.resolver import Resolver
     from topstepx.desk.write import Writer
     from topstepx.settings import Settings
 
@@ -27,14 +28,18 @@ _END_STATE_S = 10.0
 class OrderChanges:
     """Cancels and modifies orders; what `Order.cancel` and `Order.modify` do."""
 
-    def __init__(self, orders: Orders, writer: Writer, settings: Settings) -> None:
+    def __init__(
+        self, orders: Orders, writer: Writer, resolver: Resolver, settings: Settings
+    ) -> None:
         self._orders = orders
         self._writer = writer
+        self._resolver = resolver
         self._settings = settings
 
     async def cancel(self, order: Order) -> Order:
         """See `Order.cancel`."""
         self._orders.check_may_trade()
+        await self._cancel_on_sight(order)
         order_id = await self._id_of(order)
         if _is_over(order):
             return order
@@ -115,6 +120,19 @@ class OrderChanges:
             raise error_of(routes.MODIFY, sent)
         await self._orders.refresh(order)
         return order
+
+    async def _cancel_on_sight(self, order: Order) -> None:
+        """An order that may not exist cannot be cancelled yet, but it can be on the day it is seen."""
+        intent = order.intent
+        if order.id is not None or intent is None or not intent.is_open:
+            return
+        self._resolver.want_cancelled(intent.intent_id)
+        await self._resolver.wait(intent.intent_id, self._settings.timeouts.resolve_s)
+        if order.id is None:
+            msg = "The cancel waits for an order that is not found yet; it is not cancelled."
+            raise OrderUnresolved(
+                msg, order, next_step="It will be cancelled on sight. Watch the order."
+            )
 
     async def _id_of(self, order: Order) -> int:
         if order.id is None:

@@ -10,6 +10,7 @@ from topstepx.core.exposure import exposure
 from topstepx.core.lanes import Lane
 from topstepx.core.mode import Operation
 from topstepx.core.outcome import Verdict
+from topstepx.core.resolve import Fate
 from topstepx.core.terms import Bracket, place_request
 from topstepx.desk.order import Name, Order
 from topstepx.desk.order_changes import OrderChanges
@@ -19,11 +20,12 @@ from topstepx.errors import (
     AnswerUnusable,
     InvalidRequest,
     LimitRefused,
+    OrderRefused,
     OrderUnresolved,
     TopstepxError,
     TradingDisabled,
 )
-from topstepx.events import ModeCauseAdded, OrderObserved
+from topstepx.events import OrderObserved
 from topstepx.net.rest import error_of
 from topstepx.wire import models, routes
 from topstepx.wire.models import OrderModel, PlaceRequest
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from topstepx.desk.contracts import Contract, Contracts
     from topstepx.desk.record import Record
     from topstepx.desk.recovery import Recovery
+    from topstepx.desk.resolver import Resolver
     from topstepx.desk.write import Writer
     from topstepx.net.rest import Rest, Sent
     from topstepx.settings import Settings
@@ -65,6 +68,7 @@ class Orders:
         record: Record,
         recovery: Recovery,
         writer: Writer,
+        resolver: Resolver,
         rest: Rest,
         settings: Settings,
     ) -> None:
@@ -73,9 +77,10 @@ class Orders:
         self._record = record
         self._recovery = recovery
         self._writer = writer
+        self._resolver = resolver
         self._rest = rest
         self._settings = settings
-        self.changes = OrderChanges(self, writer, settings)
+        self.changes = OrderChanges(self, writer, resolver, settings)
 
     @property
     def ledger(self) -> Ledger:
@@ -151,7 +156,7 @@ class Orders:
         except _AlreadyPlaced as twin:
             return twin.order
         order = Order(self, account_.id, contract_.id, Name(intent_id=intent_id))
-        return self._placed(order, sent)
+        return await self._placed(order, intent_id, sent)
 
     def _existing(
         self, account_id: int, contract: Contract, key: object, request: PlaceRequest
@@ -205,8 +210,10 @@ class Orders:
             raise LimitRefused("contracts_max", msg, "Wait for ready(account).")
         unresolved = [
             asked
-            for intent in self.ledger.open_intents(request.account_id)
-            if (asked := _asked(intent, None)) is not None and asked.contract_id == contract.id
+            for intent in self.ledger.intents(request.account_id)
+            if (intent.is_open or intent.state == "presumed_absent")
+            and (asked := _asked(intent, None)) is not None
+            and asked.contract_id == contract.id
         ]
         worst = exposure(position.net, working, [*unresolved, request]).worst
         if worst > limits.contracts_max:
@@ -216,27 +223,33 @@ class Orders:
             )
             raise LimitRefused("contracts_max", msg, "Cancel working orders or send fewer.")
 
-    def _placed(self, order: Order, sent: Sent) -> Order:
+    async def _placed(self, order: Order, intent_id: str, sent: Sent) -> Order:
         outcome = sent.outcome
         if outcome is not None and outcome.verdict is Verdict.ACCEPTED:
             return order
         error = error_of(routes.PLACE, sent)
         if error.did_it_happen == "no":
             raise error
-        intent = order.intent
-        self._record.commit(
-            ModeCauseAdded(
-                at=self._record.stamp(),
-                account_id=order.account_id,
-                contract_id=order.contract_id,
-                reason="unresolved_intent",
-                subject=intent.intent_id if intent is not None else "",
-                detail=str(error),
+        finding = await self._resolver.wait(intent_id, self._settings.timeouts.resolve_s)
+        if finding is not None and finding.fate is Fate.ACCEPTED:
+            return order
+        if finding is not None and finding.fate is Fate.REFUSED and finding.order is not None:
+            raise OrderRefused(
+                route=routes.PLACE.name,
+                code=None,
+                name="Rejected",
+                meaning="the answer was lost, and the order was found rejected.",
+                next_step="The reason was in the lost answer; check funds, hours and prices.",
+                order_id=finding.order.id,
             )
-        )
-        msg = f"It is not known whether the order exists: {error}"
+        msg = f"It is not known yet whether the order exists: {error}"
         raise OrderUnresolved(
-            msg, order, next_step="Do not send it again; only exits pass on this contract now."
+            msg,
+            order,
+            next_step=(
+                "Do not send it again. It is being looked for; until it is found only exits pass "
+                "on this contract."
+            ),
         )
 
     # -- looking

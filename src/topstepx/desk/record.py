@@ -98,6 +98,10 @@ class Record:
         self._listeners.clear()
         await self._journal.close()
 
+    def now_ns(self) -> int:
+        """The clock that ages are measured by."""
+        return self._clock.monotonic_ns()
+
     def stamp(self) -> datetime:
         """Now, as aware UTC, and always later than every stamp before.
 

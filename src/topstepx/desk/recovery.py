@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from topstepx.core.ledger_orders import OrderBelief
     from topstepx.core.ledger_positions import PositionBelief
     from topstepx.desk.record import Record
+    from topstepx.desk.resolver import Resolver
     from topstepx.events import Origin
     from topstepx.net.hub import HubLink
     from topstepx.net.rest import Rest
@@ -72,6 +73,7 @@ class Recovery:
         self._rest = rest
         self._record = record
         self._settings = settings
+        self.resolver: Resolver | None = None
         self._ready: dict[int, AccountModel] = {}
         self._locks: dict[int, asyncio.Lock] = {}
 
@@ -86,8 +88,17 @@ class Recovery:
                 await self._subscribe(account.id)
                 await self.snapshot(account.id)
                 self._ready[account.id] = account
+                self._resolve_open(account.id)
                 self._cause(account.id, "syncing", present=False)
         return self.report(account)
+
+    def _resolve_open(self, account_id: int) -> None:
+        """What an earlier life of this program sent and never heard of: find out."""
+        if self.resolver is None:
+            return
+        for intent in self._record.ledger.open_intents(account_id):
+            if intent.recorded is not None and intent.recorded.action == "place":
+                self.resolver.start(intent.intent_id, self._record.now_ns())
 
     async def _subscribe(self, account_id: int) -> None:
         wanted = (

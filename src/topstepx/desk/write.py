@@ -37,6 +37,7 @@ _OUTCOMES: dict[Verdict, Outcome] = {
     Verdict.ACCEPTED: "accepted",
     Verdict.REFUSED: "refused",
     Verdict.NOT_EXECUTED: "not_executed",
+    Verdict.DUPLICATE: "duplicate",
     Verdict.UNKNOWN: "unknown",
 }
 
@@ -70,12 +71,14 @@ class Writer:
         *,
         chance: Callable[[int], bytes],
         spawn: Callable[[Coroutine[Any, Any, Sent], str], asyncio.Task[Sent]],
+        unknown: Callable[[str, int], None],
     ) -> None:
         self._record = record
         self._rest = rest
         self._clock = clock
         self._chance = chance
         self._spawn = spawn
+        self._unknown = unknown
         self._installation = tags.installation_code(chance(tags.INSTALLATION_BYTES))
 
     def name(self) -> tuple[str, str]:
@@ -116,7 +119,12 @@ class Writer:
             self._record.commit(recorded)  # the exit is open also while the disk is not
         else:
             await self._record.commit_durable(recorded)
-        return await self._send(intent, intent_id, send_by_ns)
+        sent_ns = self._clock.monotonic_ns()
+        sent = await self._send(intent, intent_id, send_by_ns)
+        belief = self._record.ledger.intent(intent_id)
+        if intent.action == "place" and belief is not None and belief.is_open:
+            self._unknown(intent_id, sent_ns)  # here, so that it also happens when nobody waits
+        return sent
 
     async def _send(self, intent: Intent, intent_id: str, send_by_ns: int) -> Sent:
         account_id = intent.account_id
