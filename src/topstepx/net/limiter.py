@@ -215,9 +215,13 @@ class RateLimiter:
             limiter.unsent(permit, self._clock.monotonic_ns())
             self._drive(bucket)
             raise
+        now_ns = self._clock.monotonic_ns()
+        if claim is None:
+            limiter.unsent(permit, now_ns)
+            return limiter.ask(permit.lane, permit.caller, deadline_ns, now_ns)
         if claim.granted:
             return Granted(limiter.confirmed(permit, claim.at_ns), granted.ticket)
-        return limiter.overruled(granted, deadline_ns, self._clock.monotonic_ns())
+        return limiter.overruled(granted, deadline_ns, now_ns)
 
     def _foreign(self, bucket: str, sent_ns: int) -> None:
         for each, limiter in self._limiters.items():
@@ -228,6 +232,8 @@ class RateLimiter:
         for limiter in self._limiters.values():
             limiter.use_share(1.0 if note is None else ALONE_SHARE, note)
         self._tell(BudgetNote(note))
+        for bucket in self._limiters:
+            self._drive(bucket)
 
     # News
 

@@ -2,8 +2,8 @@
 
 Whoever asks while a trip is under way rides with the next one. An exit waits 20 ms at most and then
 goes anyway: another process's lock must never hold it. When the store is out of reach this process is
-alone: it is told to keep to a quarter of the budget, and what it sends is written down later, when the
-store is back.
+alone: it is told to keep to a quarter of the budget and knocks again every five seconds. What it sent
+meanwhile is written down when the store is back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from topstepx.clock import NANOSECONDS
 from topstepx.core.budget import BudgetUnavailable, Claim, Claimed, Foreign, Want
 
 if TYPE_CHECKING:
@@ -26,14 +25,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EXIT_PATIENCE_S = 0.02
-TRY_AGAIN_NS = 5 * NANOSECONDS
+TRY_AGAIN_S = 5.0
 
 
 @dataclass(slots=True)
 class _Rider:
     want: Want
     local_ns: int
-    answer: asyncio.Future[Claim]
+    answer: asyncio.Future[Claim | None]
 
 
 class SharedBudget:
@@ -56,9 +55,10 @@ class SharedBudget:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="topstepx-budget")
         self._waiting: list[_Rider] = []
         self._trip: asyncio.Task[None] | None = None
-        self._alone_until_ns: int | None = None
+        self._is_alone = False
         self._unwritten: deque[Foreign] = deque(maxlen=1000)
         self._opened = False
+        self._knock: asyncio.TimerHandle | None = None
 
     async def start(self) -> int | None:
         """Since when (monotonic nanoseconds) the store knows every attempt; None: out of reach."""
@@ -71,16 +71,19 @@ class SharedBudget:
         self._hear(foreign)
         return known_since_ns
 
-    async def confirm(self, bucket: str, line: int | None, window_ns: int, local_ns: int) -> Claim:
-        """Whether this attempt may leave; `line` None marks an exit, which always may."""
-        now_ns = self._clock.monotonic_ns()
-        if self._alone_until_ns is not None and now_ns < self._alone_until_ns:
+    async def confirm(
+        self, bucket: str, line: int | None, window_ns: int, local_ns: int
+    ) -> Claim | None:
+        """Whether this attempt may leave; `line` None marks an exit, which always may.
+
+        None: the store was lost on the way, so the smaller budget must be asked.
+        """
+        if self._is_alone:
             self._unwritten.append(Foreign(bucket, local_ns))
             return Claim(granted=True, at_ns=local_ns)
-        answer: asyncio.Future[Claim] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Claim | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Rider(Want(bucket, line, window_ns), local_ns, answer))
-        if self._trip is None or self._trip.done():
-            self._trip = asyncio.create_task(self._travel(), name="shared budget")
+        self._set_out()
         if line is not None:
             return await answer
         await asyncio.wait((answer,), timeout=EXIT_PATIENCE_S)
@@ -95,6 +98,8 @@ class SharedBudget:
 
     async def close(self) -> None:
         """End the trips and let go of the store."""
+        if self._knock is not None:
+            self._knock.cancel()
         if self._trip is not None and not self._trip.done():
             await asyncio.wait((self._trip,))
         await self._on_thread(self._store.close)
@@ -114,8 +119,14 @@ class SharedBudget:
         claimed = self._store.claim(wants)
         return Claimed(claimed.claims, foreign + claimed.foreign)
 
+    def _set_out(self) -> None:
+        if self._trip is None or self._trip.done():
+            self._trip = asyncio.create_task(self._travel(), name="shared budget")
+
     async def _travel(self) -> None:
-        while self._waiting:
+        first = True
+        while self._waiting or first:
+            first = False
             riders, self._waiting = self._waiting, []
             since_ns = self._clock.monotonic_ns() - self._keep_ns
             owed = [each for each in self._unwritten if each.at_ns > since_ns]
@@ -141,22 +152,26 @@ class SharedBudget:
             self.release(rider.want.bucket, claim.at_ns)
 
     def _strand(self, rider: _Rider) -> None:
-        """The trip failed: an exit leaves all the same, the others ask the smaller budget again."""
-        exits = rider.want.line is None
-        if exits:
+        """The trip failed: an exit leaves all the same, the others ask the smaller budget."""
+        answer = None
+        if rider.want.line is None:
             self._unwritten.append(Foreign(rider.want.bucket, rider.local_ns))
+            answer = Claim(granted=True, at_ns=rider.local_ns)
         if not rider.answer.done():
-            rider.answer.set_result(Claim(granted=exits, at_ns=rider.local_ns))
+            rider.answer.set_result(answer)
 
     def _hear(self, foreign: tuple[Foreign, ...]) -> None:
         for each in foreign:
             self._foreign(each.bucket, each.at_ns)
 
     def _lose(self, error: BudgetUnavailable) -> None:
-        self._alone_until_ns = self._clock.monotonic_ns() + TRY_AGAIN_NS
-        self._alone(f"the shared request budget is out of reach, so a quarter is used: {error}")
+        loop = asyncio.get_running_loop()
+        self._knock = loop.call_later(TRY_AGAIN_S, self._set_out)
+        if not self._is_alone:
+            self._is_alone = True
+            self._alone(f"the shared request budget is out of reach, so a quarter is used: {error}")
 
     def _find(self) -> None:
-        if self._alone_until_ns is not None:
-            self._alone_until_ns = None
+        if self._is_alone:
+            self._is_alone = False
             self._alone(None)
