@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import weakref
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
+
+    AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
 
 
 async def dial(host: str, port: int, *, timeout_s: float) -> socket.socket:
@@ -43,8 +46,39 @@ async def dial(host: str, port: int, *, timeout_s: float) -> socket.socket:
     raise failure
 
 
-def hang_up(sockets: Iterable[socket.socket]) -> None:
+def hang_up(sockets: Collection[socket.socket]) -> None:
     """End connections that somebody else's transport owns: it sees the end and lets go by itself."""
     for one in sockets:
         with contextlib.suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)
+
+
+class Sockets:
+    """The sockets of one pool that another library keeps, so that none outlives the pool.
+
+    After a call that ran out of time behind TLS, asyncio waits half a minute for the peer's goodbye;
+    a pool that is closed does not wait for it and would leave the socket behind.
+    """
+
+    def __init__(self) -> None:
+        self._made: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+    def make(self, address: AddressInfo) -> socket.socket:
+        """A new socket for the address, remembered as long as it lives."""
+        family, kind, protocol, _, _ = address
+        made = socket.socket(family, kind, protocol)
+        self._made.add(made)
+        return made
+
+    async def let_go(self) -> None:
+        """End what is still open, and give its owner a moment to notice."""
+        await let_go(self._made)
+
+
+async def let_go(sockets: Collection[socket.socket]) -> None:
+    """End these connections, and give their owners up to a tenth of a second to notice."""
+    hang_up(sockets)
+    for _ in range(100):
+        if all(one.fileno() < 0 for one in sockets):
+            return
+        await asyncio.sleep(0.001)

@@ -15,6 +15,7 @@ from topstepx.clock import NANOSECONDS, SystemClock
 from topstepx.errors import AnswerLost, NotSent
 from topstepx.net.tls import certificate_refused, client_context
 from topstepx.net.transport import HttpAnswer, check_request
+from topstepx.net.transport_dial import Sockets
 from topstepx.redaction import cap_network_loggers
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class HttpTransport:
         self._tls = tls
         self._clock = clock or SystemClock()
         self._session: aiohttp.ClientSession | None = None
+        self._sockets = Sockets()
         self._under_way = 0
         self._used_ns = 0
         self._closed = False
@@ -154,6 +156,7 @@ class HttpTransport:
                 ssl=tls if tls is not None else False,
                 limit=0,  # the limiter bounds requests; a full pool must never hold back an exit
                 keepalive_timeout=IDLE_S,
+                socket_factory=self._sockets.make,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -179,6 +182,7 @@ class HttpTransport:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+            await self._sockets.let_go()
 
 
 def _told(where: str, what: str, error: BaseException) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from topstepx.errors import NotSent, UpgradeRefused, sanitised
 from topstepx.net.tls import certificate_refused, client_context
 from topstepx.net.transport import check_request
+from topstepx.net.transport_dial import Sockets, hang_up, let_go
 from topstepx.redaction import cap_network_loggers
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class _Socket:
         name: str,
     ) -> None:
         self._socket = socket
+        beneath = socket.get_extra_info("socket")
+        self._beneath = [] if beneath is None else [beneath]
         self._listener = listener
         self._reason: str | None = None
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue(_OUTGOING_MAX)
@@ -55,6 +58,7 @@ class _Socket:
                 self._outgoing.put_nowait(payload)
             except asyncio.QueueFull:
                 self._end("the gateway takes nothing any more")
+                hang_up(self._beneath)
 
     def close(self) -> None:
         self._end("closed by us")
@@ -116,6 +120,8 @@ class _Socket:
         closing = self._closer or asyncio.create_task(self._shut(1000), name="hub socket closer")
         try:
             await asyncio.wait({self._writer, closing})
+            # aiohttp alone would wait for a peer that reads nothing.
+            await let_go(self._beneath)
         finally:
             try:
                 self._listener.closed(self._reason or "the connection was lost")
@@ -159,6 +165,7 @@ class AiohttpHubTransport:
         self._message_bytes_max = message_bytes_max
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
+        self._sockets = Sockets()
         self._open: dict[asyncio.Task[None], _Socket] = {}
         self._closed = False
 
@@ -171,7 +178,10 @@ class AiohttpHubTransport:
             tls = self._tls = self._tls or client_context()
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                ssl=tls if tls is not None else False, limit=0, force_close=True
+                ssl=tls if tls is not None else False,
+                limit=0,
+                force_close=True,
+                socket_factory=self._sockets.make,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -251,3 +261,4 @@ class AiohttpHubTransport:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+            await self._sockets.let_go()
