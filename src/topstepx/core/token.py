@@ -351,8 +351,9 @@ class TokenMachine:
             self._forced = Renewal.VALIDATE
 
     def resumed(self) -> None:
-        """A person says that nobody fights over the session any more."""
+        """A person says that nobody fights over the session any more; no pause is waited out."""
         self.contested = ""
+        self._not_before_ns = 0
         self._evictions.clear()
 
     def ended(self) -> None:
