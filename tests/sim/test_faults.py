@@ -117,6 +117,7 @@ def test_clear_and_remove() -> None:
         (Fault(where="hub/users", what=kinds.Mute()), "where"),
         (Fault(where="hub/user", what=kinds.DropAnswer()), "what"),
         (Fault(where=PLACE, what=kinds.Mute()), "what"),
+        (Fault(where=PLACE, what=kinds.CutHub()), "what"),
         (Fault(where=PLACE, what=kinds.DropAnswer(), times=0), "times"),
         (Fault(where=PLACE, what=kinds.DropAnswer(), after=-1), "after"),
         (Fault(where=PLACE, what=kinds.DropAnswer(), chance=0), "chance"),

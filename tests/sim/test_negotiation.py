@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from tests.support.sim_line import NOON
 from topstepx.sim.negotiation import Negotiations
 
 KEY = b"k" * 32
+SOON = NOON + timedelta(seconds=15)
+
+
+def answer(one: Negotiations, version: int = 1) -> dict[str, Any]:
+    return one.answer("user", "me", version, SOON, NOON)
 
 
 def test_version_one_has_a_token_apart_from_the_id() -> None:
-    content = Negotiations(KEY).answer("user", "me", 1, NOON)
+    content = answer(Negotiations(KEY))
     assert content["negotiateVersion"] == 1
     assert content["connectionId"] != content["connectionToken"]
     assert content["availableTransports"] == [
@@ -19,14 +25,14 @@ def test_version_one_has_a_token_apart_from_the_id() -> None:
 
 def test_version_zero_has_only_the_id() -> None:
     one = Negotiations(KEY)
-    content = one.answer("user", "me", 0, NOON)
+    content = answer(one, 0)
     assert "connectionToken" not in content
     assert one.use(content["connectionId"], "user", "me", NOON) is None
 
 
 def test_an_id_opens_one_socket_of_its_hub_and_user() -> None:
     one = Negotiations(KEY)
-    token = one.answer("user", "me", 1, NOON)["connectionToken"]
+    token = answer(one)["connectionToken"]
     assert one.use(token, "market", "me", NOON) == 404
     assert one.use(token, "user", "you", NOON) == 403
     assert one.use(token, "user", "me", NOON) is None
@@ -37,12 +43,12 @@ def test_an_id_opens_one_socket_of_its_hub_and_user() -> None:
 
 def test_it_waits_a_while_only() -> None:
     one = Negotiations(KEY)
-    token = one.answer("user", "me", 1, NOON)["connectionToken"]
-    assert one.use(token, "user", "me", NOON + timedelta(seconds=15)) == 404
+    token = answer(one)["connectionToken"]
+    assert one.use(token, "user", "me", SOON) == 404
 
 
 def test_memory_is_bounded() -> None:
     one = Negotiations(KEY)
     for _ in range(3000):
-        one.answer("user", "me", 1, NOON)
+        answer(one)
     assert len(one._open) <= 1001

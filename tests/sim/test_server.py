@@ -315,9 +315,37 @@ def test_a_faster_clock() -> None:
             started = client.sim.now()
             await asyncio.sleep(0.2)
             assert client.sim.now() - started > timedelta(seconds=90)
+            websocket = await client.open("user")
             await client.post("Order/place", BODIES["Order/place"])
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.3)
             assert client.sim.gateway.venue.truth.net_size(PRACTICE, MNQ) == 2
+            # More simulated seconds have passed than a hub waits for a client, and it still waits.
+            assert len(client.sim.gateway.sessions) == 1
+            await websocket.close()
+
+    asyncio.run(main())
+
+
+class Broken(Exception):
+    pass
+
+
+def explode(_: datetime) -> None:
+    raise Broken
+
+
+def test_a_market_that_breaks_is_not_hidden_and_frees_the_port() -> None:
+    async def main() -> None:
+        sim = SimServer(at=NOON)
+        await sim.start()
+        sim.gateway.schedule(NOON, explode)
+        with pytest.raises(Broken):
+            await asyncio.wait_for(sim.wait_broken(), 5)
+        with pytest.raises(Broken):
+            await sim.close()
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await session.get(f"{sim.url}/api/Status/ping")
 
     asyncio.run(main())
 

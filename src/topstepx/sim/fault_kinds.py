@@ -235,4 +235,5 @@ EVENT_FAULTS = (
 INVOCATION_FAULTS = (FailInvocation, IgnoreInvocation, LoseCompletion)
 UPGRADE_FAULTS = (RefuseUpgrade, RefuseNegotiate, RefuseHandshake)
 SESSION_FAULTS = (Mute, Slice)
-ACTS = (CloseHub, CutHub, Kick, Say, Revoke, Set)
+HUB_ACTS = (CloseHub, CutHub, Kick, Say)
+ACTS = (*HUB_ACTS, Revoke, Set)

@@ -7,6 +7,7 @@ many, from when until when and with what chance. The same seed and the same call
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +18,7 @@ from topstepx.errors import InvalidRequest
 from topstepx.sim.fault_kinds import (
     ACTS,
     EVENT_FAULTS,
+    HUB_ACTS,
     INVOCATION_FAULTS,
     REQUEST_FAULTS,
     SESSION_FAULTS,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 _W = TypeVar("_W")
 _HUB_ONLY = (*EVENT_FAULTS, *INVOCATION_FAULTS, *UPGRADE_FAULTS, *SESSION_FAULTS)
 _COIN_SIDES = 1 << 32
+_STRUCK_KEPT = 100_000
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,7 +87,8 @@ class Faults:
         self._added = 0
         self.check_act: Callable[[What], None] | None = None
         self.on_change: Callable[[], None] | None = None
-        self.struck: list[tuple[datetime, str, What]] = []
+        self.struck: deque[tuple[datetime, str, What]] = deque(maxlen=_STRUCK_KEPT)
+        """What happened, with time and place: the last ones, for auditors."""
         self.quiet = True
         """True while no stream fault is planned: the fast path of the hubs."""
 
@@ -225,7 +229,7 @@ class Faults:
         on_hub = fault.where.lower().startswith("hub/")
         places = ("hub/user", "hub/market") if on_hub else self._routes
         known = any(_matches(fault.where, one) for one in places) or not places
-        if not known and not isinstance(fault.what, ACTS):
+        if not known and fault.where != "*":
             names = ", ".join(sorted(self._routes))
             raise InvalidRequest(
                 "where", fault.where, "no such place.", f"Use hub/user, hub/market or {names}."
@@ -234,7 +238,7 @@ class Faults:
             raise InvalidRequest(
                 "what", fault.what, "strikes REST calls, not hubs.", "Name a route in `where`."
             )
-        if fault.where != "*" and not on_hub and isinstance(fault.what, _HUB_ONLY):
+        if fault.where != "*" and not on_hub and isinstance(fault.what, _HUB_ONLY + HUB_ACTS):
             raise InvalidRequest(
                 "what", fault.what, "strikes hubs, not REST calls.", "Use hub/user or hub/market."
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs
 
@@ -87,7 +88,9 @@ class HubDoor:
             return empty_answer(401)
         text = members.get("negotiateversion", "0")
         version = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0  # noqa: PLR2004  no longer number is a version
-        content = self._negotiations.answer(hub, session.user_name, version, now)
+        # ASP.NET forgets an unused connection after 15 seconds (assumed of the gateway).
+        until = now + timedelta(seconds=self._hubs.policy.handshake_timeout_s)
+        content = self._negotiations.answer(hub, session.user_name, version, until, now)
         return json_answer(content, {"accept": "application/json"})
 
     def _user(self, token: str | None, auth_in: TokenPlace, now: datetime) -> Session | None:

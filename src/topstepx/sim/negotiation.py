@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import hmac
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-UNUSED_S = 15.0
-"""Seconds a negotiated connection waits for its WebSocket (ASP.NET's default, assumed)."""
+if TYPE_CHECKING:
+    from datetime import datetime
+
 _KEPT_MAX = 1000
 
 
@@ -29,12 +29,16 @@ class Negotiations:
         self._count = 0
         self._open: dict[str, _Negotiated] = {}
 
-    def answer(self, hub: str, user_name: str, version: int, now: datetime) -> dict[str, Any]:
-        """The body of a negotiate answer; version 0 has no connection token."""
+    def answer(
+        self, hub: str, user_name: str, version: int, until: datetime, now: datetime
+    ) -> dict[str, Any]:
+        """The body of a negotiate answer, good until a WebSocket must have come.
+
+        Version 0 has no connection token.
+        """
         self._count += 1
         self._forget(now)
         connection_id = self._name(f"id{self._count}")
-        until = now + timedelta(seconds=UNUSED_S)
         content: dict[str, Any] = {"negotiateVersion": min(version, 1)}
         content["connectionId"] = connection_id
         key = connection_id

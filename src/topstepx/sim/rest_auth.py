@@ -22,7 +22,7 @@ def login_key(gateway: Gateway, call: Call, body: dict[str, Any]) -> Envelope:
     if user is None or not _same(user.api_key, body["apiKey"]):
         return _refused(_INVALID_CREDENTIALS)
     if user.login_code:
-        return _refused(user.login_code, _AGREEMENTS if user.login_code == 7 else None)  # noqa: PLR2004  AgreementsNotSigned
+        return _refused(user.login_code, _AGREEMENTS if user.login_code == 7 else None)  # noqa: PLR2004  seven is AgreementsNotSigned
     return _logged_in(gateway, call, user.name)
 
 

@@ -110,6 +110,7 @@ class SimServer:
             catch_up=timedelta(seconds=_CATCH_UP_S * max(1.0, speed)),
             limited=limited,
         )
+        self._hubs_in_real_time()
         self.port = 0
         self._runner: web.ServerRunner | None = None
         self._pump: asyncio.Task[None] | None = None
@@ -183,7 +184,7 @@ class SimServer:
         self._stopping.set()
         self._news.set()
         if self._pump is not None:
-            await self._pump
+            await asyncio.wait({self._pump})
         for session in self.gateway.sessions:
             session.close(allow_reconnect=True, now=self.now())
         if self._sockets:
@@ -191,6 +192,8 @@ class SimServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        if self._pump is not None:
+            await self._pump
 
     async def wait_broken(self) -> None:
         """Returns only when the market stopped: by `close`, or by raising what broke it."""
@@ -198,6 +201,13 @@ class SimServer:
             await asyncio.shield(self._pump)
 
     # ------------------------------------------------------------ inside
+
+    def _hubs_in_real_time(self) -> None:
+        """Clients keep real time: pings and time-outs stay what they are at any speed."""
+        policy = self.gateway.hubs.policy
+        policy.keep_alive_s *= self.speed
+        policy.client_timeout_s *= self.speed
+        policy.handshake_timeout_s *= self.speed
 
     async def _run(self) -> None:
         """The pump: advances the gateway whenever something is due."""
