@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from topstepx.clock import Clock, SystemClock
 from topstepx.core.backoff import Backoff
-from topstepx.core.breakers import Breakers, Transition
+from topstepx.core.breakers import Breakers
 from topstepx.core.lanes import Lane
 from topstepx.core.permits import DOCUMENTED, UnknownPast
+from topstepx.core.retry import RetryBudget
 from topstepx.desk.accounts import Account, Accounts
 from topstepx.desk.contracts import Contract, Contracts
 from topstepx.desk.desk import Desk
@@ -26,6 +27,7 @@ from topstepx.desk.orders import Orders
 from topstepx.desk.positions import Positions
 from topstepx.desk.record import Record
 from topstepx.desk.recovery import Ready, Recovery
+from topstepx.desk.report import Report
 from topstepx.desk.resolver import Resolver
 from topstepx.desk.session import SessionReport
 from topstepx.desk.state import State
@@ -35,7 +37,6 @@ from topstepx.desk.write import Writer
 from topstepx.errors import TopstepxError
 from topstepx.events import (
     AlarmRaised,
-    BreakerChanged,
     ClientStarted,
     ClientStopped,
     Event,
@@ -94,18 +95,20 @@ class Client:
         self._tasks = Tasks(self._died)
         self._sending: set[asyncio.Task[Any]] = set()
         self._record = Record(ports.journal, clock=clock)
+        report = Report(self._record)
         self._limiter = RateLimiter(
             clock,
             ports.jitter,
             policies=DOCUMENTED,
             unknown_past=None if settings.environment.simulated else UnknownPast(),
+            listener=report.budget,
         )
         self._gate = Gate(
             self._limiter,
             Breakers(ports.jitter),
             clock,
             probe=self._ping,
-            told=self._breaker_told,
+            told=report.breaker,
         )
         self._keeper = TokenKeeper(
             ports.rest,
@@ -118,7 +121,7 @@ class Client:
             shared=ports.shared,
             told=SessionReport(self._record).told,
         )
-        self._rest = Rest(ports.rest, self._keeper, clock, self._gate)
+        self._rest = Rest(ports.rest, self._keeper, clock, self._gate, RetryBudget(ports.jitter))
         place = TokenPlace(settings.hub_token)
 
         def link(hub: Hub, told: Callable[[Changed], None]) -> HubLink:
@@ -346,16 +349,5 @@ class Client:
                 at=self._record.stamp(),
                 name="internal_error",
                 detail=f"the task {name!r} died of {type(error).__name__}",
-            )
-        )
-
-    def _breaker_told(self, transition: Transition) -> None:
-        state = {"probing": "half_open"}.get(transition.after.value, transition.after.value)
-        self._record.commit(
-            BreakerChanged(
-                at=self._record.stamp(),
-                scope=transition.scope.value,
-                state=state,  # type: ignore[arg-type]  # the four values of the event
-                reason=transition.cause,
             )
         )

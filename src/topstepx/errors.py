@@ -68,6 +68,8 @@ class TopstepxError(Exception):
     did_it_happen: DidItHappen = "no"
     next_step: str | None = None
     retry_after_s: float | None = None
+    route: str | None = None
+    """The endpoint it concerns, such as ``Order/place``; None where there is none."""
 
     def __init__(
         self,

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _PAGE_MAX = 20_000
 """Bars per call (verified)."""
 
+_BARS_WAIT_S = 600.0
+"""How long one page of a download may wait for room in the request budget; events say that it does."""
+
 _UNREAD_MAX = 100_000
 """Tape and depth messages that may lie unread before a stream ends with `StreamLagged`."""
 
@@ -209,6 +212,7 @@ class MarketData:
             ),
             lane=Lane.READ,
             timeout_s=self._settings.timeouts.bars_s,
+            wait_s=_BARS_WAIT_S,
         )
         if not isinstance(answer.bars, list):
             msg = "History/retrieveBars answered without bars."

@@ -6,6 +6,7 @@ renewal the same request may go once more; everything else is for the caller to 
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from topstepx.clock import Clock
+    from topstepx.core.retry import RetryBudget
     from topstepx.core.token import Token
     from topstepx.net.auth import TokenKeeper
     from topstepx.net.gate import Gate, Ticket
@@ -57,12 +59,18 @@ class Rest:
     """Makes calls. One per client."""
 
     def __init__(
-        self, transport: RestTransport, keeper: TokenKeeper, clock: Clock, gate: Gate
+        self,
+        transport: RestTransport,
+        keeper: TokenKeeper,
+        clock: Clock,
+        gate: Gate,
+        retries: RetryBudget,
     ) -> None:
         self._transport = transport
         self._keeper = keeper
         self._clock = clock
         self._gate = gate
+        self._retries = retries
         self._ahead = timedelta()
 
     def server_now(self) -> datetime:
@@ -70,26 +78,43 @@ class Rest:
         return self._clock.now() + self._ahead
 
     async def call(
-        self, route: Route[RequestT, AnswerT], request: RequestT, *, lane: Lane, timeout_s: float
+        self,
+        route: Route[RequestT, AnswerT],
+        request: RequestT,
+        *,
+        lane: Lane,
+        timeout_s: float,
+        wait_s: float | None = None,
     ) -> AnswerT:
         """The answer of an accepted call; every other end raises.
+
+        A READ that fails for a reason that may pass is sent up to three times. `timeout_s` is for each
+        answer, `wait_s` for everything before the last sending: room in the request budget, a token,
+        earlier attempts (None: as long as one answer, for a READ three times that).
 
         `GatewayRefused` (a definite no), `GatewayBusy` (429), `NotSent`, `RateLimited`, `BreakerOpen`,
         `DeadlinePassed`, `AuthBroken`: it did not happen. `AnswerLost`, `AnswerUnusable`: for a call
         that changes something, it may have.
         """
-        send_by_ns = self._clock.monotonic_ns() + round(timeout_s * NANOSECONDS)
-        sent = await self.attempt(
-            route, request, lane=lane, send_by_ns=send_by_ns, timeout_s=timeout_s
-        )
-        if sent.error is not None:
-            if route.safety is Safety.READ:
-                raise _harmless(sent.error)
-            raise sent.error
-        outcome = sent.outcome
-        if outcome is not None and outcome.verdict is Verdict.ACCEPTED:
-            return cast("AnswerT", outcome.answer)
-        raise error_of(route, sent)
+        reads = route.safety is Safety.READ
+        room_s = wait_s if wait_s is not None else timeout_s * (3 if reads else 1)
+        send_by_ns = self._clock.monotonic_ns() + round(room_s * NANOSECONDS)
+        failures = 0
+        if reads:
+            self._retries.first()
+        while True:
+            sent = await self.attempt(
+                route, request, lane=lane, send_by_ns=send_by_ns, timeout_s=timeout_s
+            )
+            outcome = sent.outcome
+            if outcome is not None and outcome.verdict is Verdict.ACCEPTED:
+                return cast("AnswerT", outcome.answer)
+            error = error_of(route, sent)
+            failures += 1
+            pause_s = self._retries.again(failures) if reads and _may_pass(error) else None
+            if pause_s is None or self._clock.monotonic_ns() + pause_s * NANOSECONDS >= send_by_ns:
+                raise error
+            await asyncio.sleep(pause_s)
 
     async def attempt(
         self,
@@ -165,17 +190,20 @@ class Rest:
         )
 
 
-def _harmless(error: NotSent | AnswerLost) -> TopstepxError:
-    """A read changes nothing: whatever became of it, nothing happened."""
-    error.did_it_happen = "no"
-    return error
+def _may_pass(error: TopstepxError) -> bool:
+    """Whether a read that failed so may succeed when it is sent again."""
+    return isinstance(error, NotSent | AnswerLost | AnswerUnusable | GatewayBusy)
 
 
 def error_of(route: Route[Any, Any], sent: Sent) -> TopstepxError:
     """The exception for a call that was not accepted."""
     outcome = sent.outcome
     if outcome is None:
-        return sent.error or AnswerLost(f"{route.name}: no answer.")
+        error = sent.error or AnswerLost(f"{route.name}: no answer.")
+        error.route = route.name
+        if route.safety is Safety.READ:
+            error.did_it_happen = "no"  # a read changes nothing, whatever became of it
+        return error
     if outcome.status == _TOO_MANY:
         return GatewayBusy(
             route=route.name,
