@@ -6,7 +6,9 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from bisect import bisect_right
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -220,6 +222,24 @@ def test_three_processes_stay_within_the_limit_for_two_minutes(path: Path) -> No
     sent = hammered(path, 120)
     assert worst_window(sent, NANOSECONDS) <= 30
     assert len(sent) >= 0.9 * 30 * (120 / 1.75)
+
+
+def test_many_may_open_it_in_the_same_instant(path: Path) -> None:
+    for _ in range(20):
+        stores = [SqliteBudget(path, SystemClock(), str(n), busy_s=5.0) for n in range(8)]
+        barrier = threading.Barrier(len(stores))
+
+        def begin(store: SqliteBudget, barrier: threading.Barrier = barrier) -> int:
+            barrier.wait()
+            store.open()
+            return granted(store, want(1000))
+
+        with ThreadPoolExecutor(len(stores)) as pool:
+            assert sum(pool.map(begin, stores)) == len(stores)
+        for store in stores:
+            store.close()
+        for file in path.parent.iterdir():
+            file.unlink()
 
 
 def test_sqlite_is_new_enough() -> None:

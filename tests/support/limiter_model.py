@@ -85,7 +85,7 @@ class LimiterModel(RuleBasedStateMachine):
 
     def may_leave(self, lane: Copied, at: int) -> bool | None:
         """Whether the lane may send at this moment; None: a 429 schedule decides, tested elsewhere."""
-        Lane = self.kit.Lane  # noqa: N806  a class
+        Lane = self.kit.Lane  # noqa: N806  it is a class
         if lane == Lane.EXIT:
             if self.urgent_unknown:
                 return None

@@ -102,9 +102,10 @@ class RateLimiter:
             if isinstance(answer, Granted):
                 if self._shared is None:
                     return answer.permit
-                answer = await self._share(self._shared, limiter, answer, deadline_ns)
-                if isinstance(answer, Granted):
-                    return answer.permit
+                shared = await self._share(self._shared, limiter, answer, deadline_ns)
+                if isinstance(shared, Permit):
+                    return shared
+                answer = shared
 
     def answered(self, permit: Permit) -> None:
         """Any HTTP answer but 429 has come: its latency is learnt."""
@@ -205,7 +206,7 @@ class RateLimiter:
 
     async def _share(
         self, shared: SharedBudget, limiter: Limiter, granted: Granted, deadline_ns: int
-    ) -> Granted | Waiting | Denied:
+    ) -> Permit | Granted | Waiting | Denied:
         permit = granted.permit
         bucket, now_ns = permit.bucket, self._clock.monotonic_ns()
         line = None if permit.lane is Lane.EXIT else limiter.line(permit.lane, now_ns)
@@ -220,7 +221,7 @@ class RateLimiter:
             limiter.unsent(permit, now_ns)
             return limiter.ask(permit.lane, permit.caller, deadline_ns, now_ns)
         if claim.granted:
-            return Granted(limiter.confirmed(permit, claim.at_ns), granted.ticket)
+            return limiter.confirmed(permit, claim.at_ns)
         return limiter.overruled(granted, deadline_ns, now_ns)
 
     def _foreign(self, bucket: str, sent_ns: int) -> None:

@@ -70,7 +70,13 @@ class SqliteBudget:
     """One process's connection to the shared log; see `core.budget.BudgetStore`."""
 
     def __init__(
-        self, path: Path, clock: Clock, process: str, *, boot: str | None = None, busy_s: float = 0.1
+        self,
+        path: Path,
+        clock: Clock,
+        process: str,
+        *,
+        boot: str | None = None,
+        busy_s: float = 0.1,
     ) -> None:
         self._path, self._clock, self._process, self._busy_s = path, clock, process, busy_s
         self._connection: sqlite3.Connection | None = None
@@ -123,7 +129,10 @@ class SqliteBudget:
             self._path, timeout=self._busy_s, isolation_level=None, check_same_thread=False
         )
         self._connection = connection
-        connection.execute("PRAGMA journal_mode=WAL")
+        # Two processes that begin together may both try this, and SQLite does not wait here: the other
+        # one does it, and the file keeps the mode.
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=OFF")
         return connection
 
