@@ -109,10 +109,8 @@ def test_flat_and_mixed_shapes() -> None:
     }
     assert (ORDER, True) in shapes
     assert (ORDER, False) not in shapes
-    assert {(POSITION, True), (POSITION, False)} & shapes
-    assert any(target == TRADE and not wrapped for target, wrapped in shapes) or any(
-        target == POSITION and not wrapped for target, wrapped in shapes
-    )
+    assert {(POSITION, False), (TRADE, False)} & shapes
+    assert {(POSITION, True), (TRADE, True)} & shapes
 
 
 def test_ids_as_text() -> None:
