@@ -243,3 +243,17 @@ def test_unwanting_tells_the_hub_and_a_closed_link_opens_nothing() -> None:
     assert link.tick(10**18) == []
     assert link.deadline() is None
     assert link.lost(1, "late", 0) == []
+
+
+def test_a_subscription_given_up_while_the_hub_answers_is_taken_back_and_the_link_goes_live() -> (
+    None
+):
+    link = _link()
+    link.want(ORDERS, 0)
+    link.want(TRADES, 0)
+    link.opened(1, 0)
+    link.received(1, OK, 0)
+    link.received(1, _done(1), 0)
+    assert _states(link.unwant(TRADES, 0)) == [LinkState.LIVE]
+    assert b"UnsubscribeTrades" in _sent(link.received(1, _done(2), 0))
+    assert link.wanted == (ORDERS,)

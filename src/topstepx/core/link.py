@@ -165,10 +165,11 @@ class Link:
         """Give a stream up."""
         self._wanted.pop(subscription, None)
         self._proven.discard(subscription)
+        effects: list[Effect] = []
         if subscription in self._confirmed:
             self._confirmed.discard(subscription)
-            return self._ask(subscription, now_ns, subscribes=False)
-        return []
+            effects = self._ask(subscription, now_ns, subscribes=False)
+        return effects + self._maybe_live(now_ns)
 
     @property
     def wanted(self) -> tuple[Subscription, ...]:
@@ -299,9 +300,11 @@ class Link:
 
     def _completed(self, completion: Completion, now_ns: int) -> list[Effect]:
         ask = self._asks.pop(completion.invocation_id, None)
-        if ask is None or not ask.subscribes or ask.subscription not in self._wanted:
+        if ask is None or not ask.subscribes:
             return []
         subscription = ask.subscription
+        if subscription not in self._wanted:  # given up while the hub was answering
+            return [] if completion.error else self._ask(subscription, now_ns, subscribes=False)
         if completion.error is None:
             self._confirmed.add(subscription)
             self._proven.add(subscription)

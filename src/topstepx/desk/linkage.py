@@ -41,18 +41,21 @@ class Linkage:
         self._spawn = spawn
         self._backoff = backoff
         self._jitter = jitter
-        self._generation = 0
+        self._lived = False
+        self._live: int | None = None
 
     def user(self, change: Changed) -> None:
         """The user hub's link is in another state."""
         self._tell("user", change)
         if change.state is LinkState.LIVE:
-            lived_before, self._generation = self._generation > 0, change.generation
+            lived_before, self._lived = self._lived, True
+            self._live = change.generation
             if lived_before and self._recovery.accounts:
                 self._spawn(
                     self._recover(change.generation), "recover after the user hub came back"
                 )
         elif change.state in {LinkState.WAITING, LinkState.CLOSED}:
+            self._live = None
             self._recovery.hub_lost()
 
     def market(self, change: Changed) -> None:
@@ -75,9 +78,9 @@ class Linkage:
     async def _recover(self, generation: int) -> None:
         """Read until it succeeds or this life of the hub is over."""
         attempt = 0
-        while generation == self._generation:
+        while generation == self._live:
             try:
-                await self._recovery.hub_back()
+                await self._recovery.hub_back(lambda: generation == self._live)
             except TopstepxError as error:
                 _LOG.warning("reading after a reconnect failed, trying again: %s", error)
                 await asyncio.sleep(self._backoff.delay_s(attempt, self._jitter))

@@ -27,6 +27,8 @@ from topstepx.wire.enums import OrderSortBy, OrderStatus, OrderType, SortDirecti
 from topstepx.wire.models import AccountModel, OrderModel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from topstepx.core.ledger_orders import OrderBelief
     from topstepx.core.ledger_positions import PositionBelief
     from topstepx.desk.record import Record
@@ -117,15 +119,18 @@ class Recovery:
         for account_id in self._ready:
             self._cause(account_id, "hub_down", present=True)
 
-    async def hub_back(self) -> None:
+    async def hub_back(self, still_live: Callable[[], bool]) -> None:
         """The user hub lives again: look up what was missed, then open the accounts again.
 
-        Raises what the reads raise; the accounts then stay closed for entries.
+        An account opens only if the hub is `still_live` then. Raises what the reads raise; the accounts
+        then stay closed for entries.
         """
         for account_id in list(self._ready):
             self._cause(account_id, "recovering", present=True)
-            self._cause(account_id, "hub_down", present=False)
             await self.snapshot(account_id, origin="reconciled")
+            if not still_live():
+                return  # it was lost again meanwhile; its next life comes here anew
+            self._cause(account_id, "hub_down", present=False)
             self._cause(account_id, "recovering", present=False)
 
     @property
