@@ -109,7 +109,7 @@ def test_on_real_bars_the_tape_adds_up_to_the_bar() -> None:
     for _ in range(8):
         line.pass_time(14.9)
         market.say(b'{"type":6}\x1e')
-    line.pass_time(0.7)
+    line.pass_time(1)
     prints = [
         row
         for arguments in market.events("GatewayTrade")
