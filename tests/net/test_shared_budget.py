@@ -41,7 +41,10 @@ class Flaky(SqliteBudget):
 def limiters(
     tmp_path: Path, clock: LoopClock, news: list[News] | None = None
 ) -> tuple[RateLimiter, RateLimiter, Flaky]:
-    stores = [Flaky(tmp_path / "budget.sqlite", clock, name, boot="b") for name in ("one", "two")]
+    stores = [
+        Flaky(tmp_path / "budget.sqlite", clock, name, boot="b", busy_s=5.0)
+        for name in ("one", "two")
+    ]
     listener = None if news is None else news.append
     first, second = (
         RateLimiter(clock, lambda: 0.5, store=store, listener=listener) for store in stores

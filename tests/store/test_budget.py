@@ -225,8 +225,8 @@ def test_three_processes_stay_within_the_limit_for_two_minutes(path: Path) -> No
 
 
 def test_many_may_open_it_in_the_same_instant(path: Path) -> None:
-    for _ in range(20):
-        stores = [SqliteBudget(path, SystemClock(), str(n), busy_s=5.0) for n in range(8)]
+    for _ in range(100):
+        stores = [SqliteBudget(path, SystemClock(), str(n), busy_s=5.0) for n in range(2)]
         barrier = threading.Barrier(len(stores))
 
         def begin(store: SqliteBudget, barrier: threading.Barrier = barrier) -> int:

@@ -76,7 +76,7 @@ class SqliteBudget:
         process: str,
         *,
         boot: str | None = None,
-        busy_s: float = 0.1,
+        busy_s: float = 0.25,
     ) -> None:
         self._path, self._clock, self._process, self._busy_s = path, clock, process, busy_s
         self._connection: sqlite3.Connection | None = None
