@@ -12,6 +12,12 @@ normally.
     │   ├── ContractUnknown       no such contract; ``near`` names what is close
     │   └── AccountUnknown        no such account; ``near`` names what is close
     ├── ConfigurationError        a setting, a profile or a credential is wrong         no
+    │   ├── ProfileUnknown        no such environment or profile
+    │   ├── CredentialsMissing    nobody said who logs in
+    │   ├── KeychainUnavailable   the system's keychain is missing, locked or refused
+    │   ├── PassphraseRefused     none was given, or it does not open the file
+    │   ├── FileNotPrivate        others may read or replace a file that holds a secret
+    │   └── ExtraMissing          an optional package is needed; the message says which
     ├── RefusedHere               a rule of this client said no                         no
     │   ├── TradingDisabled       the client is read-only
     │   ├── ModeRefused           the account's trading mode forbids it
@@ -135,6 +141,30 @@ class AccountUnknown(_UnknownName):
 
 class ConfigurationError(TopstepxError):
     """A setting, profile or credential is missing or wrong; the message names it and the fix."""
+
+
+class ProfileUnknown(ConfigurationError):
+    """There is no environment and no profile of that name."""
+
+
+class CredentialsMissing(ConfigurationError):
+    """No user name and API key were found in any of the places looked at."""
+
+
+class KeychainUnavailable(ConfigurationError):
+    """The system's keychain is missing, locked, or of a kind that keeps no secrets."""
+
+
+class PassphraseRefused(ConfigurationError):
+    """The encrypted key file needs a passphrase: there was none, or it was the wrong one."""
+
+
+class FileNotPrivate(ConfigurationError):
+    """A file or folder for secrets can be read or replaced by others, so it was not used."""
+
+
+class ExtraMissing(ConfigurationError):
+    """This needs an optional package that is not installed."""
 
 
 class RefusedHere(TopstepxError):

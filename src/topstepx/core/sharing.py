@@ -36,7 +36,7 @@ class SharedToken:
 class SharedSession(Protocol):
     """The port. Calls block for milliseconds at most and come from one thread at a time.
 
-    Reading, writing and forgetting may raise `SharingUnavailable`.
+    All but `unlock` may raise `SharingUnavailable`.
     """
 
     def try_lock(self) -> bool:

@@ -94,7 +94,7 @@ class Renewer:
         self._gate = gate
         self._logins = logins
         self._shared = shared
-        self._shared_generation = 0
+        self._shared_generation = self._published = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="topstepx-session")
         self.lock: LoginRefused | None = None
         """Why the session is LOCKED."""
@@ -124,9 +124,11 @@ class Renewer:
     # -- the record that several processes share
 
     async def _lock(self, shared: SharedSession) -> bool:
-        """Wait for the lock; False when its holder hangs, so that we must go on without it."""
+        """Wait for the lock; False when there is none, or its holder hangs: we go on without it."""
         deadline_ns = self._clock.monotonic_ns() + round(_LOCK_PATIENCE_S * NANOSECONDS)
-        while not await self._on_thread(shared.try_lock):
+        while (locked := await self._sharing(shared.try_lock)) is not True:
+            if locked is None:
+                return False
             if self._clock.monotonic_ns() >= deadline_ns:
                 _LOG.warning(
                     "another process has held the shared session's lock for %g s; going on without it",
@@ -163,8 +165,6 @@ class Renewer:
             self._shared_generation, token.value, token.obtained_ns, token.obtained_at, token.life_s
         )
         await self._sharing(lambda: shared.write(record))
-
-    _published = 0
 
     async def forget_shared(self) -> None:
         """Delete the shared record: its token is dead."""
