@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.certificates import authority
 from tests.support.running import run, until
-from tests.support.scripted import Scripted, Wire, free_port
+from tests.support.scripted import Scripted, Wire, free_port, good_tls
 from topstepx.clock import ManualClock
 from topstepx.errors import AnswerLost, NotSent, TopstepxError
+from topstepx.net.tls import client_context
 from topstepx.net.transport_http import HttpTransport
 
 if TYPE_CHECKING:
@@ -537,3 +539,22 @@ def test_a_connection_closed_while_idle_is_replaced() -> None:
     with Scripted(script) as server:
         run(call())
         assert len(server.connections) == 3
+
+
+def test_closing_does_not_wait_for_a_silent_peer_behind_tls() -> None:
+    done = threading.Event()
+
+    def script(wire: Wire) -> None:
+        wire.request()
+        done.wait(10)  # answers nothing, not even the goodbye of TLS
+
+    async def call() -> None:
+        transport = HttpTransport(server.http_url, tls=client_context(str(authority().ca_file)))
+        with pytest.raises(AnswerLost):
+            await post(transport, timeout_s=0.2)
+        await transport.close()
+        assert all(one.fileno() < 0 for one in transport._sockets._made)
+        done.set()
+
+    with Scripted(script, good_tls()) as server:
+        run(call())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from picows.url import parse_url
 
 from tests.support import websocket as ws
 from tests.support.running import run, until
@@ -698,3 +699,40 @@ def test_a_listener_that_fails_ends_its_socket_with_a_reason(
     assert closed_with == [1011]
     assert {record.name for record in caplog.records} == {"topstepx.hub"}
     assert len(caplog.records) == 1 + at_the_end
+
+
+@pytest.mark.parametrize("manner", ["end", "reset", "close frame"])
+def test_gone_right_after_opening_is_either_not_sent_or_told_once(made: Made, manner: str) -> None:
+    def script(wire: Wire) -> None:
+        ws.upgrade(wire, then=ws.close_frame(1001) if manner == "close frame" else b"")
+        if manner == "reset":
+            wire.reset()
+
+    async def main() -> None:
+        transport, ear = made(server.hub_url), Ear()
+        try:
+            await transport.open("user", headers={}, query={}, listener=ear, timeout_s=5)
+        except NotSent:
+            await transport.close()
+            assert not ear.reasons
+        else:
+            await until(lambda: ear.reasons)
+            await transport.close()
+            assert len(ear.reasons) == 1
+
+    for _ in range(10):
+        with Scripted(script) as server:
+            run(main())
+
+
+def test_picows_is_not_let_to_another_host() -> None:
+    async def main() -> None:
+        dialling = PicowsTransport(server.hub_url)._dialler([], 1.0)
+        for url in (f"ws://localhost:{server.port}/", f"ws://127.0.0.1:{server.port + 1}/"):
+            with pytest.raises(OSError, match="another host"):
+                await dialling(parse_url(url))
+        (await dialling(parse_url(server.hub_url))).close()
+
+    with Scripted(lambda wire: wire.wait_for_end()) as server:
+        run(main())
+        assert len(server.connections) == 1
