@@ -76,13 +76,21 @@ class MarketData:
 
     def quotes(self, contract: Contract) -> QuoteStream:
         """Whole quotes of a contract, the newest when you are ready for it."""
-        subscription = Subscription(routes.SUBSCRIBE_QUOTES, contract.id)
+        contract_id = contract.id
+        subscribe, unsubscribe = self._switches(Subscription(routes.SUBSCRIBE_QUOTES, contract_id))
+
+        async def start() -> None:
+            if sum(one.is_open for one in self._quotes.get(contract_id, ())) <= 1:
+                self._board.forget(contract_id)  # what was heard before nobody listened is old
+            await subscribe()
+
         stream = QuoteStream(
             f"quotes {contract.name}",
-            *self._switches(subscription),
-            contract_id=contract.id,
+            start,
+            unsubscribe,
+            newest=lambda: self._board.newest(contract_id),
         )
-        return _kept(self._quotes, contract.id, stream)
+        return _kept(self._quotes, contract_id, stream)
 
     def trades(self, contract: Contract) -> MarketStream[TapeTrade]:
         """Every trade of the tape. Read slower than it prints for long and it ends with `StreamLagged`."""
