@@ -41,16 +41,14 @@ class Linkage:
         self._spawn = spawn
         self._backoff = backoff
         self._jitter = jitter
-        self._lived = False
         self._live: int | None = None
 
     def user(self, change: Changed) -> None:
         """The user hub's link is in another state."""
         self._tell("user", change)
         if change.state is LinkState.LIVE:
-            lived_before, self._lived = self._lived, True
             self._live = change.generation
-            if lived_before and self._recovery.accounts:
+            if self._recovery.accounts:
                 self._spawn(
                     self._recover(change.generation), "recover after the user hub came back"
                 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from topstepx.core.lanes import Lane
 from topstepx.core.link import Subscription
-from topstepx.errors import AnswerUnusable
+from topstepx.errors import AnswerUnusable, TopstepxError
 from topstepx.events import (
     ListRead,
     ModeCauseAdded,
@@ -78,21 +78,35 @@ class Recovery:
         self.resolver: Resolver | None = None
         self._ready: dict[int, AccountModel] = {}
         self._locks: dict[int, asyncio.Lock] = {}
+        self._subscribed: set[Subscription] = set()
 
     # -- becoming ready
 
     async def ready(self, account: AccountModel) -> Ready:
         """Subscribe to the account, read it whole, and open it for trading; quick when done before."""
-        lock = self._locks.setdefault(account.id, asyncio.Lock())
-        async with lock:
-            if account.id not in self._ready:
-                self._cause(account.id, "syncing", present=True)
-                await self._subscribe(account.id)
-                await self.snapshot(account.id)
-                self._ready[account.id] = account
-                self._resolve_open(account.id)
-                self._cause(account.id, "syncing", present=False)
+        if account.id not in self._ready:
+            async with self._lock(account.id):
+                if account.id not in self._ready:
+                    await self._begin(account)
         return self.report(account)
+
+    async def _begin(self, account: AccountModel) -> None:
+        self._cause(account.id, "syncing", present=True)
+        await self._subscribe(account.id)
+        while True:
+            life = self._hub.life
+            await self.snapshot(account.id)
+            if self._hub.life is None:  # the hub is away: its next life reads again
+                self._cause(account.id, "hub_down", present=True)
+            elif self._hub.life != life:
+                continue  # what was read may be older than what the hub told last
+            break
+        self._ready[account.id] = account
+        self._resolve_open(account.id)
+        self._cause(account.id, "syncing", present=False)
+
+    def _lock(self, account_id: int) -> asyncio.Lock:
+        return self._locks.setdefault(account_id, asyncio.Lock())
 
     def _resolve_open(self, account_id: int) -> None:
         """What an earlier life of this program sent and never heard of: find out."""
@@ -110,9 +124,18 @@ class Recovery:
             Subscription(routes.SUBSCRIBE_TRADES, account_id),
         )
         timeout_s = self._settings.timeouts.hub_open_s + self._settings.timeouts.hub_invoke_s
-        async with asyncio.TaskGroup() as group:
-            for subscription in wanted:
-                group.create_task(self._hub.subscribe(subscription, timeout_s=timeout_s))
+
+        async def subscribe(subscription: Subscription) -> None:
+            await self._hub.subscribe(subscription, timeout_s=timeout_s)
+            self._subscribed.add(subscription)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for subscription in wanted:
+                    if subscription not in self._subscribed:
+                        group.create_task(subscribe(subscription))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
 
     def hub_lost(self) -> None:
         """The user hub is gone: what it would have told is missing from now on."""
@@ -125,13 +148,20 @@ class Recovery:
         An account opens only if the hub is `still_live` then. Raises what the reads raise; the accounts
         then stay closed for entries.
         """
+        failure: TopstepxError | None = None
         for account_id in list(self._ready):
             self._cause(account_id, "recovering", present=True)
-            await self.snapshot(account_id, origin="reconciled")
+            try:
+                await self.snapshot(account_id, origin="reconciled")
+            except TopstepxError as error:
+                failure = error  # one account's trouble does not keep the others closed
+                continue
             if not still_live():
                 return  # it was lost again meanwhile; its next life comes here anew
             self._cause(account_id, "hub_down", present=False)
             self._cause(account_id, "recovering", present=False)
+        if failure is not None:
+            raise failure
 
     @property
     def accounts(self) -> tuple[int, ...]:
@@ -208,6 +238,9 @@ class Recovery:
                 break
         else:
             raise _without("Order/v2/query", f"an end after {_PAGES_MAX} pages")
+        total = answer.total_count
+        if isinstance(total, int) and total > len(rows):
+            raise _without("Order/v2/query", f"{total - len(rows)} of its {total} orders")
         for order in rows.values():
             self._record.commit(OrderObserved(at=at, order=order, origin=origin))
         return tuple(rows.values())

@@ -25,9 +25,7 @@ from topstepx.core.link import (
     Subscription,
 )
 from topstepx.errors import (
-    AuthBroken,
     DeadlinePassed,
-    GatewayRefused,
     InvalidRequest,
     NotSent,
     TopstepxError,
@@ -131,9 +129,11 @@ class HubLink:
         """Want a stream and wait until the hub confirms it.
 
         It stays wanted, through every reconnect, until as many `unsubscribe` as `subscribe` came.
-        Raises `GatewayRefused` when the hub refuses it, `DeadlinePassed` when the hub cannot be reached
-        in time (it then stays wanted no longer).
+        Raises `InvalidRequest` when the hub refuses it, `DeadlinePassed` when the hub cannot be reached
+        in time (it then stays wanted no longer), `NotSent` when this link is closed for good.
         """
+        if self.link.state is LinkState.CLOSED:
+            raise self._over()
         self._users[subscription] = self._users.get(subscription, 0) + 1
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(subscription, []).append(confirmed)
@@ -169,6 +169,11 @@ class HubLink:
         """Where the link is in its life."""
         return self.link.state
 
+    @property
+    def life(self) -> int | None:
+        """The number of the life that is LIVE now; None while there is none."""
+        return self.link.generation if self.link.state is LinkState.LIVE else None
+
     # -- the loop
 
     async def run(self) -> None:
@@ -183,6 +188,13 @@ class HubLink:
                 await self._sleep()
         finally:
             self._do(self.link.close())
+            for waiting in self._waiting.values():
+                for confirmed in waiting:
+                    if not confirmed.done():
+                        confirmed.set_exception(self._over())
+
+    def _over(self) -> NotSent:
+        return NotSent(f"The {self.hub} hub is closed.", next_step="Open a new client.")
 
     async def _sleep(self) -> None:
         due_ns = self.link.deadline()
@@ -220,7 +232,7 @@ class HubLink:
             if error.status == _UNAUTHORIZED and token is not None:
                 await self._unauthorized(token)
             self._lost(order.generation, str(error))
-        except (NotSent, AuthBroken, DeadlinePassed, GatewayRefused) as error:
+        except TopstepxError as error:
             self._lost(order.generation, str(error))
         else:
             self._place.proven = True
