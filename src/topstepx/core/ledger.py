@@ -22,6 +22,7 @@ from topstepx.core.ledger_orders import OrderBelief, OrderChanged, OrderEntry
 from topstepx.core.ledger_positions import AccountPositions, PositionBelief, PositionChanged
 from topstepx.core.ledger_trades import TradeBelief, TradeChanged, TradeEntry
 from topstepx.core.mode import ModeMoved, Modes
+from topstepx.core.tags import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,6 +54,8 @@ _INTENT_FACTS = (
     events.IntentSent,
     events.IntentAnswered,
     events.IntentResolved,
+    events.IntentDoubted,
+    events.CancelWanted,
 )
 
 
@@ -134,7 +137,8 @@ class Ledger:
         else:
             self._working.discard(order_id)
         if order.custom_tag is not None:
-            self._tags.setdefault((order.account_id, order.custom_tag), set()).add(order_id)
+            tag = canonical(order.custom_tag)
+            self._tags.setdefault((order.account_id, tag), set()).add(order_id)
         if order.parent_order_id is not None:
             self._children.setdefault(order.parent_order_id, set()).add(order_id)
         return change
@@ -145,7 +149,8 @@ class Ledger:
         )
         if isinstance(event, events.IntentRecorded):
             if event.tag is not None:
-                self._intent_tags.setdefault((event.account_id, event.tag), event.intent_id)
+                tag = canonical(event.tag)
+                self._intent_tags.setdefault((event.account_id, tag), event.intent_id)
             if event.key is not None:
                 self._intent_keys.setdefault((event.account_id, event.key), event.intent_id)
         change = entry.apply(event)
@@ -173,7 +178,7 @@ class Ledger:
 
     def orders_by_tag(self, account_id: int, tag: str) -> tuple[OrderBelief, ...]:
         """Every order with this tag, by id. More than one cannot be, and must not be acted upon."""
-        return self._beliefs(self._tags.get((account_id, tag), ()))
+        return self._beliefs(self._tags.get((account_id, canonical(tag)), ()))
 
     def orders(self, account_id: int | None = None) -> tuple[OrderBelief, ...]:
         """Every order seen, by id."""
@@ -252,7 +257,7 @@ class Ledger:
 
     def intent_by_tag(self, account_id: int, tag: str) -> IntentBelief | None:
         """An intent by its tag on the wire."""
-        return self.intent(self._intent_tags.get((account_id, tag), ""))
+        return self.intent(self._intent_tags.get((account_id, canonical(tag)), ""))
 
     def intent_by_key(self, account_id: int, key: str) -> IntentBelief | None:
         """An intent by the trader's own key."""

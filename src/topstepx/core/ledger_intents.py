@@ -50,6 +50,8 @@ class IntentBelief:
     attempts: int
     answers: tuple[events.IntentAnswered, ...]
     resolution: events.IntentResolved | None
+    cancel_wanted: bool = False
+    """Whether the trader wants it gone as soon as it is found."""
 
     @property
     def is_open(self) -> bool:
@@ -71,7 +73,12 @@ class IntentChanged:
 
 
 IntentFact = (
-    events.IntentRecorded | events.IntentSent | events.IntentAnswered | events.IntentResolved
+    events.IntentRecorded
+    | events.IntentSent
+    | events.IntentAnswered
+    | events.IntentResolved
+    | events.IntentDoubted
+    | events.CancelWanted
 )
 
 
@@ -84,6 +91,8 @@ class IntentEntry:
         self._attempts = 0
         self._answers: dict[str, events.IntentAnswered] = {}
         self._resolutions: dict[str, events.IntentResolved] = {}
+        self._doubted: set[int] = set()
+        self._cancel_wanted = False
         self.belief: IntentBelief | None = None
 
     def apply(self, event: IntentFact) -> IntentChanged | None:
@@ -97,6 +106,10 @@ class IntentEntry:
                 self._answers.setdefault(event.id, event)
             case events.IntentResolved():
                 self._resolutions.setdefault(event.id, event)
+            case events.IntentDoubted():
+                self._doubted.add(event.order_id)
+            case events.CancelWanted():
+                self._cancel_wanted = True
         before = self.belief
         self.belief = self._merged()
         return None if before == self.belief else IntentChanged(before, self.belief)
@@ -108,7 +121,11 @@ class IntentEntry:
             key=lambda resolved: (_VERDICT_RANK[resolved.verdict], resolved.at, resolved.id),
             default=None,
         )
-        order_ids = [answer.order_id for answer in answers if answer.order_id is not None]
+        order_ids = [
+            answer.order_id
+            for answer in answers
+            if answer.order_id is not None and answer.order_id not in self._doubted
+        ]
         if resolution is not None and resolution.order_id is not None:
             order_ids.append(resolution.order_id)
         return IntentBelief(
@@ -120,12 +137,15 @@ class IntentEntry:
             attempts=max([self._attempts, *(answer.attempt for answer in answers)]),
             answers=tuple(answers),
             resolution=resolution,
+            cancel_wanted=self._cancel_wanted,
         )
 
     def _state(
         self, answers: list[events.IntentAnswered], resolution: events.IntentResolved | None
     ) -> IntentState:
-        outcomes = [answer.outcome for answer in answers]
+        outcomes: list[events.Outcome] = [
+            "unknown" if answer.order_id in self._doubted else answer.outcome for answer in answers
+        ]
         if "accepted" in outcomes:
             return "accepted"
         if resolution is not None:

@@ -46,3 +46,18 @@ def installation_code(chance: bytes) -> str:
 def tag_of(installation: str, intent: str) -> str:
     """The `customTag` of an intent."""
     return f"{PREFIX}{installation}{intent}"
+
+
+STOP_SUFFIX: Final = "-SL"
+TARGET_SUFFIX: Final = "-TP"
+"""What the gateway appends to the entry's tag for its bracket legs (verified)."""
+
+
+def canonical(tag: str) -> str:
+    """A tag as it is compared: the gateway may change case or trim (assumed), and ours survive both."""
+    return tag.strip().upper()
+
+
+def entry_tag(tag: str) -> str:
+    """The tag of the entry that a leg's tag belongs to; any other tag as it is, in canonical form."""
+    return canonical(tag).removesuffix(STOP_SUFFIX).removesuffix(TARGET_SUFFIX)

@@ -8,7 +8,9 @@ them into the ledger and tells whoever listens.
 from topstepx.events.fact import Event, Observation, Origin, Source, decode, encode, event_kinds
 from topstepx.events.intents import (
     Action,
+    CancelWanted,
     IntentAnswered,
+    IntentDoubted,
     IntentRecorded,
     IntentResolved,
     IntentSent,
@@ -38,6 +40,16 @@ from topstepx.events.observed import (
     TradeVoided,
     trade_fact,
 )
+from topstepx.events.orders import (
+    ExitVerified,
+    Flattened,
+    FlattenFailed,
+    FlattenStarted,
+    OrderAnomaly,
+    OrderEdited,
+    OrderMoved,
+    Remaining,
+)
 from topstepx.events.running import ClientStarted, ClientStopped, JournalGapped
 from topstepx.events.safety import (
     AlarmRaised,
@@ -54,11 +66,17 @@ __all__ = [
     "AlarmRaised",
     "BreakerChanged",
     "BudgetThrottled",
+    "CancelWanted",
     "ClientStarted",
     "ClientStopped",
     "Event",
+    "ExitVerified",
+    "FlattenFailed",
+    "FlattenStarted",
+    "Flattened",
     "Hub",
     "IntentAnswered",
+    "IntentDoubted",
     "IntentRecorded",
     "IntentResolved",
     "IntentSent",
@@ -72,6 +90,9 @@ __all__ = [
     "ModeCauseCleared",
     "ModeChanged",
     "Observation",
+    "OrderAnomaly",
+    "OrderEdited",
+    "OrderMoved",
     "OrderObserved",
     "Origin",
     "Outcome",
@@ -80,6 +101,7 @@ __all__ = [
     "PollingStopped",
     "PositionObserved",
     "PositionsListed",
+    "Remaining",
     "SessionLocked",
     "Source",
     "TokenRefreshed",

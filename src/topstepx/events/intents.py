@@ -7,6 +7,7 @@ definite answer or a resolution exists, also when `IntentSent` was lost in a cra
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 from topstepx.events.fact import Event
@@ -27,6 +28,11 @@ class IntentRecorded(Event, frozen=True, kw_only=True):
     ``tag`` is our unique name on the wire, ``key`` the trader's own; ``body`` is the JSON to be sent
     to ``route``. ``order_id`` is the order to be modified or cancelled. Nothing is sent after
     ``deadline_at``; ``epoch`` is the writer's fence.
+
+    ``server_at`` is the gateway's clock then (None: not known), ``watermark`` the highest order id seen
+    before: both bound where to look should the answer be lost. ``cancel_rest_s``: seconds after the
+    first fill until what is left is cancelled. ``stop_at``, ``target_at``: prices that bracket legs are
+    moved to once they work.
     """
 
     intent_id: str
@@ -40,6 +46,11 @@ class IntentRecorded(Event, frozen=True, kw_only=True):
     order_id: int | None = None
     deadline_at: datetime | None = None
     epoch: int = 0
+    server_at: datetime | None = None
+    watermark: int = 0
+    cancel_rest_s: float | None = None
+    stop_at: Decimal | None = None
+    target_at: Decimal | None = None
 
 
 class IntentSent(Event, frozen=True, kw_only=True):
@@ -74,3 +85,19 @@ class IntentResolved(Event, frozen=True, kw_only=True):
     verdict: Verdict
     order_id: int | None = None
     evidence: tuple[str, ...] = ()
+
+
+class IntentDoubted(Event, frozen=True, kw_only=True):
+    """The id that the gateway answered with belongs to another order, so the answer proves nothing."""
+
+    intent_id: str
+    account_id: int
+    order_id: int
+    reason: str = ""
+
+
+class CancelWanted(Event, frozen=True, kw_only=True):
+    """The trader wants an order gone that is not found yet: it is cancelled on sight."""
+
+    intent_id: str
+    account_id: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from topstepx.events.fact import Event
@@ -49,16 +50,27 @@ class AlarmRaised(Event, frozen=True, kw_only=True):
 
 
 class BreakerChanged(Event, frozen=True, kw_only=True):
-    """The breaker of one part of the gateway changed its state."""
+    """The breaker of one part of the gateway changed its state.
+
+    ``next_probe_at`` says when that part is tried again by itself; None: it is closed, or a person has
+    to reset it.
+    """
 
     scope: str
     state: Literal["closed", "open", "half_open", "isolated"]
     reason: str = ""
+    next_probe_at: datetime | None = None
 
 
 class BudgetThrottled(Event, frozen=True, kw_only=True):
-    """A request waited, or was refused, because its budget was used up."""
+    """A request waits because its budget is used up, or the gateway answered 429.
+
+    ``lane`` names bucket and lane, ``wait_s`` is until its next free slot. The window holds ``used``
+    requests, and this lane stops at ``line``: what lies above is reserved for more urgent ones.
+    """
 
     lane: str
     wait_s: float
     reason: str = ""
+    used: int = 0
+    line: int = 0
