@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from topstepx.client import Client, Ports
+from topstepx.clock import SystemClock
 from topstepx.errors import ConfigurationError
 from topstepx.settings import (
     Credentials,
@@ -124,17 +125,27 @@ async def _start_simulator(stack: AsyncExitStack) -> tuple[Environment, Credenti
 
 def _ports(settings: Settings, journal: Journal | None) -> Ports:
     """Real sockets."""
-    from topstepx.net.transport_http import HttpTransport  # noqa: PLC0415  opened only when connecting
+    from topstepx.net.tls import client_context  # noqa: PLC0415  opened only when connecting
+    from topstepx.net.transport_http import HttpTransport  # noqa: PLC0415  as above
 
-    target = settings.environment
-    rest = HttpTransport(target.rest_url, connect_timeout_s=settings.timeouts.connect_s)
+    target, clock = settings.environment, SystemClock()
+    tls = None
+    if not target.simulated:
+        tls = client_context(settings.ca_file, pins=settings.pins, clock=clock)
+    rest = HttpTransport(
+        target.rest_url, connect_timeout_s=settings.timeouts.connect_s, tls=tls, clock=clock
+    )
     hubs: HubTransport
     if settings.hub_socket == "picows":
         from topstepx.net.transport_hub import PicowsTransport  # noqa: PLC0415  one of two
 
-        hubs = PicowsTransport(target.hub_url, message_bytes_max=settings.message_bytes_max)
+        hubs = PicowsTransport(
+            target.hub_url, message_bytes_max=settings.message_bytes_max, tls=tls
+        )
     else:
         from topstepx.net.transport_hub_fallback import AiohttpHubTransport  # noqa: PLC0415  one of two
 
-        hubs = AiohttpHubTransport(target.hub_url, message_bytes_max=settings.message_bytes_max)
-    return Ports(rest, hubs, journal=journal or MemoryJournal())
+        hubs = AiohttpHubTransport(
+            target.hub_url, message_bytes_max=settings.message_bytes_max, tls=tls
+        )
+    return Ports(rest, hubs, clock=clock, journal=journal or MemoryJournal())
