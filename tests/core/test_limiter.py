@@ -270,7 +270,8 @@ def drive(  # noqa: C901  a scenario told in one piece
             if chance.random() < 0.05:
                 lane = chance.choice((kit.Lane.EXIT, kit.Lane.RESOLVE))
             if lane == kit.Lane.EXIT:
-                if sum(now_ns - each <= limiter.window_ns for each in exits) >= 40:
+                exits = [each for each in exits if now_ns - each <= limiter.window_ns]
+                if len(exits) >= 40:
                     continue
                 exits.append(now_ns)
             answer = limiter.ask(lane, chance.choice("abc"), now_ns + 20 * SECOND, now_ns)
@@ -301,8 +302,8 @@ def test_no_window_at_the_gateway_holds_more_than_the_limit(
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("policy", DOCUMENTED, ids=["general", "bars"])
-def test_no_window_holds_more_in_an_hour(policy: BucketPolicy, seed: int) -> None:
-    arrived = drive(KIT, policy, seed, 3600, random.Random(seed).uniform(0.0, 5.0))
+def test_no_window_holds_more_in_twenty_minutes(policy: BucketPolicy, seed: int) -> None:
+    arrived = drive(KIT, policy, seed, 1200, random.Random(seed).uniform(0.0, 5.0))
     assert worst_window(arrived, policy.window_ns) <= policy.limit
 
 
