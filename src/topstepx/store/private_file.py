@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING
 from topstepx.errors import FileNotPrivate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _POSIX = os.name == "posix"
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+"""Opening a pipe in place of a file must not wait for a writer."""
 _OTHERS = 0o077
 _BYTES_MAX = 1_000_000
 
@@ -27,14 +30,17 @@ _BYTES_MAX = 1_000_000
 def read_private(path: Path) -> bytes | None:
     """The content; None when there is no such file. Raises `FileNotPrivate` if others can get at it."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | _NO_LINK)
+        descriptor = os.open(path, os.O_RDONLY | _NO_LINK | _NO_WAIT)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise _refused(path, error.strerror or "it cannot be opened") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _check(path, os.fstat(descriptor), stat.S_ISREG)
-        return file.read(_BYTES_MAX)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(_BYTES_MAX)
+    finally:
+        os.close(descriptor)
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -83,8 +89,8 @@ def make_private_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _check(path: Path, found: os.stat_result, kind: object) -> None:
-    if not callable(kind) or not kind(found.st_mode):
+def _check(path: Path, found: os.stat_result, kind: Callable[[int], bool]) -> None:
+    if not kind(found.st_mode):
         raise FileNotPrivate(f"{path} is not what it should be.", next_step="Move it away.")
     if not _POSIX:
         return
