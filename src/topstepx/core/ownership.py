@@ -1,0 +1,127 @@
+"""Whose an order is: ours, or of other software on the same account.
+
+An order is ours if it carries a tag of ours (or a leg's form of it), if its id was the answer to an
+intent of ours, or if its parent is ours. Closing a position makes an order without any tag: such an
+order is ours if a close of ours was under way on its contract and no other order accounts for it.
+Everything else is *external*: seen, counted in every limit, and never taken for the result of
+something that we did.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from topstepx.core.tags import entry_tag
+from topstepx.wire.enums import OrderType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from topstepx.core.ledger import Ledger
+    from topstepx.core.ledger_intents import IntentBelief
+    from topstepx.wire.models import OrderModel, TradeModel
+
+_EARLY = timedelta(seconds=5)
+_LATE = timedelta(seconds=150)
+"""How far from our asking for a close its order may have been made: clocks disagree, requests wait."""
+
+_DEAD = frozenset({"not_sent", "refused"})
+CLOSES = frozenset({"close", "partial_close"})
+
+
+def intent_of(ledger: Ledger, order: OrderModel) -> IntentBelief | None:
+    """The intent that made this order, a leg's entry included; None: not known, or not ours."""
+    if order.custom_tag is not None:
+        return ledger.intent_by_tag(order.account_id, entry_tag(order.custom_tag))
+    wanted = order.id if order.parent_order_id is None else order.parent_order_id
+    for intent in ledger.intents(order.account_id):
+        if intent.order_id == wanted and _makes_orders(intent):
+            return intent
+    return None
+
+
+def is_external(ledger: Ledger, order: OrderModel) -> bool:
+    """Whether other software made this order."""
+    if intent_of(ledger, order) is not None:
+        return False
+    if order.custom_tag is not None:
+        return True
+    if order.parent_order_id is not None:
+        parent = ledger.order(order.parent_order_id)
+        return parent is None or is_external(ledger, parent.order)
+    return not (_may_be_unresolved(ledger, order) or _is_our_close(ledger, order))
+
+
+def is_external_trade(ledger: Ledger, trade: TradeModel) -> bool:
+    """Whether a trade belongs to an order of other software; False while its order is not known."""
+    belief = ledger.order(trade.order_id)
+    return belief is not None and is_external(ledger, belief.order)
+
+
+def is_close_like(order: OrderModel, contract_id: str) -> bool:
+    """Whether an order looks like what closing a position makes: a market order without tag."""
+    return (
+        order.contract_id == contract_id
+        and order.type is OrderType.MARKET
+        and order.custom_tag is None
+        and order.parent_order_id is None
+    )
+
+
+def _makes_orders(intent: IntentBelief) -> bool:
+    recorded = intent.recorded
+    return recorded is not None and (recorded.action == "place" or recorded.action in CLOSES)
+
+
+def _may_be_unresolved(ledger: Ledger, order: OrderModel) -> bool:
+    """Whether an unresolved order of ours may be this one: lists of some gateways show no tags."""
+    return any(
+        intent.recorded is not None
+        and intent.recorded.action == "place"
+        and intent.recorded.contract_id == order.contract_id
+        and order.id > intent.recorded.watermark
+        for intent in ledger.open_intents(order.account_id)
+    )
+
+
+def _is_our_close(ledger: Ledger, order: OrderModel) -> bool:
+    """Whether one of our closes is left over for this order when older orders have had theirs."""
+    if not is_close_like(order, order.contract_id):
+        return False
+    closes = [
+        intent
+        for intent in ledger.intents(order.account_id)
+        if intent.recorded is not None
+        and intent.recorded.action in CLOSES
+        and intent.recorded.contract_id == order.contract_id
+        and intent.state not in _DEAD
+    ]
+    if not closes:
+        return False
+    known = [belief.order for belief in ledger.orders(order.account_id)]
+    older = [one for one in known if is_close_like(one, order.contract_id) and one.id < order.id]
+    return order.id in _paired([*older, order], closes)
+
+
+def _paired(orders: Iterable[OrderModel], closes: Iterable[IntentBelief]) -> set[int]:
+    """The orders that a close accounts for: each close for one, the earliest first."""
+    left = list(closes)
+    paired = set()
+    for order in sorted(orders, key=lambda one: one.id):
+        for intent in left:
+            if _near(order, intent):
+                left.remove(intent)
+                paired.add(order.id)
+                break
+    return paired
+
+
+def _near(order: OrderModel, intent: IntentBelief) -> bool:
+    recorded = intent.recorded
+    if recorded is None:
+        return False
+    if recorded.watermark:
+        return order.id > recorded.watermark
+    asked_at = recorded.server_at or recorded.at
+    return asked_at - _EARLY <= order.creation_timestamp <= asked_at + _LATE
