@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from topstepx.clock import NANOSECONDS
@@ -61,7 +62,11 @@ class Intent:
 
 
 class Writer:
-    """The one component that puts a mutating request on the wire."""
+    """The one component that puts a mutating request on the wire.
+
+    `installation` begins our tags. `last_look` is asked in the step in which an intent is handed to the
+    wire; what it raises stops it.
+    """
 
     def __init__(
         self,
@@ -72,6 +77,8 @@ class Writer:
         chance: Callable[[int], bytes],
         spawn: Callable[[Coroutine[Any, Any, Sent], str], asyncio.Task[Sent]],
         unknown: Callable[[str, int], None],
+        installation: str | None = None,
+        last_look: Callable[[Intent], None] | None = None,
     ) -> None:
         self._record = record
         self._rest = rest
@@ -79,7 +86,8 @@ class Writer:
         self._chance = chance
         self._spawn = spawn
         self._unknown = unknown
-        self._installation = tags.installation_code(chance(tags.INSTALLATION_BYTES))
+        self._installation = installation or tags.installation_code(chance(tags.INSTALLATION_BYTES))
+        self._last_look = last_look
 
     def name(self) -> tuple[str, str]:
         """A fresh intent id and its tag."""
@@ -138,6 +146,7 @@ class Writer:
                 lane=intent.lane,
                 send_by_ns=send_by_ns,
                 timeout_s=intent.timeout_s,
+                last_look=None if self._last_look is None else partial(self._last_look, intent),
             )
         except TopstepxError as error:
             self._answered(intent_id, account_id, "not_sent", text=type(error).__name__)

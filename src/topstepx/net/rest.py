@@ -30,6 +30,7 @@ from topstepx.wire import codec, models, routes
 from topstepx.wire.routes import ErrorTable, Route, Safety
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from topstepx.clock import Clock
@@ -124,10 +125,12 @@ class Rest:
         lane: Lane,
         send_by_ns: int,
         timeout_s: float,
+        last_look: Callable[[], None] | None = None,
     ) -> Sent:
         """Send once (twice only across a 401) and judge; local refusals raise, the rest is returned.
 
-        Nothing leaves after `send_by_ns`; once it left, the answer has `timeout_s` to come.
+        Nothing leaves after `send_by_ns`; once it left, the answer has `timeout_s` to come. `last_look`
+        is called in the step in which it is handed over, and what it raises stops it.
         """
         body = b"" if isinstance(request, models.EmptyRequest) else codec.encode(request)
         renewed = False
@@ -142,6 +145,12 @@ class Rest:
                 ticket.unused()
                 msg = f"{route.name} could not be sent in time, so it was not sent."
                 raise DeadlinePassed(msg)
+            if last_look is not None:
+                try:
+                    last_look()
+                except TopstepxError:
+                    ticket.unused()
+                    raise
             sent = await self._send(route, body, token, ticket, timeout_s)
             unauthorized = sent.outcome is not None and sent.outcome.status == _UNAUTHORIZED
             if token is not None and unauthorized:
