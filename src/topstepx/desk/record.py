@@ -24,6 +24,7 @@ import msgspec
 
 from topstepx.core.ledger import Change, Ledger
 from topstepx.core.mode import ModeMoved
+from topstepx.core.ownership import is_external, is_external_trade
 from topstepx.desk.event_stream import EventStream
 from topstepx.errors import RecordUnavailable
 from topstepx.events import (
@@ -35,6 +36,9 @@ from topstepx.events import (
     ModeCauseCleared,
     ModeChanged,
     Observation,
+    OrderObserved,
+    TradeObserved,
+    TradeVoided,
 )
 
 if TYPE_CHECKING:
@@ -50,6 +54,7 @@ Listener = Callable[[Event, tuple[Change, ...]], None]
 REPLAY_PAGE = 1000
 STREAM_LIMIT = 10_000
 _TICK = timedelta(microseconds=1)
+_OURS_TO_MARK = frozenset({"live", "reconciled"})
 
 
 class Record:
@@ -121,6 +126,7 @@ class Record:
 
         Never waits and never fails for the disk.
         """
+        event = self._marked(event)
         changes = self._fold(event)
         if changes:
             self._journal.append(event)
@@ -160,6 +166,19 @@ class Record:
                 )
             raise
         return changes
+
+    def _marked(self, event: Event) -> Event:
+        """The same report, marked as external when it is of an order or trade of other software."""
+        match event:
+            case OrderObserved(order=order) if event.origin in _OURS_TO_MARK:
+                external = is_external(self.ledger, order)
+            case TradeObserved(trade=trade) | TradeVoided(trade=trade) if (
+                event.origin in _OURS_TO_MARK
+            ):
+                external = is_external_trade(self.ledger, trade)
+            case _:
+                return event
+        return msgspec.structs.replace(event, origin="external") if external else event
 
     def _fold(self, event: Event) -> tuple[Change, ...]:
         return self.ledger.apply(event, self._clock.monotonic_ns())

@@ -1,0 +1,263 @@
+"""The lives of orders, told step by step: what follows from reports and intents becomes facts of its own.
+
+Listens to the record. Each step and each further fill is an `OrderMoved`, each contradiction an
+`OrderAnomaly`, each change of terms that we did not ask for an `OrderEdited`. It also keeps the log of
+every order, so that a handle can tell the whole story so far.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from topstepx.core.ledger_intents import IntentChanged
+from topstepx.core.ledger_orders import OrderChanged
+from topstepx.core.order_life import judge, stage_of, stage_of_order
+from topstepx.core.ownership import intent_of
+from topstepx.events import (
+    CancelWanted,
+    IntentAnswered,
+    IntentDoubted,
+    IntentRecorded,
+    IntentResolved,
+    IntentSent,
+    OrderAnomaly,
+    OrderEdited,
+    OrderMoved,
+    OrderObserved,
+    TradeObserved,
+    TradeVoided,
+)
+from topstepx.wire.enums import OrderType
+from topstepx.wire.models import ModifyRequest
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from topstepx.core.ledger import Change
+    from topstepx.core.ledger_intents import IntentBelief
+    from topstepx.core.ledger_orders import OrderBelief
+    from topstepx.core.order_life import Stage
+    from topstepx.desk.record import Record
+    from topstepx.events import Event
+
+LOGS_MAX = 5000
+_OF_INTENT = (
+    IntentRecorded | IntentSent | IntentAnswered | IntentResolved | IntentDoubted | CancelWanted
+)
+_TERMS = ("size", "limit_price", "stop_price")
+
+
+def average_price(record: Record, order_id: int) -> Decimal | None:
+    """The average price of an order's trades, exact; the gateway's own figure while they are unseen."""
+    trades = [one.trade for one in record.ledger.trades_of(order_id) if not one.is_void]
+    size = sum(trade.size for trade in trades)
+    if size:
+        zero = trades[0].price * 0
+        return sum((trade.price * trade.size for trade in trades), start=zero) / size
+    belief = record.ledger.order(order_id)
+    return belief.order.filled_price if belief is not None else None
+
+
+class Lives:
+    """Follows every order of every account."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._logs: OrderedDict[int | str, list[Event]] = OrderedDict()
+        record.listen(self._on_fact)
+
+    def log(self, order_id: int | None, intent_id: str | None) -> tuple[Event, ...]:
+        """Everything told about an order in this run, oldest first."""
+        found = [
+            *(self._logs.get(order_id, ()) if order_id is not None else ()),
+            *(self._logs.get(intent_id, ()) if intent_id is not None else ()),
+        ]
+        unique = {event.id: event for event in found}
+        return tuple(sorted(unique.values(), key=lambda event: event.at))
+
+    def concerns(self, event: Event, order_id: int | None, intent_id: str | None) -> bool:
+        """Whether a fact belongs in the log of this order."""
+        keys = _keys(event)
+        return (order_id is not None and order_id in keys) or (
+            intent_id is not None and intent_id in keys
+        )
+
+    # -- listening
+
+    def _on_fact(self, event: Event, changes: tuple[Change, ...]) -> None:
+        for key in _keys(event):
+            self._note(key, event)
+        for change in changes:
+            if isinstance(change, OrderChanged):
+                self._order_changed(event, change)
+            elif isinstance(change, IntentChanged):
+                self._intent_changed(event, change)
+
+    def _note(self, key: int | str, event: Event) -> None:
+        log = self._logs.setdefault(key, [])
+        log.append(event)
+        self._logs.move_to_end(key)
+        while len(self._logs) > LOGS_MAX:
+            self._logs.popitem(last=False)
+
+    def _intent_changed(self, event: Event, change: IntentChanged) -> None:
+        """A step of an order that was not seen yet; once it was, its reports tell the story."""
+        after = change.after
+        recorded = after.recorded
+        if recorded is None or recorded.action != "place":
+            return
+        if after.order_id is not None and self._record.ledger.order(after.order_id) is not None:
+            return
+        if recorded.tag and self._record.ledger.order_by_tag(after.account_id, recorded.tag):
+            return
+        before_stage = stage_of(change.before, None) if change.before is not None else None
+        stage = stage_of(after, None)
+        if before_stage is stage:
+            return
+        self._record.commit(
+            OrderMoved(
+                at=self._record.stamp(),
+                account_id=after.account_id,
+                contract_id=recorded.contract_id,
+                order_id=after.order_id,
+                intent_id=after.intent_id,
+                before=before_stage.name if before_stage is not None else "",
+                after=stage.name,
+                cause=event.id,
+            )
+        )
+
+    def _order_changed(self, event: Event, change: OrderChanged) -> None:
+        before, after = change.before, change.after
+        intent = intent_of(self._record.ledger, after.order)
+        is_leg = after.order.parent_order_id is not None
+        was = self._stage_before(before, None if is_leg else intent)
+        stage = stage_of_order(after)
+        step = judge(was, stage) if was is not None else "legal"
+        grew = before is not None and after.filled > before.filled
+        if step in {"legal", "stale"} or grew:
+            self._moved(event, change, intent, was, stage)
+        elif step == "illegal" and was is not None:
+            self._anomaly(after, "illegal step", f"{was.name} was followed by {stage.name}")
+        for what in after.anomalies:
+            if before is None or what not in before.anomalies:
+                self._anomaly(after, what, f"{after.status.name}, filled {after.filled}")
+        if before is not None and isinstance(event, OrderObserved):
+            self._check_shrunk(event, before, after)
+            self._check_edited(before, after, intent)
+
+    def _stage_before(
+        self, before: OrderBelief | None, intent: IntentBelief | None
+    ) -> Stage | None:
+        if before is not None:
+            return stage_of_order(before)
+        return stage_of(intent, None) if intent is not None else None
+
+    def _moved(
+        self,
+        event: Event,
+        change: OrderChanged,
+        intent: IntentBelief | None,
+        was: Stage | None,
+        stage: Stage,
+    ) -> None:
+        order, after = change.after.order, change.after
+        self._record.commit(
+            OrderMoved(
+                at=self._record.stamp(),
+                origin=event.origin,
+                account_id=order.account_id,
+                contract_id=order.contract_id,
+                order_id=order.id,
+                intent_id=intent.intent_id
+                if intent is not None and order.parent_order_id is None
+                else None,
+                before=was.name if was is not None else "",
+                after=stage.name,
+                size=order.size,
+                filled=after.filled,
+                remaining=after.remaining,
+                average_price=average_price(self._record, order.id),
+                cause=event.id,
+            )
+        )
+
+    def _anomaly(self, belief: OrderBelief, what: str, detail: str) -> None:
+        self._record.commit(
+            OrderAnomaly(
+                at=self._record.stamp(),
+                account_id=belief.order.account_id,
+                order_id=belief.id,
+                what=what,
+                detail=detail,
+            )
+        )
+
+    def _check_shrunk(self, event: OrderObserved, before: OrderBelief, after: OrderBelief) -> None:
+        told_at, known_at = event.order.update_timestamp, before.order.update_timestamp
+        newer = told_at is not None and known_at is not None and told_at > known_at
+        if newer and event.order.fill_volume < before.filled:
+            told = f"a later report says {event.order.fill_volume}, {before.filled} were filled"
+            self._anomaly(after, "filled volume shrank", told)
+
+    def _check_edited(
+        self, before: OrderBelief, after: OrderBelief, intent: IntentBelief | None
+    ) -> None:
+        """Terms of a working order of ours that changed though no modify of ours asks for them."""
+        if intent is None or before.is_terminal or after.is_terminal:
+            return
+        is_leg = after.order.parent_order_id is not None
+        changes = []
+        for name in _TERMS:
+            old, new = getattr(before.order, name), getattr(after.order, name)
+            if old == new or old is None or (name == "size" and is_leg):
+                continue  # a leg gets its prices, and its size, from the entry's fills
+            if name == "stop_price" and after.order.type is OrderType.TRAILING_STOP:
+                continue
+            if not self._asked_for(after, name, new):
+                changes.append(f"{name}: {old} -> {new}")
+        if changes:
+            self._record.commit(
+                OrderEdited(
+                    at=self._record.stamp(),
+                    origin="external",
+                    account_id=after.order.account_id,
+                    order_id=after.id,
+                    contract_id=after.order.contract_id,
+                    changes=tuple(changes),
+                )
+            )
+
+    def _asked_for(self, belief: OrderBelief, name: str, value: object) -> bool:
+        for intent in reversed(self._record.ledger.intents(belief.order.account_id)):
+            recorded = intent.recorded
+            if recorded is None or recorded.action != "modify" or recorded.order_id != belief.id:
+                continue
+            if intent.state in {"not_sent", "refused"}:
+                continue
+            asked = msgspec.json.decode(recorded.body, type=ModifyRequest)
+            if getattr(asked, name) == value:
+                return True
+        return False
+
+
+def _keys(event: Event) -> tuple[int | str, ...]:
+    """The orders and intents that a fact is about."""
+    keys: tuple[int | str | None, ...]
+    match event:
+        case OrderObserved():
+            keys = (event.order.id,)
+        case TradeObserved() | TradeVoided():
+            keys = (event.trade.order_id,)
+        case OrderMoved() | IntentRecorded():
+            keys = (event.order_id, event.intent_id)
+        case OrderAnomaly() | OrderEdited():
+            keys = (event.order_id,)
+        case _ if isinstance(event, _OF_INTENT):
+            keys = (event.intent_id,)
+        case _:
+            keys = ()
+    return tuple(key for key in keys if key is not None)
