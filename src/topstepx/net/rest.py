@@ -31,6 +31,7 @@ from topstepx.wire.routes import ErrorTable, Route, Safety
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Callable
     from datetime import datetime
 
     from topstepx.clock import Clock
