@@ -31,7 +31,6 @@ from topstepx.wire.routes import ErrorTable, Route, Safety
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from collections.abc import Callable
     from datetime import datetime
 
     from topstepx.clock import Clock
