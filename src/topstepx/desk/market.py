@@ -16,6 +16,7 @@ import msgspec
 from topstepx.core.intervals import Interval, read_interval
 from topstepx.core.lanes import Lane
 from topstepx.core.link import Subscription
+from topstepx.desk.contracts import Contract
 from topstepx.desk.streams import MarketStream, QuoteBoard, QuoteStream
 from topstepx.errors import AnswerUnusable, InvalidRequest
 from topstepx.wire import models, routes
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from topstepx.core.quotes import Quote
-    from topstepx.desk.contracts import Contract
     from topstepx.net.hub import HubLink
     from topstepx.net.rest import Rest
     from topstepx.settings import Settings
@@ -35,6 +35,8 @@ _PAGE_MAX = 20_000
 
 _BARS_WAIT_S = 600.0
 """How long one page of a download may wait for room in the request budget; events say that it does."""
+
+_LAST_MAX = 10_000_000
 
 _UNREAD_MAX = 100_000
 """Tape and depth messages that may lie unread before a stream ends with `StreamLagged`."""
@@ -76,7 +78,7 @@ class MarketData:
 
     def quotes(self, contract: Contract) -> QuoteStream:
         """Whole quotes of a contract, the newest when you are ready for it."""
-        contract_id = contract.id
+        contract_id = _known(contract).id
         subscribe, unsubscribe = self._switches(Subscription(routes.SUBSCRIBE_QUOTES, contract_id))
 
         async def start() -> None:
@@ -94,7 +96,7 @@ class MarketData:
 
     def trades(self, contract: Contract) -> MarketStream[TapeTrade]:
         """Every trade of the tape. Read slower than it prints for long and it ends with `StreamLagged`."""
-        subscription = Subscription(routes.SUBSCRIBE_TAPE, contract.id)
+        subscription = Subscription(routes.SUBSCRIBE_TAPE, _known(contract).id)
         stream: MarketStream[TapeTrade] = MarketStream(
             f"tape {contract.name}", *self._switches(subscription), items_max=_UNREAD_MAX
         )
@@ -102,7 +104,7 @@ class MarketData:
 
     def depth(self, contract: Contract) -> MarketStream[Depth]:
         """Every depth message. After `StreamLagged` or a reconnect start again from the next Reset."""
-        subscription = Subscription(routes.SUBSCRIBE_DEPTH, contract.id)
+        subscription = Subscription(routes.SUBSCRIBE_DEPTH, _known(contract).id)
         stream: MarketStream[Depth] = MarketStream(
             f"depth {contract.name}", *self._switches(subscription), items_max=_UNREAD_MAX
         )
@@ -169,6 +171,7 @@ class MarketData:
         than one call's 20,000 bars are read page by page. Fewer bars than asked for means that the
         gateway has no more.
         """
+        contract_id = _known(contract).id
         wanted = read_interval(interval)
         end = self._rest.server_now() if end is None else _aware("end", end)
         if last is not None and start is not None:
@@ -176,14 +179,21 @@ class MarketData:
         if last is None and start is None:
             raise InvalidRequest("start", None, "say how far back.", "Give last=500 or start=….")
         if start is not None:
-            window = _Window(contract.id, wanted, _aware("start", start), end, include_partial)
+            start = _aware("start", start)
+            if start >= end:
+                raise InvalidRequest("start", start, f"is not before the end, {end}.", "Swap them.")
+            window = _Window(contract_id, wanted, start, end, include_partial)
             return await self._pages(window, None)
-        if isinstance(last, bool) or not isinstance(last, int) or last < 1:
-            raise InvalidRequest("last", last, "must be a whole number above 0.", "Give last=500.")
+        if isinstance(last, bool) or not isinstance(last, int) or not 1 <= last <= _LAST_MAX:
+            raise InvalidRequest(
+                "last", last, f"must be a whole number from 1 to {_LAST_MAX:,}.", "Give last=500."
+            )
         # Markets rest: look back far enough that nights, weekends and holidays do not shorten the answer.
-        back = max(wanted.span * last * 4, timedelta(days=10) + wanted.span * last * 2)
-        earliest = end - min(back, timedelta(days=20 * 365))
-        window = _Window(contract.id, wanted, earliest, end, include_partial)
+        back_s = wanted.span.total_seconds() * last
+        longest = min(max(back_s * 4, 10 * 86400 + back_s * 2), 20 * 365 * 86400.0)
+        window = _Window(
+            contract_id, wanted, end - timedelta(seconds=longest), end, include_partial
+        )
         return await self._pages(window, last)
 
     async def _pages(self, window: _Window, last: int | None) -> list[Bar]:
@@ -237,6 +247,14 @@ class _Window:
     start: datetime
     end: datetime
     include_partial: bool
+
+
+def _known(contract: object) -> Contract:
+    if not isinstance(contract, Contract):
+        raise InvalidRequest(
+            "contract", contract, "must be a Contract.", 'Get one: await tsx.contracts.front("MNQ").'
+        )
+    return contract
 
 
 def _aware(field: str, at: object) -> datetime:
