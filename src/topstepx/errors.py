@@ -22,6 +22,9 @@ normally.
     │   ├── TradingDisabled       the client is read-only
     │   ├── ModeRefused           the account's trading mode forbids it
     │   ├── LimitRefused          your own ``limits`` forbid it
+    │   ├── DuplicateOrder        the same order was sent a moment ago; ``order`` is that one
+    │   ├── AccountCannotTrade    the gateway says that this account may not trade
+    │   ├── ExitUnavailable       this account could be entered but not left again
     │   ├── RateLimited           the request budget has no room; ``retry_after_s``
     │   ├── BreakerOpen           this part of the gateway is failing; ``retry_after_s``
     │   └── DeadlinePassed        it could not be sent in time, so it was not sent
@@ -36,6 +39,8 @@ normally.
     ├── AnswerLost                sent, but no answer came back                         unknown
     ├── AnswerUnusable            an answer came that does not say what happened        unknown
     ├── OrderUnresolved           an order's fate is not known yet; ``order`` lives on  unknown
+    ├── ModifyConflict            an order reads neither as it was nor as you wanted it  unknown
+    ├── NotFlat                   a position or an order may still be there             unknown
     ├── NotFilled                 an order ended, or time ran out, without a full fill  no
     ├── StreamLagged              you read a stream too slowly and it lost ``missed``   no
     ├── RecordUnavailable         the journal cannot be written; nothing was sent       no
@@ -191,6 +196,22 @@ class LimitRefused(RefusedHere):
         super().__init__(message, next_step=next_step)
 
 
+class DuplicateOrder(RefusedHere):
+    """The same contract, side, size and price left within two seconds; ``order`` is that order."""
+
+    def __init__(self, message: str, order: Any, next_step: str) -> None:  # noqa: ANN401  an Order handle; errors cannot import the desk
+        self.order = order
+        super().__init__(message, next_step=next_step)
+
+
+class AccountCannotTrade(RefusedHere):
+    """The gateway lists the account as one that cannot trade."""
+
+
+class ExitUnavailable(RefusedHere):
+    """Cancelling or closing is not known to work on this account, so nothing may enter it."""
+
+
 class RateLimited(RefusedHere):
     """The request budget has no room for this now; ``retry_after_s`` says when it will."""
 
@@ -295,12 +316,43 @@ class AnswerUnusable(TopstepxError):
 
 
 class OrderUnresolved(TopstepxError):
-    """It is not known yet whether the order exists. Do not send it again: watch ``order``."""
+    """It is not known yet whether the order exists. Do not send it again: watch ``order``.
+
+    ``evidence`` is what is known so far, one line each; ``order.looking`` counts down.
+    """
+
+    did_it_happen: DidItHappen = "unknown"
+
+    def __init__(
+        self,
+        message: str,
+        order: Any,  # noqa: ANN401  an Order handle; errors cannot import the desk
+        next_step: str | None = None,
+        evidence: Sequence[str] = (),
+    ) -> None:
+        self.order, self.evidence = order, tuple(evidence)
+        super().__init__(message, next_step=next_step)
+
+
+class ModifyConflict(TopstepxError):
+    """The order reads neither as it was nor as you wanted it: somebody else changed it; ``order``."""
 
     did_it_happen: DidItHappen = "unknown"
 
     def __init__(self, message: str, order: Any, next_step: str | None = None) -> None:  # noqa: ANN401  an Order handle; errors cannot import the desk
         self.order = order
+        super().__init__(message, next_step=next_step)
+
+
+class NotFlat(TopstepxError):
+    """It could not be shown that everything is closed and cancelled; ``remaining`` may still be there."""
+
+    did_it_happen: DidItHappen = "unknown"
+
+    def __init__(
+        self, message: str, remaining: Sequence[Any], next_step: str | None = None
+    ) -> None:
+        self.remaining = tuple(remaining)
         super().__init__(message, next_step=next_step)
 
 
