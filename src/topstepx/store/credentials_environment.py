@@ -78,7 +78,7 @@ def _parts(
     user, key = variables.get(user_variable, "").strip(), variables.get(key_variable, "").strip()
     if key:
         return user, Secret(key)
-    return user, _taken.get(key_variable) if ours else None
+    return user, _taken.get(key_variable) if ours and user else None
 
 
 def _take(variables: MutableMapping[str, str], key: Secret) -> None:
@@ -103,14 +103,14 @@ def _warnings(
         differs = [
             what
             for what, same in (
-                ("user", other_user == user),
-                ("key", (other_key or Secret("")).reveal() == (key or Secret("")).reveal()),
+                ("users", other_user == user),
+                ("keys", (other_key or Secret("")).reveal() == (key or Secret("")).reveal()),
             )
             if not same
         ]
         if differs:
             warnings.append(
-                f"{family}_* and {other}_* name different {' and '.join(differs)}s; {family}_* is used."
+                f"{family}_* and {other}_* name different {' and '.join(differs)}; {family}_* is used."
             )
     warnings += [f"{other}_* is incomplete and ignored." for other in halves]
     return warnings
