@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from topstepx.core.tags import entry_tag
+from topstepx.core.tags import canonical, entry_tag
 from topstepx.wire.enums import OrderType
 
 if TYPE_CHECKING:
@@ -57,6 +57,19 @@ def is_external_trade(ledger: Ledger, trade: TradeModel) -> bool:
     """Whether a trade belongs to an order of other software; False while its order is not known."""
     belief = ledger.order(trade.order_id)
     return belief is not None and is_external(ledger, belief.order)
+
+
+def answered_id_is_foreign(ledger: Ledger, intent_id: str, tag: str, order_id: int) -> str | None:
+    """Why the order that the gateway answered with cannot be this intent's; None when it may be."""
+    seen = ledger.order(order_id)
+    if seen is not None and seen.order.custom_tag is not None:
+        if canonical(seen.order.custom_tag) == canonical(tag):
+            return None
+        return f"the answered order {order_id} carries another tag"
+    for other in ledger.intents(None if seen is None else seen.order.account_id):
+        if other.intent_id != intent_id and other.order_id == order_id and _makes_orders(other):
+            return f"the answered order {order_id} is that of another intent"
+    return None
 
 
 def is_close_like(order: OrderModel, contract_id: str) -> bool:

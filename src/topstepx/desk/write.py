@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from topstepx.clock import NANOSECONDS
 from topstepx.core import tags
 from topstepx.core.lanes import Lane
 from topstepx.core.outcome import Verdict
+from topstepx.core.ownership import answered_id_is_foreign
 from topstepx.errors import AnswerLost, TopstepxError, sanitised
 from topstepx.events import (
     Action,
@@ -25,9 +27,11 @@ from topstepx.events import (
     Outcome,
 )
 from topstepx.wire import codec, models
+from topstepx.wire.enums import OrderStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from decimal import Decimal
 
     from topstepx.clock import Clock
     from topstepx.desk.record import Record
@@ -41,6 +45,10 @@ _OUTCOMES: dict[Verdict, Outcome] = {
     Verdict.DUPLICATE: "duplicate",
     Verdict.UNKNOWN: "unknown",
 }
+
+
+_LOOKED_FOR: frozenset[Action] = frozenset({"place", "close", "partial_close"})
+"""What makes an order, so that an unknown outcome is looked up among the orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,11 @@ class Intent:
     intent_id: str = ""
     tag: str | None = None
     key: str | None = None
+    cancel_rest_s: float | None = None
+    stop_at: Decimal | None = None
+    target_at: Decimal | None = None
+    recheck: Callable[[], None] | None = None
+    """Looks once more in the step in which it leaves; what it raises stops it."""
 
 
 class Writer:
@@ -111,6 +124,17 @@ class Writer:
         send_by_ns = self._clock.monotonic_ns() + round(intent.send_within_s * NANOSECONDS)
         if guard is not None:
             guard()
+        await self._write_down(intent, intent_id)
+        sent_ns = self._clock.monotonic_ns()
+        sent = await self._send(intent, intent_id, send_by_ns)
+        belief = self._record.ledger.intent(intent_id)
+        if intent.action in _LOOKED_FOR and belief is not None and belief.is_open:
+            self._unknown(intent_id, sent_ns)  # here, so that it also happens when nobody waits
+        return sent
+
+    async def _write_down(self, intent: Intent, intent_id: str) -> None:
+        """The intent becomes a fact, and a durable one unless it is an exit."""
+        ledger = self._record.ledger
         recorded = IntentRecorded(
             at=self._record.stamp(),
             intent_id=intent_id,
@@ -122,23 +146,41 @@ class Writer:
             tag=intent.tag,
             key=intent.key,
             order_id=intent.order_id,
+            deadline_at=self._clock.now() + timedelta(seconds=intent.send_within_s),
+            server_at=self._rest.server_now(),
+            watermark=max((one.id for one in ledger.orders(intent.account_id)), default=0),
+            cancel_rest_s=intent.cancel_rest_s,
+            stop_at=intent.stop_at,
+            target_at=intent.target_at,
         )
         if intent.lane is Lane.EXIT:
             self._record.commit(recorded)  # the exit is open also while the disk is not
-        else:
+            return
+        try:
             await self._record.commit_durable(recorded)
-        sent_ns = self._clock.monotonic_ns()
-        sent = await self._send(intent, intent_id, send_by_ns)
+        except asyncio.CancelledError:
+            self._never_left(intent_id, intent.account_id, "the client was closed before it left")
+            raise
+
+    def _leaves(self, intent: Intent, intent_id: str) -> None:
+        """The last look, and the fact that it may have left from here on: no wait until it does."""
+        if self._last_look is not None:
+            self._last_look(intent)
+        if intent.recheck is not None:
+            intent.recheck()
         belief = self._record.ledger.intent(intent_id)
-        if intent.action == "place" and belief is not None and belief.is_open:
-            self._unknown(intent_id, sent_ns)  # here, so that it also happens when nobody waits
-        return sent
+        attempt = belief.attempts + 1 if belief is not None else 1
+        self._record.commit(
+            IntentSent(
+                at=self._record.stamp(),
+                intent_id=intent_id,
+                account_id=intent.account_id,
+                attempt=attempt,
+            )
+        )
 
     async def _send(self, intent: Intent, intent_id: str, send_by_ns: int) -> Sent:
         account_id = intent.account_id
-        self._record.commit(
-            IntentSent(at=self._record.stamp(), intent_id=intent_id, account_id=account_id)
-        )
         try:
             sent = await self._rest.attempt(
                 intent.route,
@@ -146,7 +188,7 @@ class Writer:
                 lane=intent.lane,
                 send_by_ns=send_by_ns,
                 timeout_s=intent.timeout_s,
-                last_look=None if self._last_look is None else partial(self._last_look, intent),
+                last_look=partial(self._leaves, intent, intent_id),
             )
         except TopstepxError as error:
             self._answered(intent_id, account_id, "not_sent", text=type(error).__name__)
@@ -160,27 +202,50 @@ class Writer:
             self._answered(intent_id, account_id, "unknown")
             return sent
         answer = judged.answer
+        order_id = answer.order_id if isinstance(answer, models.PlaceAnswer) else None
         outcome = _OUTCOMES[judged.verdict]
+        doubt = self._doubt(intent, intent_id, outcome, order_id)
+        if doubt is not None:
+            self._answered(intent_id, account_id, "unknown", text=doubt, status=judged.status)
+            return sent
         self._answered(
             intent_id,
             account_id,
             outcome,
-            order_id=answer.order_id if isinstance(answer, models.PlaceAnswer) else None,
+            order_id=order_id,
             code=judged.refusal.code if judged.refusal else None,
             text=answer.error_message if answer else judged.reason,
             status=judged.status,
         )
         if outcome == "not_executed":  # stopped before it acted, and this layer does not try again
-            self._record.commit(
-                IntentResolved(
-                    at=self._record.stamp(),
-                    intent_id=intent_id,
-                    account_id=account_id,
-                    verdict="not_sent",
-                    evidence=(judged.reason,),
-                )
-            )
+            self._never_left(intent_id, account_id, judged.reason)
         return sent
+
+    def _doubt(
+        self, intent: Intent, intent_id: str, outcome: Outcome, order_id: int | None
+    ) -> str | None:
+        """What we have seen that contradicts the answer; None when nothing does."""
+        ledger = self._record.ledger
+        if intent.action != "place" or intent.tag is None:
+            return None
+        if outcome == "refused":
+            seen = ledger.order_by_tag(intent.account_id, intent.tag)
+            if seen is not None and seen.status is not OrderStatus.REJECTED:
+                return f"refused, but order {seen.id} with its tag was seen {seen.status.name}"
+        if outcome == "accepted" and order_id is not None:
+            return answered_id_is_foreign(ledger, intent_id, intent.tag, order_id)
+        return None
+
+    def _never_left(self, intent_id: str, account_id: int, reason: str) -> None:
+        self._record.commit(
+            IntentResolved(
+                at=self._record.stamp(),
+                intent_id=intent_id,
+                account_id=account_id,
+                verdict="not_sent",
+                evidence=(reason,),
+            )
+        )
 
     def _answered(
         self,
@@ -193,12 +258,14 @@ class Writer:
         text: str | None = None,
         status: int | None = None,
     ) -> None:
+        belief = self._record.ledger.intent(intent_id)
         self._record.commit(
             IntentAnswered(
                 at=self._record.stamp(),
                 intent_id=intent_id,
                 account_id=account_id,
                 outcome=outcome,
+                attempt=max(1, belief.attempts) if belief is not None else 1,
                 order_id=order_id,
                 code=code,
                 text=sanitised(text),
