@@ -44,6 +44,8 @@ normally.
     ├── NotFilled                 an order ended, or time ran out, without a full fill  no
     ├── StreamLagged              you read a stream too slowly and it lost ``missed``   no
     ├── RecordUnavailable         the journal cannot be written; nothing was sent       no
+    │   └── RecordDamaged         … because what is in it is not what was written
+    ├── IntentsLeftOpen           the client ended before it knew what became of orders unknown
     └── RemoteProtocolError       the peer broke the SignalR protocol                   no
         └── HandshakeRefused      … or refused our handshake
 """
@@ -374,6 +376,24 @@ class StreamLagged(TopstepxError):
 
 class RecordUnavailable(TopstepxError):
     """The journal cannot be written, so nothing was sent."""
+
+
+class RecordDamaged(RecordUnavailable):
+    """The journal's content is not what was written to it."""
+
+
+class IntentsLeftOpen(TopstepxError):
+    """The client ended and it is not known what became of these: ``left`` says each in a line.
+
+    They are in the journal, and the next start finds out.
+    """
+
+    did_it_happen: DidItHappen = "unknown"
+
+    def __init__(self, left: Sequence[str]) -> None:
+        self.left = tuple(left)
+        msg = "It is not known yet what became of: " + "; ".join(self.left) + "."
+        super().__init__(msg, next_step="Start again: that looks for each of them first.")
 
 
 class RemoteProtocolError(TopstepxError):
