@@ -113,6 +113,14 @@ CAUSES: dict[str, CauseRule] = {
     "journal_damaged": _reduce(
         "the journal is damaged, so the past is not known", _RELEASE, latched=True
     ),
+    "held_elsewhere": _reduce(
+        "another process trades this account", "End that process, or go on in it."
+    ),
+    "fenced": _reduce(
+        "this process lost the right to trade the account",
+        "Look at the account; then `resume` takes the right back.",
+        blind=True,
+    ),
     "orphan_orders": _reduce(
         "there are orders of ours that the journal does not know", _RELEASE, latched=True
     ),
@@ -260,7 +268,10 @@ class Modes:
         mode = self.mode(account_id, contract_id)
         causes = self.causes(account_id, contract_id)
         rules = {cause.reason: cause.rule for cause in causes} or {"starting": CAUSES["starting"]}
-        because = "; ".join(f"{reason}: {rule.meaning}" for reason, rule in rules.items())
+        details = {cause.reason: f" ({cause.detail})" for cause in causes if cause.detail}
+        because = "; ".join(
+            f"{reason}: {rule.meaning}{details.get(reason, '')}" for reason, rule in rules.items()
+        )
         steps = " ".join(dict.fromkeys(rule.next_step for rule in rules.values()))
         where = f"account {account_id}" + (f", {contract_id}" if contract_id else "")
         raise errors.ModeRefused(

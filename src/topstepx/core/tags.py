@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TIME_BYTES, _CHANCE_BYTES = 6, 10
+_INSTALLATION_LENGTH, _INTENT_LENGTH = 8, 26
 INSTALLATION_BYTES: Final = 5
 PREFIX: Final = "T1"
 
@@ -32,7 +33,7 @@ def intent_id(chance: bytes, now: datetime) -> str:
         msg = f"chance has {len(chance)} bytes; a ULID takes {_CHANCE_BYTES}"
         raise ValueError(msg)
     milliseconds = round(now.timestamp() * 1000)
-    return _base32(milliseconds.to_bytes(_TIME_BYTES) + chance, 26)
+    return _base32(milliseconds.to_bytes(_TIME_BYTES) + chance, _INTENT_LENGTH)
 
 
 def installation_code(chance: bytes) -> str:
@@ -40,7 +41,21 @@ def installation_code(chance: bytes) -> str:
     if len(chance) != INSTALLATION_BYTES:
         msg = f"chance has {len(chance)} bytes; an installation takes {INSTALLATION_BYTES}"
         raise ValueError(msg)
-    return _base32(chance, 8)
+    return _base32(chance, _INSTALLATION_LENGTH)
+
+
+def is_installation(code: str) -> bool:
+    """Whether a text is the name of an installation, as `installation_code` makes them."""
+    return len(code) == _INSTALLATION_LENGTH and all(letter in _ALPHABET for letter in code)
+
+
+def is_of(installation: str, tag: str | None) -> bool:
+    """Whether a tag (an entry's or a leg's) was made by this installation."""
+    if tag is None:
+        return False
+    name = entry_tag(tag)
+    whole = len(PREFIX) + _INSTALLATION_LENGTH + _INTENT_LENGTH
+    return len(name) == whole and name.startswith(f"{PREFIX}{installation}")
 
 
 def tag_of(installation: str, intent: str) -> str:

@@ -23,15 +23,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from topstepx.core.ledger import Change, Ledger
-from topstepx.core.mode import ModeMoved
+from topstepx.core.mode import ModeMoved, rule_of
 from topstepx.core.ownership import is_external, is_external_trade
 from topstepx.desk.event_stream import EventStream
 from topstepx.errors import RecordUnavailable
 from topstepx.events import (
     AlarmRaised,
+    CancelWanted,
     Event,
+    IntentAnswered,
+    IntentDoubted,
     IntentRecorded,
     IntentResolved,
+    IntentSent,
     ModeCauseAdded,
     ModeCauseCleared,
     ModeChanged,
@@ -40,6 +44,7 @@ from topstepx.events import (
     TradeObserved,
     TradeVoided,
 )
+from topstepx.store.journal_unwritable import UnwritableJournal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -51,6 +56,15 @@ if TYPE_CHECKING:
 Listener = Callable[[Event, tuple[Change, ...]], None]
 """Called with each fact and what it changed; quick, synchronous, inside use."""
 
+INTENT_FACTS = (
+    IntentRecorded,
+    IntentSent,
+    IntentAnswered,
+    IntentResolved,
+    IntentDoubted,
+    CancelWanted,
+)
+MODE_FACTS = (ModeCauseAdded, ModeCauseCleared)
 REPLAY_PAGE = 1000
 STREAM_LIMIT = 10_000
 _TICK = timedelta(microseconds=1)
@@ -70,6 +84,7 @@ class Record:
         self._streams: list[weakref.ref[EventStream]] = []
         self._outbox: deque[tuple[Event, tuple[Change, ...]]] = deque()
         self._telling = False
+        self._read_to = 0
         journal.watch(self._journal_moved)
 
     # ------------------------------------------------------------ life
@@ -84,12 +99,33 @@ class Record:
             errors.RecordUnavailable: the journal cannot be used; the message says what to do.
         """
         await self._journal.open()
-        seq = count = 0
-        while rows := await self._journal.rows(seq, REPLAY_PAGE):
+        return await self._read_on(Event)
+
+    async def catch_up(self) -> int:
+        """Read what other processes wrote since: what they saw and what they wanted; how many facts.
+
+        What restricted *them* is theirs and ends with them, but for what is latched.
+        """
+        return await self._read_on(Observation, *INTENT_FACTS, *MODE_FACTS)
+
+    async def _read_on(self, *kinds: type[Event]) -> int:
+        count = 0
+        while rows := await self._journal.rows(self._read_to, REPLAY_PAGE):
             for row in rows:
-                self._replay(row.event())
-            seq, count = rows[-1].seq, count + len(rows)
+                event = row.event()
+                passing = isinstance(event, MODE_FACTS) and not rule_of(event.reason).latched
+                if isinstance(event, kinds) and not (passing and kinds != (Event,)):
+                    self._replay(event)
+            self._read_to, count = rows[-1].seq, count + len(rows)
         return count
+
+    async def keep_nothing(self, why: RecordUnavailable) -> None:
+        """Go on without the journal, which cannot be used: exits pass, entries have no record to rest on.
+
+        Call it before anything is committed; the client then states the reason as a cause.
+        """
+        self._journal = UnwritableJournal(why)
+        await self._journal.open()
 
     async def close(self) -> None:
         """End every stream (what is queued is still delivered), write what is left, let go.

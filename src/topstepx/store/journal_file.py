@@ -60,6 +60,7 @@ _NEXT_STEPS = {
     "SQLITE_NOTADB": "This is no journal: name another file.",
     "SQLITE_BUSY": "Another program holds the file: close it.",
 }
+_DAMAGE = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 
 
 class JournalFile:
@@ -215,9 +216,8 @@ class JournalFile:
         steps = (step for code, step in _NEXT_STEPS.items() if name.startswith(code))
         step = next(steps, "Look at the file, its folder and the disk.")
         what = f"{error} ({name})" if name else str(error)
-        return errors.RecordUnavailable(
-            f"The journal {self.path} cannot be {verb}: {what}.", next_step=step
-        )
+        kind = errors.RecordDamaged if name in _DAMAGE else errors.RecordUnavailable
+        return kind(f"The journal {self.path} cannot be {verb}: {what}.", next_step=step)
 
 
 def stored_rows(path: Path, after: int = 0) -> Iterator[Row]:
@@ -242,7 +242,7 @@ def stored_rows(path: Path, after: int = 0) -> Iterator[Row]:
 def _check_structure(connection: sqlite3.Connection, path: Path) -> None:
     (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
-        raise errors.RecordUnavailable(
+        raise errors.RecordDamaged(
             f"The journal {path} is damaged: {found}.", next_step=_NEXT_STEPS["SQLITE_CORRUPT"]
         )
 

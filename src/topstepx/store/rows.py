@@ -113,8 +113,8 @@ def verified(rows: Iterable[Row], *, after_seq: int = 0, previous: str = GENESIS
         yield row
 
 
-def _damaged(seq: int, what: str) -> errors.RecordUnavailable:
-    return errors.RecordUnavailable(
+def _damaged(seq: int, what: str) -> errors.RecordDamaged:
+    return errors.RecordDamaged(
         f"The journal is damaged: {what}.",
         next_step=(
             f"Rows 1 to {seq - 1} are intact. Restore a backup, or move the file away to begin a new "
