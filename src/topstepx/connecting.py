@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from topstepx.access import (
+    find_credentials,
+    given_credentials,
+    login_log,
+    profile_of,
+    shared_session,
+)
 from topstepx.client import Client, Ports
 from topstepx.clock import SystemClock
 from topstepx.errors import ConfigurationError
+from topstepx.profiles import pins_of
 from topstepx.settings import (
     Credentials,
     Environment,
     Limits,
     Secret,
     Settings,
-    environment,
     simulator_environment,
 )
 from topstepx.store.journal_memory import MemoryJournal
@@ -58,61 +65,62 @@ def connect(
     url: str | None = None,
     user_name: str | None = None,
     api_key: str | Secret | None = None,
+    passphrase: Callable[[], str | Secret] | None = None,
     trade: bool = False,
     max_contracts: int | None = None,
     limits: Limits | None = None,
-    live_data: bool = False,
+    live_data: bool | None = None,
+    share_session: bool | None = None,
+    logout_on_exit: bool | None = None,
     journal: Journal | None = None,
 ) -> Connection:
     """A connection to a gateway: ``async with topstepx.connect("sim") as tsx``.
 
-    The environment is always named: ``"sim"``, ``"topstepx"`` or another firm. ``"sim"`` without a `url`
-    starts a simulated gateway of its own inside this program; with a `url` it attaches to a running
-    ``topstepx sim``. `max_contracts` bounds each position, working orders included. Nothing happens
-    before the ``async with``.
+    The environment is always named: ``"sim"``, ``"topstepx"``, another firm, or one of your profiles.
+    ``"sim"`` without a `url` starts a simulated gateway of its own inside this program; with a `url` it
+    attaches to a running ``topstepx sim``. `max_contracts` bounds each position, working orders
+    included. Nothing happens before the ``async with``.
 
-    Raises `ConfigurationError` here, and on entering `LoginRefused`, `NotSent` or `DeadlinePassed`.
+    Without `api_key` the key is looked for: in the system's keychain, in an encrypted file (`passphrase`
+    is called to open it, such as `getpass.getpass`), in the environment. `share_session` lets all
+    programs of this user on this computer use one session; `logout_on_exit` ends the session on leaving.
+
+    Raises `ConfigurationError` here (`ProfileUnknown` for the name), and on entering
+    `CredentialsMissing`, `LoginRefused`, `NotSent` or `DeadlinePassed`.
     """
-    if max_contracts is not None and limits is not None:
+    profile = profile_of(environment_name, url)
+    bound = profile.get("max_contracts", max_contracts).value
+    if bound is not None and limits is not None:
         msg = "max_contracts and limits were both given."
         raise ConfigurationError(msg, next_step="Put contracts_max into limits.")
-    limits = limits or Limits(contracts_max=max_contracts)
-    embedded = environment_name == "sim" and url is None
-    if environment_name != "sim" and url is not None:
-        msg = f"url={url!r}: only the simulator has an address of your choosing."
-        raise ConfigurationError(msg, next_step=f'Leave it out, or connect("sim", url={url!r}).')
-    target = None if embedded else _environment(environment_name, url)
-    given = None if embedded else _credentials(user_name, api_key)
+    options: dict[str, Any] = {
+        "trade": trade,
+        "limits": limits or Limits(contracts_max=bound),
+        "live_data": profile.get("live_data", live_data, default=False).value,
+        "logout_on_exit": profile.get("logout_on_exit", logout_on_exit, default=False).value,
+        "hub_token": profile.get("hub_token", default="auto").value,
+        "hub_socket": profile.get("hub_socket", default="picows").value,
+        "ca_file": profile.get("ca_file").value,
+        "pins": pins_of(profile.get("pins")),
+    }
+    share = profile.get("share_session", share_session, default=False).value
+    given = given_credentials(user_name, api_key)
 
     async def opened(stack: AsyncExitStack) -> Client:
-        credentials, reached = given, target
-        if reached is None or credentials is None:
+        credentials = given
+        if profile.environment is None:
             reached, credentials = await _start_simulator(stack)
-        settings = Settings(environment=reached, trade=trade, limits=limits, live_data=live_data)
-        return Client(settings, credentials, _ports(settings, journal))
+        else:
+            reached = profile.environment
+        if credentials is None:
+            found = await asyncio.to_thread(
+                find_credentials, profile, user_name=user_name, passphrase=passphrase
+            )
+            credentials = found.credentials
+        settings = Settings(environment=reached, **options)
+        return Client(settings, credentials, _ports(settings, credentials, journal, share=share))
 
     return Connection(opened)
-
-
-def _environment(name: str, url: str | None) -> Environment:
-    return simulator_environment(url) if url is not None else environment(name)
-
-
-def _credentials(user_name: str | None, api_key: str | Secret | None) -> Credentials:
-    """The pair given, or the environment's."""
-    source = "given in code"
-    if user_name is None or api_key is None:
-        user_name = user_name or os.environ.get("TOPSTEPX_USERNAME")
-        api_key = api_key or os.environ.get("TOPSTEPX_API_KEY")
-        source = "TOPSTEPX_USERNAME and TOPSTEPX_API_KEY"
-    if user_name is None or api_key is None:
-        msg = "No user name and API key were given."
-        raise ConfigurationError(
-            msg,
-            next_step="Pass user_name= and api_key=, or set TOPSTEPX_USERNAME and TOPSTEPX_API_KEY.",
-        )
-    key = api_key if isinstance(api_key, Secret) else Secret(api_key)
-    return Credentials(user_name, key, source)
 
 
 async def _start_simulator(stack: AsyncExitStack) -> tuple[Environment, Credentials]:
@@ -123,7 +131,9 @@ async def _start_simulator(stack: AsyncExitStack) -> tuple[Environment, Credenti
     return simulator_environment(server.url), credentials
 
 
-def _ports(settings: Settings, journal: Journal | None) -> Ports:
+def _ports(
+    settings: Settings, credentials: Credentials, journal: Journal | None, *, share: bool
+) -> Ports:
     """Real sockets."""
     from topstepx.net.tls import client_context  # noqa: PLC0415  opened only when connecting
     from topstepx.net.transport_http import HttpTransport  # noqa: PLC0415  as above
@@ -148,4 +158,11 @@ def _ports(settings: Settings, journal: Journal | None) -> Ports:
         hubs = AiohttpHubTransport(
             target.hub_url, message_bytes_max=settings.message_bytes_max, tls=tls
         )
-    return Ports(rest, hubs, clock=clock, journal=journal or MemoryJournal())
+    return Ports(
+        rest,
+        hubs,
+        clock=clock,
+        journal=journal or MemoryJournal(),
+        logins=login_log(target, credentials.user_name, clock),
+        shared=shared_session(target, credentials, clock) if share else None,
+    )

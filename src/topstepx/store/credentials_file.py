@@ -96,7 +96,10 @@ class EncryptedFile:
         if self._passphrase is None:
             raise PassphraseRefused(
                 f"{self._folder}: the key is encrypted, and there is nobody to ask for the passphrase.",
-                next_step=f"Run it in a terminal, or name a private file in {PASSPHRASE_FILE}.",
+                next_step=(
+                    f"Run the command in a terminal; in a program, connect(..., "
+                    f"passphrase=getpass.getpass) or name a private file in {PASSPHRASE_FILE}."
+                ),
             )
         return self._passphrase
 

@@ -1,0 +1,90 @@
+"""From a name to a gateway and to who logs in there: profiles, credentials, and what is shared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from topstepx.errors import ConfigurationError
+from topstepx.profiles import PROJECT_FILE, USER_FILE, Profile, read_profile
+from topstepx.settings import Credentials, Secret
+from topstepx.store.credentials import CredentialStore, Found
+from topstepx.store.login_log import SqliteLoginLog, login_log_path
+from topstepx.store.places import config_folder, state_folder
+from topstepx.store.shared_session import FileSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from topstepx.clock import Clock
+    from topstepx.settings import Environment
+
+
+def profile_files() -> tuple[Path, Path]:
+    """The settings files, the stronger one first."""
+    return Path.cwd() / PROJECT_FILE, config_folder() / USER_FILE
+
+
+def profile_of(name: str, url: str | None = None) -> Profile:
+    """The profile or environment of that name; see `topstepx.profiles`."""
+    return read_profile(name, profile_files(), url=url)
+
+
+def given_credentials(user_name: str | None, api_key: str | Secret | None) -> Credentials | None:
+    """The pair that the program was given; None: look for it.
+
+    Raises `ConfigurationError` for a key without a name, and for empty ones.
+    """
+    if api_key is None:
+        return None
+    if user_name is None:
+        msg = "api_key= was given without user_name=."
+        raise ConfigurationError(msg, next_step="Give both, or neither and `topstepx login` once.")
+    return Credentials(user_name, api_key if isinstance(api_key, Secret) else Secret(api_key))
+
+
+def find_credentials(
+    profile: Profile,
+    *,
+    user_name: str | None = None,
+    passphrase: Callable[[], str | Secret] | None = None,
+    take: bool = True,
+) -> Found:
+    """Who logs in, from the keychain, a file or the environment; blocks, so call it on a thread.
+
+    Raises `CredentialsMissing` when nobody said who, and whatever is wrong with the place that knows.
+    """
+
+    def ask() -> Secret:
+        said = passphrase() if passphrase is not None else ""
+        return said if isinstance(said, Secret) else Secret(said)
+
+    store = CredentialStore(config_folder(), ask=None if passphrase is None else ask)
+    found = store.find(profile.name, profile.environment_name, take=take)
+    wanted = profile.get("user_name", user_name)
+    stored = found.credentials.user_name
+    if wanted.value is not None and wanted.value.lower() != stored.lower():
+        raise ConfigurationError(
+            f"user_name={wanted.value!r} ({wanted.origin}), but the key from "
+            f"{found.credentials.source} is that of {stored!r}.",
+            next_step="Log in as the one you mean: topstepx login.",
+        )
+    return found
+
+
+def host_of(target: Environment) -> str:
+    """The name by which sessions and budgets of one gateway are told apart."""
+    return urlsplit(target.rest_url).netloc
+
+
+def login_log(target: Environment, user_name: str, clock: Clock) -> SqliteLoginLog | None:
+    """The bounds on logins over restarts; None in the simulator, which is there to be restarted."""
+    if target.simulated:
+        return None
+    return SqliteLoginLog(login_log_path(state_folder(), host_of(target), user_name), clock)
+
+
+def shared_session(target: Environment, credentials: Credentials, clock: Clock) -> FileSession:
+    """One session for all programs of this user. Raises `ExtraMissing` without `cryptography`."""
+    return FileSession(state_folder(), host_of(target), credentials, clock)
