@@ -72,7 +72,7 @@ class Accounts:
             return name
         accounts = [belief.account for belief in self._record.ledger.accounts()]
         for account in accounts:
-            if name in {account.id, account.name}:
+            if name in (account.id, account.name):
                 return account
         raise AccountUnknown(
             "account",
@@ -87,7 +87,7 @@ def pick(name: AccountLike, accounts: tuple[Account, ...]) -> Account:
     if isinstance(name, Account):
         name = name.id
     for account in accounts:
-        if name in {account.id, account.name} or str(name) == str(account.id):
+        if str(name) in {account.name, str(account.id)}:
             return account
     part = str(name).casefold()
     fitting = [account for account in accounts if part and part in account.name.casefold()]

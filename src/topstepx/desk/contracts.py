@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from topstepx.core import prices
 from topstepx.core.contract_names import front_of, looks_like_id, near_names, product_of
 from topstepx.core.lanes import Lane
-from topstepx.errors import ContractUnknown, GatewayRefused, InvalidRequest
+from topstepx.errors import AnswerUnusable, ContractUnknown, GatewayRefused, InvalidRequest
 from topstepx.wire import models, routes
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from decimal import Decimal
 
     from topstepx.core.prices import PriceLike
     from topstepx.net.rest import Rest
     from topstepx.settings import Settings
+
+_LIST_AGE_MAX = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +92,31 @@ class Contracts:
         self._settings = settings
         self._known: dict[str, Contract] = {}
         self._available: tuple[Contract, ...] = ()
+        self._read_at: datetime | None = None
 
     async def available(self, *, fresh: bool = False) -> tuple[Contract, ...]:
-        """Every contract that trades now, one per product and month; read once unless `fresh`."""
-        if fresh or not self._available:
+        """Every contract that trades now, one per product; read anew after ten minutes, or if `fresh`."""
+        if fresh or not self._is_new():
             answer = await self._rest.call(
                 routes.CONTRACT_AVAILABLE,
                 models.ContractAvailableRequest(live=self._settings.live_data),
                 lane=Lane.READ,
                 timeout_s=self._settings.timeouts.read_s,
             )
+            if not isinstance(answer.contracts, list):
+                msg = "Contract/available answered without contracts."
+                raise AnswerUnusable(
+                    msg, route="Contract/available", status=200, did_it_happen="no"
+                )
             self._available = self._remember(answer)
+            self._read_at = self._rest.server_now()
         return self._available
+
+    def _is_new(self) -> bool:
+        """Whether the list is young enough; a program that runs for weeks lives through rolls."""
+        if self._read_at is None:
+            return False
+        return timedelta() <= self._rest.server_now() - self._read_at < _LIST_AGE_MAX
 
     async def search(self, text: str) -> tuple[Contract, ...]:
         """What the gateway finds for `text`: substrings, at most 20, without order (verified).
@@ -116,10 +133,7 @@ class Contracts:
 
     async def by_id(self, contract_id: object) -> Contract:
         """The contract with exactly this id; raises `ContractUnknown` with near names."""
-        if not isinstance(contract_id, str) or not contract_id.strip():
-            raise InvalidRequest(
-                "contract_id", contract_id, "must be an id.", 'Give for example "CON.F.US.MNQ.Z26".'
-            )
+        contract_id = _name("contract_id", contract_id, '"CON.F.US.MNQ.Z26"')
         known = self._known.get(contract_id)
         if known is not None:
             return known
@@ -131,15 +145,13 @@ class Contracts:
                 timeout_s=self._settings.timeouts.read_s,
             )
         except GatewayRefused as error:
+            if error.code is None:
+                raise  # busy, or the request itself: that says nothing about the contract
             near = await self._near(contract_id)
-            raise ContractUnknown("contract", contract_id, f"{error.meaning}", near) from None
+            raise ContractUnknown("contract", contract_id, error.meaning, near) from None
         if not isinstance(answer.contract, models.ContractModel):
-            raise ContractUnknown(
-                "contract",
-                contract_id,
-                "the gateway does not know it.",
-                await self._near(contract_id),
-            )
+            msg = "Contract/searchById answered without a contract."
+            raise AnswerUnusable(msg, route="Contract/searchById", status=200, did_it_happen="no")
         contract = Contract(answer.contract)
         self._known[contract.id] = contract
         return contract
@@ -150,11 +162,11 @@ class Contracts:
         Exact, never by substring: `NQ` is the E-mini Nasdaq and never QM or QG. Raises
         `ContractUnknown` with near names.
         """
-        models_ = [contract.model for contract in await self.available()]
+        _name("product", product, '"MNQ"')
+        known = [contract.model for contract in await self.available()]
         try:
-            return self._known[front_of(product, models_).id]
-        except ContractUnknown:
-            self._available = ()  # the list may be older than a roll
+            return self._known[front_of(product, known).id]
+        except ContractUnknown:  # the list may be older than a roll
             fresh = [contract.model for contract in await self.available(fresh=True)]
             return self._known[front_of(product, fresh).id]
 
@@ -162,8 +174,7 @@ class Contracts:
         """A contract by whatever names it: itself, an id, a name or a product."""
         if isinstance(name, Contract):
             return name
-        if not isinstance(name, str):
-            raise InvalidRequest("contract", name, "must be a Contract or a name.", 'Give "MNQ".')
+        name = _name("contract", name, 'a Contract or "MNQ"')
         return await (self.by_id(name) if looks_like_id(name) else self.front(name))
 
     def known(self, contract_id: str) -> Contract:
@@ -186,7 +197,13 @@ class Contracts:
         return ids[:5] or near_names(wanted, available)
 
     def _remember(self, answer: models.ContractsAnswer) -> tuple[Contract, ...]:
-        rows = answer.contracts if isinstance(answer.contracts, list) else []
+        rows = answer.contracts or []
         found = tuple(Contract(row) for row in rows)
         self._known.update({contract.id: contract for contract in found})
         return found
+
+
+def _name(field: str, value: object, example: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidRequest(field, value, "must be a name.", f"Give for example {example}.")
+    return value

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from topstepx.desk.contracts import Contract
+from topstepx.errors import InvalidRequest
 from topstepx.wire.enums import Side
+from topstepx.wire.models import AccountModel
 
 if TYPE_CHECKING:
     from topstepx.core.ledger_positions import PositionBelief
     from topstepx.core.terms import Bracket
     from topstepx.desk.accounts import Account
-    from topstepx.desk.contracts import Contract
     from topstepx.desk.order import Order
     from topstepx.desk.orders import Orders
     from topstepx.desk.positions import Closed, Positions
@@ -28,6 +30,17 @@ class Desk:
         positions: Positions,
         state: State,
     ) -> None:
+        if not isinstance(account, AccountModel):
+            raise InvalidRequest(
+                "account", account, "must be an Account.", "Get one: await tsx.accounts.one(…)."
+            )
+        if not isinstance(contract, Contract):
+            raise InvalidRequest(
+                "contract",
+                contract,
+                "must be a Contract.",
+                "Get one: await tsx.contracts.front(…).",
+            )
         self.account = account
         self.contract = contract
         self._orders = orders

@@ -16,6 +16,7 @@ import msgspec
 from topstepx.core.intervals import Interval, read_interval
 from topstepx.core.lanes import Lane
 from topstepx.core.link import Subscription
+from topstepx.core.moments import aware
 from topstepx.desk.contracts import Contract
 from topstepx.desk.streams import MarketStream, QuoteBoard, QuoteStream
 from topstepx.errors import AnswerUnusable, InvalidRequest
@@ -173,13 +174,13 @@ class MarketData:
         """
         contract_id = _known(contract).id
         wanted = read_interval(interval)
-        end = self._rest.server_now() if end is None else _aware("end", end)
+        end = self._rest.server_now() if end is None else aware("end", end)
         if last is not None and start is not None:
             raise InvalidRequest("last", last, "start is given as well.", "Give one of the two.")
         if last is None and start is None:
             raise InvalidRequest("start", None, "say how far back.", "Give last=500 or start=….")
         if start is not None:
-            start = _aware("start", start)
+            start = aware("start", start)
             if start >= end:
                 raise InvalidRequest("start", start, f"is not before the end, {end}.", "Swap them.")
             window = _Window(contract_id, wanted, start, end, include_partial)
@@ -252,17 +253,12 @@ class _Window:
 def _known(contract: object) -> Contract:
     if not isinstance(contract, Contract):
         raise InvalidRequest(
-            "contract", contract, "must be a Contract.", 'Get one: await tsx.contracts.front("MNQ").'
+            "contract",
+            contract,
+            "must be a Contract.",
+            'Get one: await tsx.contracts.front("MNQ").',
         )
     return contract
-
-
-def _aware(field: str, at: object) -> datetime:
-    if not isinstance(at, datetime) or at.tzinfo is None:
-        raise InvalidRequest(
-            field, at, "has no time zone.", "Give an aware datetime, such as datetime.now(UTC)."
-        )
-    return at
 
 
 def _kept(kept: dict[str, WeakSet[StreamT]], contract_id: str, stream: StreamT) -> StreamT:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from topstepx.core.lanes import Lane
-from topstepx.errors import AnswerUnusable, InvalidRequest
+from topstepx.core.moments import aware
+from topstepx.errors import AnswerUnusable
 from topstepx.wire import models, routes
 
 if TYPE_CHECKING:
@@ -32,14 +33,9 @@ class Trades:
         `profit_and_loss` is gross of fees and None for an opening trade (verified). A trade shows up
         here a moment after its fill (observed live).
         """
-        for field, at in (("start", start), ("end", end)):
-            if at is not None and at.tzinfo is None:
-                raise InvalidRequest(
-                    field,
-                    at,
-                    "has no time zone.",
-                    "Give an aware datetime, such as datetime.now(UTC).",
-                )
+        aware("start", start)
+        if end is not None:
+            aware("end", end)
         account_ = await self._accounts.exact(account)
         answer = await self._rest.call(
             routes.TRADE_SEARCH,
