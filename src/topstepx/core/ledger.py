@@ -73,6 +73,7 @@ class Ledger:
         self._trades_of: dict[int, set[int]] = {}
         self._positions: dict[int, AccountPositions] = {}
         self._accounts: dict[int, AccountEntry] = {}
+        self._orphans: set[int] = set()
         self._intents: dict[str, IntentEntry] = {}
         self._intent_tags: dict[tuple[int, str], str] = {}
         self._intent_keys: dict[tuple[int, str], str] = {}
@@ -95,6 +96,8 @@ class Ledger:
             return self._observe(event, now_ns)
         if isinstance(event, _INTENT_FACTS):
             return self._intend(event)
+        if isinstance(event, events.OrphanFound):
+            self._orphans.add(event.order_id)
         link = self.links.apply(event)
         return (Noted(event) if link is None else link,)
 
@@ -202,6 +205,10 @@ class Ledger:
         found = (self._orders[order_id].belief for order_id in sorted(order_ids))
         return tuple(belief for belief in found if belief is not None)
 
+    def is_orphan(self, order_id: int) -> bool:
+        """Whether the order was found under our name without an intent in the journal, in any run."""
+        return order_id in self._orphans
+
     def trades(self, account_id: int | None = None) -> tuple[TradeBelief, ...]:
         """Every trade seen, oldest first, voided ones included."""
         beliefs = (entry.belief for entry in self._trades.values())
@@ -287,6 +294,7 @@ class Ledger:
             "accounts": self.accounts(),
             "intents": {belief.intent_id: belief for belief in self.intents()},
             "tags": self._tags,
+            "orphans": frozenset(self._orphans),
             "listed": set(self._listed),
             "links": self.links.state(),
             "modes": self.modes.state(),

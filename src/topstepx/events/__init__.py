@@ -48,6 +48,7 @@ from topstepx.events.orders import (
     OrderAnomaly,
     OrderEdited,
     OrderMoved,
+    OrphanFound,
     Remaining,
 )
 from topstepx.events.running import ClientStarted, ClientStopped, JournalGapped
@@ -95,6 +96,7 @@ __all__ = [
     "OrderMoved",
     "OrderObserved",
     "Origin",
+    "OrphanFound",
     "Outcome",
     "PayloadMalformed",
     "PollingStarted",

@@ -61,6 +61,15 @@ class ExitVerified(Event, frozen=True, kw_only=True):
     how: str
 
 
+class OrphanFound(Event, frozen=True, kw_only=True):
+    """An order bears this installation's name and the journal does not know it (a restored backup)."""
+
+    account_id: int
+    order_id: int
+    contract_id: str
+    tag: str
+
+
 class Remaining(msgspec.Struct, frozen=True, kw_only=True):
     """What could not be closed or cancelled: a position (``net``) or an order (``order_id``)."""
 
