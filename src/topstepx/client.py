@@ -13,13 +13,14 @@ from topstepx.clock import Clock, SystemClock
 from topstepx.core.backoff import Backoff
 from topstepx.core.breakers import Breakers
 from topstepx.core.lanes import Lane
-from topstepx.core.permits import DOCUMENTED, UnknownPast
+from topstepx.core.permits import UnknownPast, policies_of
 from topstepx.core.retry import RetryBudget
 from topstepx.desk.accounts import Account, Accounts
+from topstepx.desk.breakers import BreakerPanel
 from topstepx.desk.contracts import Contract, Contracts
 from topstepx.desk.desk import Desk
 from topstepx.desk.evidence import Evidence
-from topstepx.desk.health import Health, problems_of
+from topstepx.desk.health import Health, health_of
 from topstepx.desk.intake import Intake
 from topstepx.desk.linkage import Linkage
 from topstepx.desk.market import MarketData
@@ -32,6 +33,7 @@ from topstepx.desk.resolver import Resolver
 from topstepx.desk.session import SessionReport
 from topstepx.desk.state import State
 from topstepx.desk.tasks import Tasks
+from topstepx.desk.timekeeper import Timekeeper
 from topstepx.desk.trades import Trades
 from topstepx.desk.write import Writer
 from topstepx.errors import TopstepxError
@@ -44,6 +46,7 @@ from topstepx.events import (
 from topstepx.net.auth import TokenKeeper
 from topstepx.net.gate import Gate
 from topstepx.net.hub import HubLink, TokenPlace
+from topstepx.net.hub_gate import GatedHubs
 from topstepx.net.limiter import RateLimiter
 from topstepx.net.rest import Rest
 from topstepx.store.journal_memory import MemoryJournal
@@ -53,11 +56,13 @@ from topstepx.wire.hub_events import Logout
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from types import TracebackType
 
+    from topstepx.core.budget import BudgetStore
     from topstepx.core.link import Changed
     from topstepx.core.logins import LoginLog
+    from topstepx.core.permits import BucketPolicy
     from topstepx.core.sharing import SharedSession
     from topstepx.desk.accounts import AccountLike
     from topstepx.desk.event_stream import EventStream
@@ -83,6 +88,10 @@ class Ports:
     chance: Callable[[int], bytes] = os.urandom
     logins: LoginLog | None = None
     shared: SharedSession | None = None
+    budget: BudgetStore | None = None
+    """The request log that all processes of this user share."""
+    policies: Sequence[BucketPolicy] | None = None
+    """Other limits than the settings'; tests compress windows with it."""
 
 
 class Client:
@@ -90,7 +99,7 @@ class Client:
 
     def __init__(self, settings: Settings, credentials: Credentials, ports: Ports) -> None:
         self.settings = settings
-        clock = ports.clock
+        clock = self._clock = ports.clock
         self._transports = (ports.rest, ports.hubs)
         self._tasks = Tasks(self._died)
         self._sending: set[asyncio.Task[Any]] = set()
@@ -99,8 +108,10 @@ class Client:
         self._limiter = RateLimiter(
             clock,
             ports.jitter,
-            policies=DOCUMENTED,
+            policies=ports.policies
+            or policies_of(settings.general_limit_per_60s, settings.bars_limit_per_30s),
             unknown_past=None if settings.environment.simulated else UnknownPast(),
+            store=ports.budget,
             listener=report.budget,
         )
         self._gate = Gate(
@@ -122,12 +133,14 @@ class Client:
             told=SessionReport(self._record).told,
         )
         self._rest = Rest(ports.rest, self._keeper, clock, self._gate, RetryBudget(ports.jitter))
+        self.breakers = BreakerPanel(self._gate)
+        hubs = GatedHubs(ports.hubs, self._gate, clock)
         place = TokenPlace(settings.hub_token)
 
         def link(hub: Hub, told: Callable[[Changed], None]) -> HubLink:
             return HubLink(
                 hub,
-                ports.hubs,
+                hubs,
                 self._keeper,
                 clock,
                 jitter=ports.jitter,
@@ -151,6 +164,20 @@ class Client:
             self._record,
             self._recovery,
             self.market,
+            spawn=self._tasks.spawn,
+            backoff=Backoff(base_s=0.5, cap_s=10.0),
+            jitter=ports.jitter,
+        )
+        self._timekeeper = Timekeeper(
+            self._record,
+            self._recovery,
+            clock,
+            slept=self._limiter.resumed,
+            look_again=(
+                self._keeper.look_again,
+                self._user_hub.look_again,
+                self._market_hub.look_again,
+            ),
             spawn=self._tasks.spawn,
             backoff=Backoff(base_s=0.5, cap_s=10.0),
             jitter=ports.jitter,
@@ -204,6 +231,8 @@ class Client:
                 version=__version__,
             )
         )
+        await self._limiter.start()
+        self._tasks.spawn(self._timekeeper.run(), "clock watch")
         self._tasks.spawn(self._keeper.run(), "token keeper")
         self._tasks.spawn(self._gate.run(), "breaker probes")
         self._tasks.spawn(self._user_hub.run(), "user hub")
@@ -276,24 +305,15 @@ class Client:
 
     def health(self) -> Health:
         """How everything is, now; ``health().ok`` is the green light."""
-        links = {"user": self._user_hub.state, "market": self._market_hub.state}
-        modes = {
-            account_id: self._record.ledger.modes.mode(account_id)
-            for account_id in self._recovery.accounts
-        }
-        breakers = self._gate.snapshot()
-        unresolved = sum(intent.state == "unknown" for intent in self._record.ledger.open_intents())
-        session = self._keeper.machine.session
-        return Health(
-            session=session,
-            user_hub=links["user"],
-            market_hub=links["market"],
-            modes=modes,
-            breakers=breakers,
+        return health_of(
+            self._record.ledger,
+            self._recovery.accounts,
+            session=self._keeper.machine.session,
+            links={"user": self._user_hub.state, "market": self._market_hub.state},
+            breakers=self._gate.snapshot(),
             budgets=self._limiter.snapshot(),
             malformed=self._intake.malformed,
-            unresolved=unresolved,
-            problems=problems_of(session, links, modes, breakers, unresolved),
+            now=self._clock.now(),
         )
 
     # -- wiring

@@ -54,53 +54,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from topstepx.error_base import DidItHappen as DidItHappen  # noqa: PLC0414  part of this module's face
+from topstepx.error_base import TopstepxError as TopstepxError  # noqa: PLC0414  the same
+from topstepx.error_base import sanitised as sanitised  # noqa: PLC0414  the same
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-DidItHappen = Literal["no", "unknown"]
-
-_CONTROL = dict.fromkeys((*range(32), *range(127, 160)))
-
-
-def sanitised(text: str | None, length_max: int = 300) -> str | None:
-    """Text of the gateway or the network, safe to print: no control characters, bounded length."""
-    if text is None:
-        return None
-    clean = text.translate(_CONTROL)
-    return clean if len(clean) <= length_max else clean[: length_max - 1] + "…"
-
-
-class TopstepxError(Exception):
-    """Base of every error of this library.
-
-    ``did_it_happen`` answers the first question ("no" or "unknown"), ``next_step`` says what to do,
-    ``retry_after_s`` when trying again may help (None: not known, or never).
-    """
-
-    did_it_happen: DidItHappen = "no"
-    next_step: str | None = None
-    retry_after_s: float | None = None
-    route: str | None = None
-    """The endpoint it concerns, such as ``Order/place``; None where there is none."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        next_step: str | None = None,
-        retry_after_s: float | None = None,
-        did_it_happen: DidItHappen | None = None,
-    ) -> None:
-        if next_step:
-            message = f"{message} {next_step}"
-        super().__init__(message)
-        if next_step is not None:
-            self.next_step = next_step
-        if retry_after_s is not None:
-            self.retry_after_s = retry_after_s
-        if did_it_happen is not None:
-            self.did_it_happen = did_it_happen
+Fault = Literal["here", "tls", "there"]
+"""Whose a failed connection is: this computer's (no name, no route), unclear (TLS), the other side's."""
 
 
 class InvalidRequest(TopstepxError, ValueError):
@@ -229,9 +192,13 @@ class DeadlinePassed(RefusedHere):
 class GatewayRefused(TopstepxError):
     """The gateway answered no.
 
-    ``route`` is the endpoint's path, ``code`` and ``name`` its error code, ``gateway_text`` the
+    ``route`` is the endpoint's name, ``code`` and ``name`` its error code, ``gateway_text`` the
     gateway's own words (untrusted, cleaned) and ``meaning`` ours.
     """
+
+    route: str
+    name: str
+    status: int
 
     def __init__(
         self,
@@ -282,17 +249,26 @@ class AuthBroken(TopstepxError):
 class NotSent(TopstepxError):
     """No byte of the request can have reached the gateway (DNS, connect, TLS, no free socket)."""
 
+    fault: Fault = "there"
+
+    def __init__(self, message: str, *, fault: Fault | None = None, **more: Any) -> None:  # noqa: ANN401  passed through
+        super().__init__(message, **more)
+        if fault is not None:
+            self.fault = fault
+
 
 class PinMismatch(NotSent):
     """The certificate is valid, but holds none of your pins; ``seen`` are the pins it does hold."""
 
     def __init__(self, message: str, *, next_step: str, seen: Sequence[str] = ()) -> None:
         self.seen = tuple(seen)
-        super().__init__(message, next_step=next_step)
+        super().__init__(message, next_step=next_step, fault="tls")
 
 
 class UpgradeRefused(NotSent):
     """A hub answered the WebSocket upgrade with ``status`` instead of opening."""
+
+    status: int
 
     def __init__(self, hub: str, status: int) -> None:
         self.hub, self.status = hub, status
@@ -309,12 +285,20 @@ class AnswerUnusable(TopstepxError):
     """An answer came that does not say what happened: wrong status, not JSON, contradictory."""
 
     did_it_happen: DidItHappen = "unknown"
+    route: str
+    status: int
 
     def __init__(
-        self, message: str, *, route: str, status: int, did_it_happen: DidItHappen | None = None
+        self,
+        message: str,
+        *,
+        route: str,
+        status: int,
+        did_it_happen: DidItHappen | None = None,
+        next_step: str | None = None,
     ) -> None:
         self.route, self.status = route, status
-        super().__init__(message, did_it_happen=did_it_happen)
+        super().__init__(message, did_it_happen=did_it_happen, next_step=next_step)
 
 
 class OrderUnresolved(TopstepxError):

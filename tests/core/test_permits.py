@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from topstepx.core.lanes import Lane
-from topstepx.core.permits import DOCUMENTED, BucketPolicy
+from topstepx.core.permits import DOCUMENTED, BucketPolicy, policies_of
 from topstepx.wire.routes import Bucket
 
 
@@ -31,3 +31,16 @@ def test_senseless_policies_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match="general"):
         BucketPolicy(Bucket.GENERAL, limit, window_s, reserves)
+
+
+def test_policies_from_settings() -> None:
+    assert policies_of() == DOCUMENTED
+    general, bars = policies_of(100, 30)
+    assert (general.limit, bars.limit) == (100, 30)
+    assert [general.line(lane) for lane in Lane] == [100, 80, 70, 55, 55]
+    assert policies_of(400)[0].reserves == DOCUMENTED[0].reserves
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 90, 199])
+def test_small_limits_still_leave_room_for_reads(limit: int) -> None:
+    assert policies_of(limit)[0].line(Lane.READ) >= 1

@@ -175,7 +175,7 @@ async def test_a_429_pauses_reads_refuses_orders_and_lets_exits_go() -> None:
     (permit,) = await fill(it, 1)
     before_ns = clock.monotonic_ns()
     assert it.throttled(permit, "7") == 7.0
-    assert news == [Throttled(Bucket.GENERAL, Lane.READ, 7.0, 0.7)]
+    assert news == [Throttled(Bucket.GENERAL, Lane.READ, 7.0, 0.7, used=1, line=77)]
     with pytest.raises(RateLimited, match="429") as refused:
         await it.permit(Lane.ORDER, deadline_ns=LONG_NS)
     assert refused.value.retry_after_s == 7.0

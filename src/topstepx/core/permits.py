@@ -47,11 +47,22 @@ class BucketPolicy:
         return self.limit - sum(count for other, count in self.reserves.items() if other < lane)
 
 
-DOCUMENTED: Final = (
-    BucketPolicy(Bucket.GENERAL, 200, 60.0, _EXIT_RESERVES),
-    BucketPolicy(Bucket.BARS, 50, 30.0),
-)
+_GENERAL: Final = BucketPolicy(Bucket.GENERAL, 200, 60.0, _EXIT_RESERVES)
+_BARS: Final = BucketPolicy(Bucket.BARS, 50, 30.0)
+DOCUMENTED: Final = (_GENERAL, _BARS)
 """The documented limits (verified: 50 bars requests per 30 s; an older page said 30)."""
+
+
+def policies_of(
+    general_limit_per_60s: int = 200, bars_limit_per_30s: int = 50
+) -> tuple[BucketPolicy, ...]:
+    """The policies for these limits; a general limit below 200 shrinks its reserves alike."""
+    share = min(1.0, general_limit_per_60s / _GENERAL.limit)
+    reserves = {lane: int(count * share) for lane, count in _EXIT_RESERVES.items()}
+    return (
+        BucketPolicy(Bucket.GENERAL, general_limit_per_60s, _GENERAL.window_s, reserves),
+        BucketPolicy(Bucket.BARS, bars_limit_per_30s, _BARS.window_s),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +145,19 @@ class BucketState:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """A caller begins to wait, because of `reason`, for about `wait_s` seconds (None: not known)."""
+    """A caller begins to wait, because of `reason`, for about `wait_s` seconds (None: not known).
+
+    The window holds `used` attempts, and this lane stops at `line`; `ahead` wait in its row already.
+    """
 
     bucket: Bucket
     lane: Lane
     caller: str
     reason: str
     wait_s: float | None
+    used: int = 0
+    line: int = 0
+    ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +168,8 @@ class Throttled:
     lane: Lane
     wait_s: float
     share: float
+    used: int = 0
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)

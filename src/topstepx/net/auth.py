@@ -151,6 +151,10 @@ class TokenKeeper:
         self.machine.resumed()
         self._stir()
 
+    def look_again(self) -> None:
+        """The computer slept, or its clock was set: look at the token now."""
+        self._stir()
+
     def listen(self, callback: Callable[[Token], None]) -> Callable[[], None]:
         """Call `callback` with every new token, at once and in order; what comes back ends it."""
         self._listeners.append(callback)

@@ -9,6 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from topstepx.clock import NANOSECONDS
+from topstepx.core.blame import Blame
 from topstepx.core.breaker import Scope, ScopeState
 from topstepx.core.breakers import Breakers, Call, Refused, Transition
 from topstepx.core.lanes import Lane
@@ -38,6 +39,13 @@ _MUTATIONS = {
 }
 
 
+HUBS = frozenset({Scope.HUB_USER, Scope.HUB_MARKET})
+"""A hub is probed by its link's own next attempt to open it (`net.hub_gate`)."""
+
+REST_HOST = "rest"
+_LOOK_S = 0.1
+
+
 def scope_of(route: Route[Any, Any]) -> Scope:
     """Which breaker a route belongs to."""
     if route.path in _MUTATIONS:
@@ -64,6 +72,7 @@ class Gate:
         self._clock = clock
         self._probe = probe
         self._told = told
+        self._blame = Blame()
         self._wake = asyncio.Event()
 
     async def enter(self, route: Route[Any, Any], lane: Lane, deadline_ns: int) -> Ticket:
@@ -99,6 +108,27 @@ class Gate:
         )
         self._tell(transitions)
 
+    def isolate(self, scope: Scope, cause: str) -> None:
+        """Shut a scope until `reset`; exits still pass."""
+        self._tell(self.breakers.isolate(scope, cause, self._clock.monotonic_ns()))
+
+    def reset(self, scope: Scope) -> None:
+        """Close a breaker and forget its failures."""
+        self._tell(self.breakers.reset(scope, self._clock.monotonic_ns()))
+
+    def probe(self, scope: Scope) -> Call | None:
+        """A due probe of a scope that is probed by its owner, or None."""
+        call = self.breakers.probe(scope, self._clock.monotonic_ns())
+        if call is not None and call.change is not None:
+            self._tell((call.change,))
+        return call
+
+    def blames_us(self, error: NotSent | AnswerLost, part: str) -> bool:
+        """Whether a failure is this computer's own; `part` is which host it was about."""
+        return isinstance(error, NotSent) and self._blame.is_ours(
+            error.fault, part, self._clock.monotonic_ns()
+        )
+
     def _tell(self, transitions: tuple[Transition, ...]) -> None:
         for transition in transitions:
             self._told(transition)
@@ -114,8 +144,8 @@ class Gate:
         while True:
             now_ns = self._clock.monotonic_ns()
             self._tell(self.breakers.advance(now_ns))
-            probes = [self.breakers.probe(scope, now_ns) for scope in self.breakers.due(now_ns)]
-            calls = [call for call in probes if call is not None]
+            due = [scope for scope in self.breakers.due(now_ns) if scope not in HUBS]
+            calls = [call for scope in due if (call := self.probe(scope)) is not None]
             if calls:
                 await self._send_probe(calls)
                 continue
@@ -123,7 +153,8 @@ class Gate:
             self._wake.clear()
             wait_s = None
             if due_ns is not None:
-                wait_s = max(0.01, (due_ns - self._clock.monotonic_ns()) / NANOSECONDS)
+                # A hub that is due waits for its link to try; meanwhile there is no hurry.
+                wait_s = max(_LOOK_S, (due_ns - self._clock.monotonic_ns()) / NANOSECONDS)
             try:
                 async with asyncio.timeout(wait_s):
                     await self._wake.wait()
@@ -135,8 +166,9 @@ class Gate:
         try:
             answer = await self._probe()
         except (NotSent, AnswerLost) as error:
+            local = self.blames_us(error, REST_HOST)
             for call in calls:
-                self.settle(call, "bad", type(error).__name__)
+                self.settle(call, "bad", type(error).__name__, local=local)
             return
         except BaseException:  # boundary: a cancelled probe must not stay out
             for call in calls:
@@ -170,7 +202,8 @@ class Ticket:
         """No answer came."""
         if isinstance(error, NotSent):
             self._gate.limiter.unsent(self._permit)
-        self._gate.settle(self._call, "bad", type(error).__name__)
+        local = self._gate.blames_us(error, REST_HOST)
+        self._gate.settle(self._call, "bad", type(error).__name__, local=local)
 
     def unused(self) -> None:
         """It was certainly not sent after all."""

@@ -174,6 +174,10 @@ class HubLink:
         """The number of the life that is LIVE now; None while there is none."""
         return self.link.generation if self.link.state is LinkState.LIVE else None
 
+    def look_again(self) -> None:
+        """The computer slept: timers stood still, so look at the clock now."""
+        self._wake.set()
+
     # -- the loop
 
     async def run(self) -> None:

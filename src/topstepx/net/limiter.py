@@ -27,6 +27,7 @@ from topstepx.core.permits import (
     Waits,
 )
 from topstepx.core.retry_after import retry_after_s
+from topstepx.core.sliding_log import FOREVER_NS
 from topstepx.errors import RateLimited
 from topstepx.net.shared_budget import SharedBudget
 from topstepx.wire.routes import Bucket
@@ -117,8 +118,11 @@ class RateLimiter:
         wait_s = retry_after_s(retry_after, self._clock.now())
         again_ns = limiter.throttled(permit, wait_s, now_ns, self._jitter)
         lane_waits_s = max((again_ns or now_ns) - now_ns, 0) / NANOSECONDS
-        share = limiter.snapshot(now_ns).share
-        self._tell(Throttled(permit.bucket, permit.lane, lane_waits_s, share))
+        state = limiter.snapshot(now_ns)
+        line = limiter.line(permit.lane, now_ns)
+        self._tell(
+            Throttled(permit.bucket, permit.lane, lane_waits_s, state.share, state.used, line)
+        )
         self._drive(permit.bucket)
         return lane_waits_s
 
@@ -243,9 +247,24 @@ class RateLimiter:
             self._listener(news)
 
     def _tell_wait(self, bucket: Bucket, waiting: Waiting) -> None:
-        wait_s = max(waiting.free_at_ns - self._clock.monotonic_ns(), 0) / NANOSECONDS
-        ticket = waiting.ticket
-        self._tell(Waits(bucket, ticket.lane, ticket.caller, waiting.reason, wait_s))
+        if self._listener is None:
+            return
+        now_ns = self._clock.monotonic_ns()
+        wait_s = max(waiting.free_at_ns - now_ns, 0) / NANOSECONDS
+        ticket, limiter = waiting.ticket, self._limiters[bucket]
+        state = limiter.snapshot(now_ns)
+        self._tell(
+            Waits(
+                bucket,
+                ticket.lane,
+                ticket.caller,
+                waiting.reason,
+                wait_s if waiting.free_at_ns < FOREVER_NS else None,
+                used=state.used,
+                line=limiter.line(ticket.lane, now_ns),
+                ahead=state.lanes[ticket.lane].waiting - 1,
+            )
+        )
 
     def _refusal(self, bucket: Bucket, denied: Denied) -> RateLimited:
         lane = denied.lane.name.lower()

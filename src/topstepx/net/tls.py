@@ -106,5 +106,6 @@ def certificate_refused(error: BaseException | None, where: str) -> NotSent | No
             f"{where}: the certificate was refused ({reason}). Nothing was sent.",
             next_step="Check this computer's clock and network; an authority of your own goes into "
             "ca_file.",
+            fault="tls",
         )
     return None

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
+import ssl
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from topstepx.errors import Fault
 
     AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
 
@@ -44,6 +48,36 @@ async def dial(host: str, port: int, *, timeout_s: float) -> socket.socket:
         else:
             return connecting
     raise failure
+
+
+_HERE: Final = frozenset(
+    {
+        errno.ENETUNREACH,
+        errno.ENETDOWN,
+        errno.EHOSTUNREACH,
+        errno.EHOSTDOWN,
+        errno.EADDRNOTAVAIL,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.EACCES,
+        errno.EPERM,
+    }
+)
+
+
+def fault_of(error: BaseException | None) -> Fault:
+    """Whose fault it is that no connection came about: see `core.blame`.
+
+    Libraries wrap the system's error: as `os_error`, or as the cause.
+    """
+    inner = getattr(error, "os_error", None) or error
+    if isinstance(inner, socket.gaierror):
+        return "here"
+    if isinstance(inner, ssl.SSLError):
+        return "tls"
+    if isinstance(inner, OSError) and inner.errno in _HERE:
+        return "here"
+    return "there"
 
 
 def hang_up(sockets: Collection[socket.socket]) -> None:

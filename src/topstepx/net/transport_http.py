@@ -15,7 +15,7 @@ from topstepx.clock import NANOSECONDS, SystemClock
 from topstepx.errors import AnswerLost, NotSent
 from topstepx.net.tls import certificate_refused, client_context
 from topstepx.net.transport import HttpAnswer, check_request
-from topstepx.net.transport_dial import Sockets
+from topstepx.net.transport_dial import Sockets, fault_of
 from topstepx.redaction import cap_network_loggers
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class HttpTransport:
             refused = certificate_refused(
                 getattr(error, "certificate_error", None), f"{where} at {self._host}"
             )
-            return refused or NotSent(_told(where, f"could not connect to {self._host}", error))
+            what = _told(where, f"could not connect to {self._host}", error)
+            return refused or NotSent(what, fault=fault_of(error))
         except TimeoutError as error:
             return AnswerLost(_told(where, f"no whole answer within {timeout_s:g} s", error))
         except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -19,7 +19,7 @@ from topstepx.errors import NotSent, UpgradeRefused, sanitised
 from topstepx.net.pins import is_pinned
 from topstepx.net.tls import certificate_refused, client_context
 from topstepx.net.transport import check_request
-from topstepx.net.transport_dial import dial, hang_up
+from topstepx.net.transport_dial import dial, fault_of, hang_up
 from topstepx.redaction import cap_network_loggers
 
 if TYPE_CHECKING:
@@ -295,7 +295,7 @@ class PicowsTransport:
         except (picows.WSError, OSError) as error:
             refused = certificate_refused(error, f"The {hub} hub at {self._host}")
             what = f"The {hub} hub at {self._host} could not be reached ({type(error).__name__})."
-            return refused or NotSent(what)
+            return refused or NotSent(what, fault=fault_of(error))
         except BaseException:
             hang_up(dialled)
             raise

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from topstepx.errors import NotSent, UpgradeRefused, sanitised
 from topstepx.net.tls import certificate_refused, client_context
 from topstepx.net.transport import check_request
-from topstepx.net.transport_dial import Sockets, hang_up, let_go
+from topstepx.net.transport_dial import Sockets, fault_of, hang_up, let_go
 from topstepx.redaction import cap_network_loggers
 
 if TYPE_CHECKING:
@@ -248,7 +248,8 @@ class AiohttpHubTransport:
         except (aiohttp.ClientError, OSError) as error:
             where = f"The {hub} hub at {urlsplit(self._hub_url).hostname}"
             refused = certificate_refused(getattr(error, "certificate_error", None), where)
-            return refused or NotSent(f"{where} could not be reached ({type(error).__name__}).")
+            what = f"{where} could not be reached ({type(error).__name__})."
+            return refused or NotSent(what, fault=fault_of(error))
 
     async def close(self) -> None:
         """Close every open socket and wait until the listeners have been told."""
