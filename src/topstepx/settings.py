@@ -212,6 +212,8 @@ class Timeouts:
     """How long `place` waits for the resolver before it raises `OrderUnresolved`."""
     hub_open_s: float = 10.0
     hub_invoke_s: float = 10.0
+    shutdown_s: float = 15.0
+    """How long leaving waits for orders of which it is not known yet what became of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +253,7 @@ def _is_sha256(text: str) -> bool:
         return False
 
 
+OnExit = Literal["keep", "cancel_entries", "flatten"]
 TokenPlacement = Literal["header", "query", "auto"]
 
 
@@ -264,6 +267,10 @@ class Settings:
 
     environment: Environment
     trade: bool = False
+    exits_only: bool = False
+    """Cancel and close, open nothing: needs no lock, so it works beside a program that trades."""
+    on_exit: OnExit = "cancel_entries"
+    """What leaving by an exception or Ctrl-C does with your own resting entries and positions."""
     limits: Limits = field(default_factory=Limits)
     timeouts: Timeouts = field(default_factory=Timeouts)
     hub_token: TokenPlacement = "auto"  # noqa: S105  a place, not a token

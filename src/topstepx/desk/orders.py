@@ -12,6 +12,7 @@ from topstepx.core.mode import Operation
 from topstepx.core.outcome import Verdict
 from topstepx.core.resolve import Fate
 from topstepx.core.terms import Bracket, place_request
+from topstepx.desk.authority import check_may_trade
 from topstepx.desk.order import Name, Order
 from topstepx.desk.order_changes import OrderChanges
 from topstepx.desk.waiting import until
@@ -23,7 +24,6 @@ from topstepx.errors import (
     OrderRefused,
     OrderUnresolved,
     TopstepxError,
-    TradingDisabled,
 )
 from topstepx.events import OrderObserved
 from topstepx.net.rest import error_of
@@ -179,17 +179,7 @@ class Orders:
 
     def check_may_trade(self) -> None:
         """Raise `TradingDisabled` where orders must not leave."""
-        environment = self._settings.environment
-        if environment.simulated:
-            return
-        msg = f"Orders to {environment.name} are not possible with this version."
-        raise TradingDisabled(
-            msg,
-            next_step=(
-                "Until the order journal that makes them safe exists, orders go to the simulator only: "
-                'connect("sim").'
-            ),
-        )
+        check_may_trade(self._settings)
 
     def _gate(self, request: PlaceRequest, contract: Contract) -> None:
         """Mode and limits."""

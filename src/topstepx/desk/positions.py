@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from topstepx.core.lanes import Lane
 from topstepx.core.outcome import Verdict
 from topstepx.core.prices import whole_contracts
+from topstepx.desk.authority import check_may_trade
 from topstepx.desk.waiting import until
 from topstepx.desk.write import Intent
-from topstepx.errors import NotFilled, TradingDisabled
+from topstepx.errors import NotFilled
 from topstepx.net.rest import error_of
 from topstepx.wire import models, routes
 
@@ -78,11 +79,9 @@ class Positions:
         `NotFilled` when the gateway took it and the position is still there, `GatewayRefused` when it
         refused, `AnswerLost` when it is not known; then look at `positions.open`.
         """
+        check_may_trade(self._settings)
         account_ = await self._accounts.exact(account)
         contract_ = await self._contracts.one(contract)
-        if not self._settings.environment.simulated:
-            msg = f"Closing at {self._settings.environment.name} is not possible with this version."
-            raise TradingDisabled(msg, next_step="Use the web platform to close.")
         if size is not None:
             return await self._reduce(account_.id, contract_, whole_contracts("size", size))
         cancelled: list[Order] = []

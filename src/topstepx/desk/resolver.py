@@ -1,13 +1,17 @@
 """The resolver: finds out by itself what became of orders whose answer was lost.
 
 One task per open intent. It fences the contract (only exits pass), looks until there is evidence,
-writes the evidence down and lifts the fence. An intent presumed absent stays watched: should its order
-appear after all, it is cancelled while it works and reported loudly if it filled.
+writes the evidence down and lifts the fence. An intent presumed absent stays watched for a trading day:
+should its order appear after all, it is cancelled while it works and reported loudly if it filled.
+
+A close whose answer was lost is looked for in the same way, because a close that arrives late would
+close whatever was opened in between.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,20 +19,26 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from topstepx.clock import NANOSECONDS
-from topstepx.core.ledger_orders import OrderChanged
-from topstepx.core.resolve import Fate, Finding, Search, highest_id, same_tag
+from topstepx.core.lanes import Lane
+from topstepx.core.ownership import CLOSES, rival_closes
+from topstepx.core.resolve import CloseSearch, Fate, Finding, Looking, PlaceSearch, Search
+from topstepx.desk.evidence import Baseline, baseline_of
+from topstepx.errors import RecordUnavailable, TopstepxError
 from topstepx.events import (
     AlarmRaised,
+    CancelWanted,
     Event,
+    IntentAnswered,
+    IntentRecorded,
     IntentResolved,
     ModeCauseAdded,
     ModeCauseCleared,
-    OrderObserved,
 )
-from topstepx.wire.models import PlaceRequest
+from topstepx.wire.models import PartialCloseRequest, PlaceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
+    from datetime import datetime
 
     from topstepx.clock import Clock
     from topstepx.core.ledger import Change
@@ -39,8 +49,14 @@ if TYPE_CHECKING:
     from topstepx.wire.models import OrderModel
 
 _LOG = logging.getLogger("topstepx.orders")
-_LOOK_BACK = timedelta(seconds=120)
+LOOK_BACK = timedelta(seconds=120)
 """How far before the sending to start looking: clocks disagree."""
+
+LOOK_BACK_BLIND = timedelta(hours=26)
+"""The same while the gateway's clock is not known: a whole trading day and more."""
+
+WATCH_S = 24 * 3600 + 300.0
+"""How long an intent that is presumed absent stays watched and counted: past the end of its session."""
 
 _ZOMBIE_EVERY_S = 30.0
 _VERDICTS: dict[Fate, Verdict] = {
@@ -68,78 +84,121 @@ class Resolver:
         self._spawn = spawn
         self._cancel = cancel
         self._searches: dict[str, Search] = {}
-        self._found: dict[str, asyncio.Event] = {}
+        self._decisions: dict[str, asyncio.Event] = {}
         self._wake: dict[str, asyncio.Event] = {}
-        self._cancel_wanted: set[str] = set()
+        self._baselines: dict[str, Baseline | None] = {}
         record.listen(self._on_fact)
 
     # -- for callers
 
     def start(self, intent_id: str, sent_ns: int) -> None:
-        """Fence the contract of an open order intent and look for its order until it is found."""
+        """Fence the contract of an open intent and look for its order until it is found."""
         intent = self._record.ledger.intent(intent_id)
-        if intent is None or intent.recorded is None or intent_id in self._searches:
+        if intent is None or intent_id in self._searches:
             return
-        request = msgspec.json.decode(intent.recorded.body, type=PlaceRequest)
-        before = [
-            belief.order
-            for belief in self._record.ledger.orders(intent.account_id)
-            if belief.order.creation_timestamp < intent.recorded.at
-            and not same_tag(belief.order.custom_tag, intent.recorded.tag)
-        ]
-        search = Search(request, sent_ns, highest_id(before))
-        self._searches[intent.intent_id] = search
-        self._found[intent.intent_id] = asyncio.Event()
-        self._wake[intent.intent_id] = asyncio.Event()
+        search = _search_for(intent, sent_ns)
+        if search is None:
+            return
+        self._searches[intent_id] = search
+        self._decisions[intent_id] = asyncio.Event()
+        self._wake[intent_id] = asyncio.Event()
         self._fence(intent, raised=True)
-        self._spawn(self._resolve(intent, search), f"resolve {intent.intent_id}")
+        tag = intent.recorded.tag if intent.recorded is not None else None
+        seen = self._record.ledger.order_by_tag(intent.account_id, tag) if tag else None
+        if seen is not None:
+            search.heard(seen.order)
+        self._spawn(self._resolve(intent_id, search), f"resolve {intent_id}")
 
-    async def wait(self, intent_id: str, timeout_s: float) -> Finding | None:
+    def watch(self, intent_id: str, sent_ns: int) -> None:
+        """Watch on for the order of an intent that an earlier run presumed absent."""
+        intent = self._record.ledger.intent(intent_id)
+        if intent is None or intent_id in self._searches:
+            return
+        search = _search_for(intent, sent_ns)
+        if search is None:
+            return
+        search.decide(Finding(Fate.PRESUMED_ABSENT, ("presumed absent by an earlier run",)))
+        self._searches[intent_id] = search
+        self._decisions[intent_id] = asyncio.Event()
+        self._decisions[intent_id].set()
+        self._wake[intent_id] = asyncio.Event()
+        self._spawn(self._watch_on(intent_id, search), f"watch {intent_id}")
+
+    async def wait(self, intent_id: str, timeout_s: float | None) -> Finding | None:
         """The verdict on an intent, or None when there is none within `timeout_s`."""
-        search, found = self._searches.get(intent_id), self._found.get(intent_id)
-        if search is None or found is None:
+        search, decided = self._searches.get(intent_id), self._decisions.get(intent_id)
+        if search is None or decided is None:
             return None
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await found.wait()
-        except TimeoutError:
-            return None
+                await decided.wait()
         return search.finding
 
-    def want_cancelled(self, intent_id: str) -> None:
-        """The trader wants this unresolved order gone: cancel it on sight."""
-        self._cancel_wanted.add(intent_id)
+    def looking(self, intent_id: str) -> Looking | None:
+        """How far the search for an intent has come; None when nothing was ever looked for."""
+        search = self._searches.get(intent_id)
+        return search.looking(self._clock.monotonic_ns()) if search is not None else None
+
+    async def want_cancelled(self, intent_id: str, account_id: int) -> None:
+        """The trader wants this unresolved order gone: it is cancelled on sight, also after a restart."""
+        with contextlib.suppress(RecordUnavailable):  # the wish stands in memory all the same
+            await self._record.commit_durable(
+                CancelWanted(at=self._record.stamp(), intent_id=intent_id, account_id=account_id)
+            )
         self._wake_up(intent_id)
+
+    def halt(self, intent_id: str, account_id: int, told: str) -> None:
+        """Somebody else uses our names, or one order became two: a person has to look."""
+        at = self._record.stamp()
+        self._record.commit(
+            AlarmRaised(at=at, name="foreign_tag", detail=told, account_id=account_id)
+        )
+        cause = ModeCauseAdded(
+            at=at, account_id=account_id, reason="foreign_tag", subject=intent_id, detail=told
+        )
+        self._spawn(self._latch(cause), f"halt {intent_id}")
+
+    async def _latch(self, cause: ModeCauseAdded) -> None:
+        with contextlib.suppress(RecordUnavailable):  # it halts in memory all the same
+            await self._record.commit_durable(cause)
 
     # -- looking
 
-    async def _resolve(self, intent: IntentBelief, search: Search) -> None:
-        recorded = intent.recorded
-        if recorded is None:
-            return
-        since = recorded.at - _LOOK_BACK
-        while not _is_found(search):
-            await self._sleep(intent.intent_id, search.next_ns)
-            if _is_found(search):  # the hub was faster
+    async def _resolve(self, intent_id: str, search: Search) -> None:
+        while not _is_decided(search):
+            await self._sleep(intent_id, search.next_ns)
+            if _is_decided(search):  # the hub was faster
+                break
+            intent = self._record.ledger.intent(intent_id)
+            if intent is None or intent.recorded is None:
+                return
+            if not intent.is_open:
                 break
             seen = await self._evidence.look(
                 intent.account_id,
-                search.request.contract_id,
-                since,
+                search.contract_id,
+                _since(intent.recorded),
                 claimed=self._claimed(intent),
                 siblings=self._siblings(intent, search),
+                baseline=self._baselines.get(intent_id),
+                lane=Lane.EXIT if intent.cancel_wanted else Lane.RESOLVE,
             )
             search.looked(seen, self._clock.monotonic_ns())
-        await self._decided(intent, search.finding)
-        while _is_presumed(search):
+        self._baselines.pop(intent_id, None)
+        await self._decided(intent_id, search.finding)
+        await self._watch_on(intent_id, search)
+
+    async def _watch_on(self, intent_id: str, search: Search) -> None:
+        """Look now and then for what was presumed absent: what is read goes through the record."""
+        ends_ns = search.sent_ns + round(WATCH_S * NANOSECONDS)
+        while _is_presumed(search) and self._clock.monotonic_ns() < ends_ns:
             await asyncio.sleep(_ZOMBIE_EVERY_S)
+            intent = self._record.ledger.intent(intent_id)
+            if intent is None or intent.recorded is None:
+                return
             await self._evidence.look(
-                intent.account_id,
-                search.request.contract_id,
-                since,
-                claimed=frozenset(),
-                siblings=0,
-            )  # what it reads goes through the record, and `_on_fact` sees the tag
+                intent.account_id, search.contract_id, _since(intent.recorded)
+            )
 
     async def _sleep(self, intent_id: str, until_ns: int) -> None:
         wake = self._wake[intent_id]
@@ -164,38 +223,35 @@ class Resolver:
         )
 
     def _siblings(self, intent: IntentBelief, search: Search) -> int:
-        mine = search.request
+        if isinstance(search, CloseSearch):
+            return rival_closes(self._record.ledger, intent)
         return sum(
             other.finding is None
             and intent_id != intent.intent_id
-            and (
-                other.request.contract_id,
-                other.request.side,
-                other.request.type,
-                other.request.size,
-            )
-            == (mine.contract_id, mine.side, mine.type, mine.size)
+            and isinstance(other, PlaceSearch)
+            and isinstance(search, PlaceSearch)
+            and _terms(other.request) == _terms(search.request)
             for intent_id, other in self._searches.items()
         )
 
     # -- deciding
 
-    async def _decided(self, intent: IntentBelief, finding: Finding | None) -> None:
-        if finding is None:
+    async def _decided(self, intent_id: str, finding: Finding | None) -> None:
+        intent = self._record.ledger.intent(intent_id)
+        if finding is None or intent is None:
             return
         if finding.fate is Fate.CONFLICT:
-            self._record.commit(
-                ModeCauseAdded(
-                    at=self._record.stamp(),
-                    account_id=intent.account_id,
-                    contract_id=None,
-                    reason="foreign_tag",
-                    subject=intent.intent_id,
-                    detail="; ".join(finding.evidence),
-                )
-            )
-            self._found[intent.intent_id].set()
+            self.halt(intent_id, intent.account_id, "; ".join(finding.evidence))
+            self._decisions[intent_id].set()
             return
+        self._resolved(intent, finding)
+        self._fence(intent, raised=False)
+        self._decisions[intent_id].set()
+        order = finding.order
+        if intent.cancel_wanted and order is not None and not order.status.is_terminal:
+            await self._cancelled(order)
+
+    def _resolved(self, intent: IntentBelief, finding: Finding) -> None:
         self._record.commit(
             IntentResolved(
                 at=self._record.stamp(),
@@ -206,11 +262,19 @@ class Resolver:
                 evidence=finding.evidence,
             )
         )
-        self._fence(intent, raised=False)
-        self._found[intent.intent_id].set()
-        order = finding.order
-        if intent.intent_id in self._cancel_wanted and order is not None:
+
+    async def _cancelled(self, order: OrderModel) -> None:
+        try:
             await self._cancel(order)
+        except TopstepxError as error:
+            self._record.commit(
+                AlarmRaised(
+                    at=self._record.stamp(),
+                    name="cancel_failed",
+                    detail=f"order {order.id} could not be cancelled: {error}",
+                    account_id=order.account_id,
+                )
+            )
 
     def _fence(self, intent: IntentBelief, *, raised: bool) -> None:
         kind = ModeCauseAdded if raised else ModeCauseCleared
@@ -224,56 +288,102 @@ class Resolver:
             )
         )
 
-    # -- what the hub and every read say
+    # -- what is told meanwhile
 
-    def _on_fact(self, event: Event, changes: tuple[Change, ...]) -> None:
-        if not isinstance(event, OrderObserved) or not self._searches:
+    def sighted(self, intent: IntentBelief, order: OrderModel) -> None:
+        """An order with this intent's tag was seen (`desk.sightings` says so)."""
+        search = self._searches.get(intent.intent_id)
+        if search is not None and not _is_decided(search):
+            if search.heard(order) is not None:
+                self._wake_up(intent.intent_id)
             return
-        if not any(isinstance(change, OrderChanged) for change in changes):
-            return
-        for intent_id, search in self._searches.items():
-            presumed = _is_presumed(search)
-            if _is_found(search) and not presumed:
-                continue
-            finding = search.heard(event.order)
-            if finding is None:
-                continue
-            self._wake_up(intent_id)
-            if presumed:
-                self._spawn(self._zombie(intent_id, finding), f"zombie {intent_id}")
+        if search is not None and _is_presumed(search):
+            search.heard(order)
+        self._spawn(self._zombie(intent.intent_id, order), f"zombie {intent.intent_id}")
 
-    async def _zombie(self, intent_id: str, finding: Finding) -> None:
-        """An order that was taken for absent is there."""
-        intent, order = self._record.ledger.intent(intent_id), finding.order
-        if intent is None or order is None:
+    async def _zombie(self, intent_id: str, order: OrderModel) -> None:
+        """An order whose intent was taken for dead is there."""
+        intent = self._record.ledger.intent(intent_id)
+        if intent is None:
             return
-        await self._decided(intent, finding)
-        told = f"order {order.id} appeared after its intent was presumed absent"
+        told = f"order {order.id} appeared after its intent was taken for {intent.state}"
+        self._resolved(intent, Finding(Fate.ACCEPTED, (told,), order))
         if not order.status.is_terminal:
             _LOG.warning("%s: it is being cancelled", told)
-            await self._cancel(order)
-        if order.fill_volume:
-            self._record.commit(
-                AlarmRaised(
-                    at=self._record.stamp(),
-                    name="unexpected_fill",
-                    detail=f"{told} and filled {order.fill_volume}",
-                    account_id=intent.account_id,
-                )
+            await self._cancelled(order)
+        belief = self._record.ledger.order(order.id)
+        filled = belief.filled if belief is not None else order.fill_volume
+        if not filled:
+            return
+        at, detail = self._record.stamp(), f"{told} and filled {filled}"
+        self._record.commit(
+            AlarmRaised(at=at, name="unexpected_fill", detail=detail, account_id=order.account_id)
+        )
+        await self._latch(
+            ModeCauseAdded(
+                at=at,
+                account_id=order.account_id,
+                reason="unexpected_fill",
+                subject=intent_id,
+                detail=detail,
             )
-            await self._record.commit_durable(
-                ModeCauseAdded(
-                    at=self._record.stamp(),
-                    account_id=intent.account_id,
-                    contract_id=None,
-                    reason="unexpected_fill",
-                    subject=intent_id,
-                    detail=told,
+        )
+
+    def _on_fact(self, event: Event, _changes: tuple[Change, ...]) -> None:
+        match event:
+            case IntentRecorded(contract_id=str() as contract_id) if _makes_orders(event):
+                at = event.server_at or event.at
+                self._baselines[event.intent_id] = baseline_of(
+                    self._record.ledger, event.account_id, contract_id, at
                 )
-            )
+            case IntentAnswered(outcome="accepted" | "refused" | "not_sent"):
+                self._baselines.pop(event.intent_id, None)
+            case ModeCauseCleared(reason="foreign_tag") if event.subject in self._searches:
+                self._released(event)
+            case _:
+                pass
+
+    def _released(self, event: ModeCauseCleared) -> None:
+        """A person looked at a conflict and released it: the intent is no longer waited for."""
+        intent = self._record.ledger.intent(event.subject)
+        if intent is None or not intent.is_open:
+            return
+        told = f"released by {event.released_by}"
+        finding = Finding(Fate.PRESUMED_ABSENT, (told,))
+        self._resolved(intent, finding)
+        self._fence(intent, raised=False)
 
 
-def _is_found(search: Search) -> bool:
+def _makes_orders(recorded: IntentRecorded) -> bool:
+    return recorded.action == "place" or recorded.action in CLOSES
+
+
+def _search_for(intent: IntentBelief, sent_ns: int) -> Search | None:
+    """The search that fits an intent; None for one that makes no order."""
+    recorded = intent.recorded
+    if recorded is None or recorded.contract_id is None or not _makes_orders(recorded):
+        return None
+    if recorded.action == "place":
+        request = msgspec.json.decode(recorded.body, type=PlaceRequest)
+        return PlaceSearch(recorded.contract_id, sent_ns, recorded.watermark, request=request)
+    size = None
+    if recorded.action == "partial_close":
+        size = msgspec.json.decode(recorded.body, type=PartialCloseRequest).size
+    return CloseSearch(recorded.contract_id, sent_ns, recorded.watermark, size=size)
+
+
+def _since(recorded: IntentRecorded) -> datetime:
+    """From when on to look, by the gateway's clock where it was known."""
+    if recorded.server_at is not None:
+        return recorded.server_at - LOOK_BACK
+    return recorded.at - LOOK_BACK_BLIND
+
+
+def _terms(request: PlaceRequest) -> tuple[object, ...]:
+    return request.contract_id, request.side, request.type, request.size
+
+
+def _is_decided(search: Search) -> bool:
     """Whether the search has come to a verdict, looked at anew."""
     return search.finding is not None
 

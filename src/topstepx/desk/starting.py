@@ -1,0 +1,235 @@
+"""Start is recovery: what an earlier run wanted, sent and left behind is found out before anything new.
+
+The journal is read first. An intent without a definite answer may be at the gateway, even if the sending
+itself is not written down; orders are looked for by the resolver, and what a cancel or a modify came to
+is read off the order it was about. Orders under our installation's name that the journal does not know
+mean that the journal is not the whole story (a restored backup, a new one): they are *orphans*, and the
+account opens nothing until a person has looked.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from topstepx.core import tags
+from topstepx.errors import RecordDamaged, RecordUnavailable
+from topstepx.events import (
+    AlarmRaised,
+    ClientStarted,
+    ExitVerified,
+    IntentResolved,
+    ModeCauseAdded,
+    ModeCauseCleared,
+    OrphanFound,
+)
+from topstepx.version import __version__
+from topstepx.wire.models import ModifyRequest
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from topstepx.core.ledger_intents import IntentBelief
+    from topstepx.core.ledger_orders import OrderBelief
+    from topstepx.desk.authority import Authority
+    from topstepx.desk.record import Record
+    from topstepx.desk.resolver import Resolver
+    from topstepx.events import Verdict
+    from topstepx.settings import Settings
+    from topstepx.wire.models import AccountModel
+
+_ABOUT_ORDERS = frozenset({"cancel", "modify"})
+_WATCHED = timedelta(hours=26)
+"""How long an order that was presumed absent may still show up: a trading day and a margin."""
+
+
+class Starting:
+    """Opens the record, and brings each account from the last run's end to this run's beginning."""
+
+    def __init__(
+        self,
+        record: Record,
+        authority: Authority,
+        resolver: Resolver,
+        settings: Settings,
+        installation: str | None,
+    ) -> None:
+        self._record = record
+        self._authority = authority
+        self._resolver = resolver
+        self._settings = settings
+        self._installation = installation
+        self._began_at: datetime | None = None
+        self._verified: dict[int, str] = {}
+
+    async def open(self) -> None:
+        """Read the journal back. One that cannot be used leaves the exits open and nothing else."""
+        unusable: RecordUnavailable | None = None
+        try:
+            await self._record.open()
+        except RecordUnavailable as error:
+            unusable = error
+            await self._record.keep_nothing(error)
+        started = ClientStarted(
+            at=self._record.stamp(),
+            environment=self._settings.environment.name,
+            version=__version__,
+        )
+        self._began_at = started.at
+        self._record.commit(started)
+        if unusable is None:
+            return
+        damaged = isinstance(unusable, RecordDamaged)
+        reason = "journal_damaged" if damaged else "journal_unwritable"
+        told = str(unusable)
+        self._record.commit(AlarmRaised(at=self._record.stamp(), name=reason, detail=told))
+        self._record.commit(ModeCauseAdded(at=self._record.stamp(), reason=reason, detail=told))
+
+    # -- an account
+
+    async def take(self, account_id: int) -> bool:
+        """Take the right to trade it, where that is meant; whether it is ours newly."""
+        return await self._authority.take(account_id)
+
+    async def adopt(self, account: AccountModel) -> None:
+        """After the account was read whole: find out what is open, and whose the orders are."""
+        for intent in self._record.ledger.open_intents(account.id):
+            self._take_up(intent)
+        self._watch_again(account.id)
+        await self._find_orphans(account.id)
+        self._look_at_exit(account)
+
+    def _take_up(self, intent: IntentBelief) -> None:
+        recorded = intent.recorded
+        if recorded is None:
+            return
+        if recorded.action not in _ABOUT_ORDERS:
+            self._resolver.start(intent.intent_id, self._record.now_ns())
+            return
+        verdict, evidence = self._read_off(intent)
+        self._record.commit(
+            IntentResolved(
+                at=self._record.stamp(),
+                intent_id=intent.intent_id,
+                account_id=intent.account_id,
+                verdict=verdict,
+                order_id=recorded.order_id,
+                evidence=(evidence,),
+            )
+        )
+
+    def _read_off(self, intent: IntentBelief) -> tuple[Verdict, str]:
+        """What became of a cancel or a modify, by the order as it is now."""
+        recorded = intent.recorded
+        belief = None
+        if recorded is not None and recorded.order_id is not None:
+            belief = self._record.ledger.order(recorded.order_id)
+        if recorded is None or belief is None:
+            return "presumed_absent", "the order it was about is not listed"
+        now = f"order {belief.id} is {belief.status.name} after the restart"
+        if recorded.action == "cancel":
+            return ("accepted" if belief.is_terminal else "presumed_absent"), now
+        wanted = msgspec.json.decode(recorded.body, type=ModifyRequest)
+        order = belief.order
+        has = {
+            "size": order.size,
+            "limit_price": order.limit_price,
+            "stop_price": order.stop_price,
+        }
+        same = all(getattr(wanted, name) in {None, value} for name, value in has.items())
+        return ("accepted" if same else "presumed_absent"), f"{now}, with {has}"
+
+    def _watch_again(self, account_id: int) -> None:
+        """Orders presumed absent today may still appear."""
+        now = self._record.stamp()
+        for intent in self._record.ledger.intents(account_id):
+            recorded = intent.recorded
+            if intent.state != "presumed_absent" or recorded is None:
+                continue
+            if recorded.action not in _ABOUT_ORDERS and now - recorded.at < _WATCHED:
+                self._resolver.rearm(intent.intent_id)
+
+    async def _find_orphans(self, account_id: int) -> None:
+        """Orders under our name that the journal does not know: a person must look."""
+        ledger = self._record.ledger
+        found = [
+            belief
+            for belief in ledger.orders(account_id)
+            if self._is_ours_unknown(belief) and not ledger.is_orphan(belief.id)
+        ]
+        if not found:
+            return
+        ids = ", ".join(str(belief.id) for belief in found)
+        cause = ModeCauseAdded(
+            at=self._record.stamp(),
+            account_id=account_id,
+            reason="orphan_orders",
+            detail=f"orders {ids}",
+        )
+        try:
+            await self._record.commit_durable(cause)  # first, so that a crash here forgets nothing
+        except RecordUnavailable:
+            return  # the journal's own cause stands already; the latch holds for this run
+        for belief in found:
+            self._record.commit(
+                OrphanFound(
+                    at=self._record.stamp(),
+                    account_id=account_id,
+                    order_id=belief.id,
+                    contract_id=belief.order.contract_id,
+                    tag=belief.order.custom_tag or "",
+                )
+            )
+
+    def _is_ours_unknown(self, belief: OrderBelief) -> bool:
+        """Whether an order bears this installation's name and no intent of the journal's."""
+        tag = belief.order.custom_tag
+        if self._installation is None or tag is None or not tags.is_of(self._installation, tag):
+            return False
+        entry = tags.entry_tag(tag)
+        return self._record.ledger.intent_by_tag(belief.order.account_id, entry) is None
+
+    def _look_at_exit(self, account: AccountModel) -> None:
+        """Say how it is known that the account can be left again, before its first entry."""
+        trading = account.can_trade
+        kind = ModeCauseCleared if trading else ModeCauseAdded
+        self._record.commit(
+            kind(at=self._record.stamp(), account_id=account.id, reason="account_cannot_trade")
+        )
+        if not trading:
+            self._verified.pop(account.id, None)
+            return
+        how = (
+            f"account flags read: canTrade is true, isVisible is {str(account.is_visible).lower()};"
+            f" orders, positions and trades were read whole. No probe order was placed."
+        )
+        if self._verified.get(account.id) != how:
+            self._verified[account.id] = how
+            self._record.commit(
+                ExitVerified(at=self._record.stamp(), account_id=account.id, how=how)
+            )
+
+    # -- what to tell
+
+    def exit_of(self, account_id: int) -> str | None:
+        """How the account's exit was verified; None: it was not."""
+        return self._verified.get(account_id)
+
+    def adopted(self, account_id: int) -> tuple[OrderBelief, ...]:
+        """Working orders that an earlier run of this installation placed, legs included."""
+        ledger, began_at = self._record.ledger, self._began_at
+        found = []
+        for belief in ledger.working(account_id):
+            tag = belief.order.custom_tag
+            intent = ledger.intent_by_tag(account_id, tags.entry_tag(tag)) if tag else None
+            recorded_at = intent.recorded_at if intent is not None else None
+            if recorded_at is not None and began_at is not None and recorded_at < began_at:
+                found.append(belief)
+        return tuple(found)
+
+    def orphans(self, account_id: int) -> tuple[OrderBelief, ...]:
+        """Working orders under our name that the journal does not know."""
+        working = self._record.ledger.working(account_id)
+        return tuple(belief for belief in working if self._is_ours_unknown(belief))
