@@ -284,7 +284,16 @@ class Settings:
     logout_on_exit: bool = False
     """Whether leaving the client ends the session at the gateway, for every program that shares it."""
     bars_limit_per_30s: int = 50
+    """The gateway's limit for `History/retrieveBars` (verified: 50; an older page said 30)."""
     general_limit_per_60s: int = 200
+    """The gateway's limit for everything else (verified). Less leaves room for other software."""
+
+    def __post_init__(self) -> None:
+        for name, most in (("bars_limit_per_30s", 50), ("general_limit_per_60s", 200)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+                msg = f"{name}={value!r}: must be a whole number from 1 to {most}."
+                raise ConfigurationError(msg, next_step="More would only earn HTTP 429.")
 
     @property
     def may_trade(self) -> bool:

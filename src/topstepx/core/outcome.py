@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET
 
+from topstepx.errors import sanitised
 from topstepx.wire import models
 from topstepx.wire.refusals import Refusal, explain
 
@@ -145,10 +146,10 @@ def problem_text(body: bytes) -> str | None:
         details = msgspec.json.decode(body, type=ProblemDetails)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    title = details.title or "the request was refused"
-    if not details.errors:
-        return title
-    fields = "; ".join(
-        f"{field}: {messages[0]}" for field, messages in details.errors.items() if messages
-    )
-    return f"{title} {fields}".strip()
+    said = details.title or "the request was refused"
+    if details.errors:
+        fields = "; ".join(
+            f"{field}: {messages[0]}" for field, messages in details.errors.items() if messages
+        )
+        said = f"{said} {fields}".strip()
+    return sanitised(said)

@@ -24,6 +24,7 @@ from topstepx.errors import (
     NotSent,
     OrderRefused,
     TopstepxError,
+    sanitised,
 )
 from topstepx.net.auth import HEADERS, judge_answer, server_time
 from topstepx.wire import codec, models, routes
@@ -204,15 +205,18 @@ def _may_pass(error: TopstepxError) -> bool:
     return isinstance(error, NotSent | AnswerLost | AnswerUnusable | GatewayBusy)
 
 
+_STEPS = {
+    Safety.READ: "Nothing was changed: it may be asked again.",
+    Safety.REPEATABLE: "It may have happened; it may be sent again, for the end is the same.",
+    Safety.ONCE: "It may have happened: look at orders, trades and position before sending anything.",
+}
+
+
 def error_of(route: Route[Any, Any], sent: Sent) -> TopstepxError:
     """The exception for a call that was not accepted."""
     outcome = sent.outcome
     if outcome is None:
-        error = sent.error or AnswerLost(f"{route.name}: no answer.")
-        error.route = route.name
-        if route.safety is Safety.READ:
-            error.did_it_happen = "no"  # a read changes nothing, whatever became of it
-        return error
+        return _without_answer(route, sent.error)
     if outcome.status == _TOO_MANY:
         return GatewayBusy(
             route=route.name,
@@ -225,12 +229,42 @@ def error_of(route: Route[Any, Any], sent: Sent) -> TopstepxError:
         )
     if outcome.verdict is Verdict.REFUSED:
         return refusal_of(route, outcome)
-    return AnswerUnusable(
-        f"{route.name}: {outcome.reason}.",
+    return _unusable(route, outcome)
+
+
+def _without_answer(
+    route: Route[Any, Any], failure: NotSent | AnswerLost | None
+) -> NotSent | AnswerLost:
+    error = failure or AnswerLost(f"{route.name}: no answer.")
+    error.route = route.name
+    if isinstance(error, AnswerLost):
+        if route.safety is Safety.READ:
+            error.did_it_happen = "no"  # a read changes nothing, whatever became of it
+        error.next_step = _STEPS[route.safety]
+        error.args = (f"{error} {error.next_step}",)
+    return error
+
+
+def _unusable(route: Route[Any, Any], outcome: Outcome) -> AnswerUnusable:
+    """An answer that proves nothing; what it carries is kept, an unknown code with its number."""
+    refusal, answer = outcome.refusal, outcome.answer
+    text = sanitised(answer.error_message) if answer is not None else None
+    what = f": {refusal.meaning}" if refusal is not None else ""
+    said = f'. The gateway said: "{text}"' if text else ""
+    step = _STEPS[route.safety]
+    if refusal is not None and route.safety is not Safety.READ:
+        step = refusal.next_step
+    error = AnswerUnusable(
+        f"{route.name}: {outcome.reason}{what}{said}.",
         route=route.name,
         status=outcome.status,
         did_it_happen="no" if route.safety is Safety.READ else "unknown",
+        next_step=step,
     )
+    error.gateway_text = text
+    if refusal is not None:
+        error.code, error.name, error.meaning = refusal.code, refusal.name, refusal.meaning
+    return error
 
 
 def refusal_of(route: Route[Any, Any], outcome: Outcome) -> GatewayRefused:
