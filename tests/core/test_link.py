@@ -20,6 +20,7 @@ from topstepx.core.link import (
     Subscribed,
     Subscription,
 )
+from topstepx.core.link_ends import EndKind, LinkEnd, Reaction, Reconnecting
 from topstepx.wire import routes
 
 ORDERS = Subscription(routes.SUBSCRIBE_ORDERS, 7)
@@ -257,3 +258,74 @@ def test_a_subscription_given_up_while_the_hub_answers_is_taken_back_and_the_lin
     assert _states(link.unwant(TRADES, 0)) == [LinkState.LIVE]
     assert b"UnsubscribeTrades" in _sent(link.received(1, _done(2), 0))
     assert link.wanted == (ORDERS,)
+
+
+def test_a_link_that_recovers_is_live_only_when_that_is_done() -> None:
+    link = Link("user", lambda: 0.5, record_bytes_max=1 << 20, recovers=True)
+    link.want(ORDERS, 0)
+    link.opened(1, 0)
+    link.received(1, OK, 0)
+    assert _states(link.received(1, _done(1), 0)) == [LinkState.RECOVERING]
+    assert link.recovered(7, 0) == []
+    assert link.state is LinkState.RECOVERING
+    assert _states(link.recovered(1, 0)) == [LinkState.LIVE]
+    assert link.recovered(1, 0) == []
+
+
+def test_a_maximum_of_attempts_ends_closed_with_the_reason_and_a_person_can_revive_it() -> None:
+    reconnecting = Reconnecting(attempts_max=3)
+    link = Link("user", lambda: 0.5, record_bytes_max=1 << 20, reconnecting=reconnecting)
+    link.want(ORDERS, 0)
+    for generation in range(1, 4):
+        assert _states(link.lost(generation, "refused", 0)) == [LinkState.WAITING]
+        link.tick(link.deadline() or 0)
+    (changed,) = link.lost(4, "refused", 0)
+    assert isinstance(changed, Changed)
+    assert changed.state is LinkState.CLOSED
+    assert changed.reason == "gave up after 3 attempts: refused"
+    assert link.deadline() is None
+    assert link.tick(10**18) == []
+    assert link.revive()[-1] == Open(5, fresh_token=False)
+
+
+def test_the_way_it_ended_decides_between_waiting_a_fresh_token_and_the_end() -> None:
+    for reaction, state, fresh in (
+        (Reaction.RETRY, LinkState.WAITING, False),
+        (Reaction.RETRY_SLOWLY, LinkState.WAITING, False),
+        (Reaction.REFRESH, LinkState.WAITING, True),
+        (Reaction.STOP, LinkState.CLOSED, None),
+    ):
+        link = Link(
+            "user",
+            lambda: 0.5,
+            record_bytes_max=1 << 20,
+            reconnecting=Reconnecting(judge=lambda _end, said=reaction: said),  # type: ignore[misc]  # a default binds the loop's value
+        )
+        _live(link)
+        link.lost(1, LinkEnd(EndKind.SOCKET, "x", 1006), 0)
+        assert link.state is state
+        if fresh is not None:
+            assert link.tick(link.deadline() or 0)[-1] == Open(2, fresh_token=fresh)
+
+
+def test_a_contested_link_tells_it_once_looks_every_five_seconds_and_counts_no_attempt() -> None:
+    link = _link()
+    link.want(ORDERS, 0)
+    assert _states(link.contested(1, "a fight", 0)) == [LinkState.CONTESTED]
+    for look in range(1, 4):
+        now_ns = look * 5 * NANOSECONDS
+        assert link.deadline() == now_ns
+        assert link.tick(now_ns) == [Open(1, fresh_token=False)]
+        assert link.contested(1, "a fight", now_ns) == []
+    assert link.attempt == 0
+    link.hurry(0)
+    assert link.deadline() == 0
+
+
+def test_asking_again_for_a_stream_that_died_keeps_the_generation() -> None:
+    link = _link()
+    _live(link)
+    assert b"SubscribeOrders" in _sent(link.resubscribe(ORDERS, 0))
+    assert link.resubscribe(TRADES, 0) == []
+    assert link.received(1, _done(2), 0) == [Subscribed(ORDERS)]
+    assert link.state is LinkState.LIVE

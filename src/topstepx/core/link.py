@@ -1,22 +1,41 @@
 """One hub connection through its lives, as pure decisions.
 
 Theory. A link wants a set of subscriptions. Each life of its socket is a *generation*: open the socket,
-shake hands, ping at once, ask for every wanted subscription and see each completion, then be LIVE.
-Nothing of an older generation counts. Life signs are any bytes at all: thirty seconds without one, or an
-unanswered handshake or subscription, end the generation. After an end the link waits, the first time
-less than a second, then exponentially longer with full jitter to thirty seconds, for ever; only half a
-minute of good connection makes it forget how often it failed. A subscription refused at its very first
-try is the asker's mistake and is handed back; one that worked before and is refused now is retried, and
-then the generation is not trusted.
+shake hands, ping at once, ask for every wanted subscription and see each completion, let what was
+missed be looked up (RECOVERING, only where somebody does that), then be LIVE. Nothing of an older
+generation counts. Life signs are any bytes at all: thirty seconds without one, or an unanswered
+handshake or subscription, end the generation.
+
+`core.link_ends` says what follows from an end. Usually the link waits, the first time less than a
+second, then exponentially longer with full jitter to thirty seconds, for ever or as often as it was
+told; only half a minute of good connection makes it forget how often it failed. A subscription refused
+at its very first try is the asker's mistake and is handed back; one that worked before and is refused
+now is retried, and then the generation is not trusted.
+
+CONTESTED is waiting without trying: another program keeps taking the session, and the keeper of the
+token says when that is over. CLOSED is final until `revive`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from topstepx.clock import NANOSECONDS
+from topstepx.core.link_effects import (
+    Changed,
+    Drop,
+    Effect,
+    LinkState,
+    Malformed,
+    Open,
+    Received,
+    Send,
+    Subscribed,
+    Subscription,
+    subscriptions_of,
+)
+from topstepx.core.link_ends import EndKind, LinkEnd, Reaction, Reconnecting, wait_before
 from topstepx.core.signalr import (
     ClientConnection,
     Close,
@@ -25,99 +44,32 @@ from topstepx.core.signalr import (
     Invocation,
     Poisoned,
 )
-from topstepx.errors import RemoteProtocolError
+from topstepx.errors import HandshakeRefused, RemoteProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from topstepx.wire.routes import HubMethod
+__all__ = [
+    "Changed",
+    "Drop",
+    "Effect",
+    "Link",
+    "LinkState",
+    "Malformed",
+    "Open",
+    "Received",
+    "Send",
+    "Subscribed",
+    "Subscription",
+    "subscriptions_of",
+]
 
 _HANDSHAKE_S, _INVOKE_S = 15, 10
 _PING_EVERY_S, _DEAD_AFTER_S = 15, 30
 _STABLE_S = 30
-_FIRST_WAIT_S, _WAIT_BASE_S, _WAIT_CAP_S, _SLOW_WAIT_S = 1.0, 0.5, 30.0, 30.0
+_CONTESTED_LOOK_S = 5.0
 _SUBSCRIBE_TRIES = 3
-
-
-class LinkState(Enum):
-    """Where a link is in its life."""
-
-    IDLE = "idle"
-    CONNECTING = "connecting"
-    HANDSHAKING = "handshaking"
-    SUBSCRIBING = "subscribing"
-    LIVE = "live"
-    WAITING = "waiting"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """One wanted stream: a hub method and what it is asked for (an account id, a contract, or nothing)."""
-
-    method: HubMethod
-    key: int | str | None
-
-    @property
-    def arguments(self) -> tuple[int | str, ...]:
-        """What the hub method is called with."""
-        return () if self.key is None else (self.key,)
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Effect: open a socket for `generation`; with a fresh token if `fresh_token`."""
-
-    generation: int
-    fresh_token: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Effect: send these bytes on the current socket."""
-
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Effect: let go of the current socket."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """Fact: the link is in another state now; `reason` says why for WAITING and CLOSED."""
-
-    state: LinkState
-    generation: int
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribed:
-    """Fact: the hub confirmed a subscription, or (with `error`) refused one at its first try."""
-
-    subscription: Subscription
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """Fact: the hub called one of our methods."""
-
-    invocation: Invocation
-
-
-@dataclass(frozen=True, slots=True)
-class Malformed:
-    """Fact: one record could not be read and was lost."""
-
-    reason: str
-
-
-Effect = Open | Send | Drop | Changed | Subscribed | Received | Malformed
+_WHILE_UP = frozenset({LinkState.SUBSCRIBING, LinkState.RECOVERING, LinkState.LIVE})
 
 
 @dataclass(slots=True)
@@ -130,12 +82,24 @@ class _Ask:
 class Link:
     """See the module's theory. Every method returns what the shell must do or may tell."""
 
-    def __init__(self, hub: str, jitter: Callable[[], float], *, record_bytes_max: int) -> None:
+    def __init__(
+        self,
+        hub: str,
+        jitter: Callable[[], float],
+        *,
+        record_bytes_max: int,
+        recovers: bool = False,
+        reconnecting: Reconnecting | None = None,
+        after: int = 0,
+    ) -> None:
+        """`recovers`: somebody calls `recovered` before it is LIVE; `after`: the last generation before."""
         self.hub = hub
         self.state = LinkState.IDLE
-        self.generation = 0
+        self.generation = after
         self.attempt = 0
         self._jitter = jitter
+        self._recovers = recovers
+        self._reconnecting = reconnecting or Reconnecting()
         self._record_bytes_max = record_bytes_max
         self._wanted: dict[Subscription, int] = {}
         self._proven: set[Subscription] = set()
@@ -143,6 +107,7 @@ class Link:
         self._asks: dict[str, _Ask] = {}
         self._connection: ClientConnection | None = None
         self._fresh_token = False
+        self._was_contested = False
         self._due_ns = 0
         self._heard_ns = 0
         self._sent_ns = 0
@@ -157,9 +122,13 @@ class Link:
             return [Subscribed(subscription)]
         if self.state is LinkState.IDLE:
             return self._connect()
-        if self.state in {LinkState.SUBSCRIBING, LinkState.LIVE}:
-            return self._ask(subscription, now_ns)
-        return []
+        return self._ask(subscription, now_ns) if self.state in _WHILE_UP else []
+
+    def resubscribe(self, subscription: Subscription, now_ns: int) -> list[Effect]:
+        """Ask for a confirmed stream once more: it may have died at the hub."""
+        if subscription not in self._confirmed or self.state not in _WHILE_UP:
+            return []
+        return self._ask(subscription, now_ns)
 
     def unwant(self, subscription: Subscription, now_ns: int) -> list[Effect]:
         """Give a stream up."""
@@ -178,11 +147,12 @@ class Link:
 
     # -- the socket's life
 
-    def _connect(self) -> list[Effect]:
-        self.generation += 1
+    def _connect(self, *, again: bool = False) -> list[Effect]:
+        self.generation += 0 if again else 1
         self.state = LinkState.CONNECTING
         fresh, self._fresh_token = self._fresh_token, False
-        return [Changed(self.state, self.generation), Open(self.generation, fresh)]
+        order = Open(self.generation, fresh)
+        return [order] if again else [Changed(self.state, self.generation), order]
 
     def opened(self, generation: int, now_ns: int) -> list[Effect]:
         """The socket of `generation` is open."""
@@ -206,7 +176,9 @@ class Link:
         try:
             messages = connection.receive(data)
         except RemoteProtocolError as error:
-            return self._end(str(error), now_ns)
+            refused = isinstance(error, HandshakeRefused)
+            kind = EndKind.HANDSHAKE if refused else EndKind.PROTOCOL
+            return self._end(LinkEnd(kind, str(error)), now_ns)
         effects: list[Effect] = []
         for message in messages:
             if type(message) is Invocation:
@@ -233,51 +205,93 @@ class Link:
 
     def _closed_by_hub(self, message: Close, now_ns: int) -> list[Effect]:
         reason = f"the hub closed: {message.error}" if message.error else "the hub closed"
-        if not message.allow_reconnect:
-            self._fresh_token = True
-        return self._end(reason, now_ns, slow=not message.allow_reconnect)
+        end = LinkEnd(EndKind.CLOSE_RECORD, reason, allow_reconnect=message.allow_reconnect)
+        return self._end(end, now_ns)
 
-    def lost(
-        self, generation: int, reason: str, now_ns: int, *, fresh_token: bool = False
-    ) -> list[Effect]:
-        """The socket of `generation` is gone, or could not be opened."""
-        if generation != self.generation or self.state in {LinkState.WAITING, LinkState.CLOSED}:
+    def recovered(self, generation: int, now_ns: int) -> list[Effect]:
+        """What was missed before `generation` has been looked up."""
+        if generation != self.generation or self.state is not LinkState.RECOVERING:
             return []
-        self._fresh_token = self._fresh_token or fresh_token
-        return self._end(reason, now_ns)
+        return self._lives(now_ns)
 
-    def _end(self, reason: str, now_ns: int, *, slow: bool = False) -> list[Effect]:
+    def lost(self, generation: int, end: LinkEnd | str, now_ns: int) -> list[Effect]:
+        """The socket of `generation` is gone, could not be opened, or shall not be trusted any more."""
+        if generation != self.generation or self.state.is_down:
+            return []
+        if isinstance(end, str):
+            end = LinkEnd(EndKind.SOCKET, end)
+        return self._end(end, now_ns)
+
+    def contested(self, generation: int, reason: str, now_ns: int) -> list[Effect]:
+        """There is no token because another program keeps taking the session: look again later."""
+        if generation != self.generation or self.state is not LinkState.CONNECTING:
+            return []
+        self.state = LinkState.CONTESTED
+        self._due_ns = now_ns + round(_CONTESTED_LOOK_S * NANOSECONDS)
+        if self._was_contested:
+            return []
+        self._was_contested = True
+        kind = EndKind.EVICTED
+        return [Changed(self.state, generation, reason, kind, self.attempt, _CONTESTED_LOOK_S)]
+
+    def _end(self, end: LinkEnd, now_ns: int) -> list[Effect]:
         had_socket = self._connection is not None
         if (
             self._live_since_ns is not None
             and now_ns - self._live_since_ns >= _STABLE_S * NANOSECONDS
         ):
             self.attempt = 0
+        reaction = self._reconnecting.reaction(end)
+        attempts_max = self._reconnecting.attempts_max
+        self._forget_socket()
+        effects: list[Effect] = [Drop(end.reason)] if had_socket else []
+        if reaction is Reaction.STOP or (attempts_max is not None and self.attempt >= attempts_max):
+            gave_up = (
+                "" if reaction is Reaction.STOP else f"gave up after {attempts_max} attempts: "
+            )
+            self.state = LinkState.CLOSED
+            reason = f"{gave_up}{end.reason}"
+            return [*effects, Changed(self.state, self.generation, reason, end.kind, self.attempt)]
+        self._fresh_token |= reaction is Reaction.REFRESH
+        self.state = LinkState.WAITING
+        wait_s = wait_before(self.attempt, self._jitter, slow=reaction is not Reaction.RETRY)
+        self._due_ns = now_ns + round(wait_s * NANOSECONDS)
+        self.attempt += 1
+        changed = Changed(
+            self.state, self.generation, end.reason, end.kind, self.attempt, round(wait_s, 3)
+        )
+        return [*effects, changed]
+
+    def _forget_socket(self) -> None:
         self._live_since_ns = None
         self._connection = None
+        self._was_contested = False
         self._confirmed.clear()
         self._asks.clear()
-        self.state = LinkState.WAITING
-        self._due_ns = now_ns + round(self._wait_s(slow=slow) * NANOSECONDS)
-        self.attempt += 1
-        effects: list[Effect] = [Changed(self.state, self.generation, reason)]
-        return [Drop(reason), *effects] if had_socket else effects
 
-    def _wait_s(self, *, slow: bool) -> float:
-        if slow and self.attempt > 0:
-            return _SLOW_WAIT_S * (0.5 + 0.5 * self._jitter())
-        if self.attempt == 0:
-            return _FIRST_WAIT_S * self._jitter()
-        ceiling_s: float = min(_WAIT_CAP_S, _WAIT_BASE_S * 2.0 ** min(self.attempt, 16))
-        return ceiling_s * self._jitter()
+    def due_in_s(self, now_ns: int) -> float | None:
+        """How long until the next attempt; None: none is waited for."""
+        if self.state is not LinkState.WAITING:
+            return None
+        return max(0, self._due_ns - now_ns) / NANOSECONDS
+
+    def hurry(self, now_ns: int) -> None:
+        """A person, or a better token, is there: try at the next tick instead of waiting on."""
+        if self.state in {LinkState.WAITING, LinkState.CONTESTED}:
+            self._due_ns = now_ns
+
+    def revive(self) -> list[Effect]:
+        """A person says: try again, although it was CLOSED."""
+        if self.state is not LinkState.CLOSED or not self._wanted:
+            return []
+        self.attempt = 0
+        return self._connect()
 
     def close(self, reason: str = "closed by us") -> list[Effect]:
         """End for good: nothing is opened afterwards."""
         goodbye = self._connection.close() if self._connection is not None else b""
         had_socket = self._connection is not None
-        self._connection = None
-        self._confirmed.clear()
-        self._asks.clear()
+        self._forget_socket()
         self.state = LinkState.CLOSED
         effects: list[Effect] = [Send(goodbye)] if goodbye else []
         if had_socket:
@@ -317,28 +331,36 @@ class Link:
         if self._wanted[subscription] < _SUBSCRIBE_TRIES:
             return self._ask(subscription, now_ns)
         self._wanted[subscription] = 0
-        return self._end(
-            f"{subscription.method.subscribe} was refused {_SUBSCRIBE_TRIES} times", now_ns
-        )
+        reason = f"{subscription.method.subscribe} was refused {_SUBSCRIBE_TRIES} times"
+        return self._end(LinkEnd(EndKind.SUBSCRIPTION, reason), now_ns)
 
     def _maybe_live(self, now_ns: int) -> list[Effect]:
-        if self.state is LinkState.SUBSCRIBING and self._confirmed.issuperset(self._wanted):
-            self.state = LinkState.LIVE
-            self._live_since_ns = now_ns
-            return [Changed(self.state, self.generation)]
-        return []
+        if self.state is not LinkState.SUBSCRIBING or not self._confirmed.issuperset(self._wanted):
+            return []
+        if not self._recovers:
+            return self._lives(now_ns)
+        self.state = LinkState.RECOVERING
+        return [Changed(self.state, self.generation)]
+
+    def _lives(self, now_ns: int) -> list[Effect]:
+        self.state = LinkState.LIVE
+        self._live_since_ns = now_ns
+        return [Changed(self.state, self.generation)]
 
     # -- time
 
     def tick(self, now_ns: int) -> list[Effect]:
         """Let time pass; call it at `deadline`."""
-        if self.state is LinkState.WAITING:
-            return self._connect() if now_ns >= self._due_ns else []
+        if self.state in {LinkState.WAITING, LinkState.CONTESTED}:
+            if now_ns < self._due_ns:
+                return []
+            again = self.state is LinkState.CONTESTED  # the same attempt: nothing left yet
+            return self._connect(again=again)
         if self._connection is None:
             return []
         reason = self._overdue(now_ns)
         if reason is not None:
-            return self._end(reason, now_ns)
+            return self._end(LinkEnd(EndKind.SILENCE, reason), now_ns)
         if (
             self.state is not LinkState.HANDSHAKING
             and now_ns - self._sent_ns >= _PING_EVERY_S * NANOSECONDS
@@ -358,7 +380,7 @@ class Link:
 
     def deadline(self) -> int | None:
         """When `tick` is due, in monotonic nanoseconds; None: not by time."""
-        if self.state in {LinkState.WAITING, LinkState.HANDSHAKING}:
+        if self.state in {LinkState.WAITING, LinkState.CONTESTED, LinkState.HANDSHAKING}:
             return self._due_ns
         if self._connection is None:
             return None
@@ -372,10 +394,3 @@ class Link:
             return []
         self._sent_ns = now_ns
         return [Send(payload)]
-
-
-def subscriptions_of(
-    method: HubMethod, keys: Iterable[int | str | None]
-) -> tuple[Subscription, ...]:
-    """One subscription of `method` per key."""
-    return tuple(Subscription(method, key) for key in keys)

@@ -1,0 +1,224 @@
+"""What ended a hub connection, and what to do about it: one table.
+
+Three things can be done. *Retry*: the usual back-off. *Refresh*: the token may be the reason, so ask for
+a fresh one first, then go on slowly. *Stop*: nothing that we could repeat will help, so say so and stay
+closed until a person acts. Retrying has a slow lane for what a repeat at once is unlikely to cure.
+
+Everything that can come is in here: each HTTP status an upgrade can be refused with, each WebSocket
+close code, each handshake answer and SignalR Close, and our own reasons. What nobody has seen falls into
+its class's row. Replace any of it with `Reconnecting.judge`; None from there means "as always".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@unique
+class EndKind(Enum):
+    """How a connection, or an attempt at one, ended."""
+
+    UNREACHABLE = "unreachable"
+    """No answer at all: DNS, connect, TLS, time-out. `code` is None."""
+    UPGRADE = "upgrade refused"
+    """An HTTP status instead of a WebSocket; `code` is that status."""
+    HANDSHAKE = "handshake refused"
+    """The hub's own words against our SignalR handshake."""
+    CLOSE_RECORD = "closed by the hub"
+    """A SignalR Close; `allow_reconnect` is what it said."""
+    SOCKET = "socket lost"
+    """The WebSocket ended; `code` is its close code, None when it broke without one."""
+    SILENCE = "silent"
+    """Nothing came in time: no handshake answer, no completion, no sign of life."""
+    PROTOCOL = "protocol broken"
+    """Bytes that are not SignalR."""
+    SUBSCRIPTION = "subscription refused"
+    """A stream that worked before is refused again and again."""
+    EVICTED = "logged out"
+    """`GatewayLogout`: another program, the website or maintenance ended the session."""
+    DEAF = "deaf"
+    """Connected, and things happened that the hub did not tell."""
+    NO_TOKEN = "no token"  # noqa: S105  a reason, not a token
+    """A token could not be had in time."""
+    NO_SESSION = "no session"
+    """The login is refused for good, or this session was logged out."""
+    MOVING = "moving"
+    """We let go ourselves, to come back with a new token."""
+
+
+@unique
+class Reaction(Enum):
+    """What to do after an end."""
+
+    RETRY = "retry"
+    RETRY_SLOWLY = "retry slowly"
+    REFRESH = "refresh the token, then retry slowly"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEnd:
+    """One end of one connection. `reason` is for people."""
+
+    kind: EndKind
+    reason: str
+    code: int | None = None
+    allow_reconnect: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnecting:
+    """How a link comes back.
+
+    `attempts_max`: so many attempts in a row may fail before it stays CLOSED; None: it goes on for
+    ever. `judge`: your own word on an end; None from it means the table's.
+    """
+
+    attempts_max: int | None = None
+    judge: Callable[[LinkEnd], Reaction | None] | None = None
+
+    def reaction(self, end: LinkEnd) -> Reaction:
+        """What follows from an end."""
+        try:
+            own = self.judge(end) if self.judge is not None else None
+        # boundary: a judge of the user's that raises must not keep a hub from coming back
+        except Exception:  # noqa: BLE001  whatever it raises
+            own = None
+        return own if own is not None else classify(end)
+
+
+_R, _S, _F = Reaction.RETRY, Reaction.RETRY_SLOWLY, Reaction.REFRESH
+
+HTTP_STATUSES: Final[dict[int, Reaction]] = {
+    401: _F,
+    # A repeat at once does not cure these; on the slow lane it costs nothing, and gateways come back.
+    400: _S,
+    402: _S,
+    403: _S,
+    404: _S,
+    405: _S,
+    406: _S,
+    407: _S,
+    409: _S,
+    410: _S,
+    411: _S,
+    413: _S,
+    414: _S,
+    415: _S,
+    418: _S,
+    421: _S,
+    426: _S,
+    428: _S,
+    431: _S,
+    451: _S,
+    501: _S,
+    505: _S,
+    # Too many of us, or they are busy: come back, but not in a hurry.
+    429: _S,
+    503: _S,
+    # Passing troubles.
+    408: _R,
+    425: _R,
+    500: _R,
+    502: _R,
+    504: _R,
+    520: _R,
+    521: _R,
+    522: _R,
+    523: _R,
+    524: _R,
+}
+"""HTTP statuses of a refused upgrade; by class below for all others."""
+
+_HTTP_CLASSES: Final = {1: _S, 2: _S, 3: _S, 4: _S, 5: _R}
+
+CLOSE_CODES: Final[dict[int, Reaction]] = {
+    1000: _R,  # normal
+    1001: _R,  # going away: a restart, maintenance
+    1002: _S,  # we are said to break the protocol
+    1003: _S,  # … to send data of a kind it does not take
+    1004: _S,  # reserved
+    1005: _R,  # closed without a code
+    1006: _R,  # broken without a close
+    1007: _S,  # … to send text that is not UTF-8
+    1008: _F,  # policy: what an expired or withdrawn token usually gets
+    1009: _S,  # message too big
+    1010: _S,  # an extension is missing
+    1011: _R,  # an error of theirs
+    1012: _R,  # restart
+    1013: _S,  # try again later
+    1014: _R,  # a gateway in between
+    1015: _S,  # TLS
+    3000: _F,  # unauthorized
+    3003: _S,  # forbidden
+    3008: _R,  # timeout
+    4001: _F,  # private codes that mirror HTTP's
+    4401: _F,
+    4403: _S,
+    4429: _S,
+}
+"""WebSocket close codes; by range below for all others."""
+
+_KINDS: Final[dict[EndKind, Reaction]] = {
+    EndKind.UNREACHABLE: _R,
+    EndKind.HANDSHAKE: _S,
+    EndKind.SILENCE: _R,
+    EndKind.PROTOCOL: _S,
+    EndKind.SUBSCRIPTION: _S,
+    EndKind.EVICTED: _F,
+    EndKind.DEAF: _R,
+    EndKind.NO_TOKEN: _R,
+    EndKind.NO_SESSION: Reaction.STOP,
+    EndKind.MOVING: _R,
+}
+
+_HANDSHAKE_WORDS: Final = (
+    ("unauthor", _F),
+    ("token", _F),
+    ("cancel", _R),
+    ("timeout", _R),
+    ("timed out", _R),
+)
+_PRIVATE_CODES: Final = 4000
+
+
+def classify(end: LinkEnd) -> Reaction:
+    """The table's reaction to an end; total."""
+    match end.kind:
+        case EndKind.UPGRADE:
+            status = end.code if end.code is not None else 0
+            return HTTP_STATUSES.get(status, _HTTP_CLASSES.get(status // 100, _S))
+        case EndKind.SOCKET:
+            if end.code is None:
+                return _R
+            return CLOSE_CODES.get(end.code, _R if end.code >= _PRIVATE_CODES else _S)
+        case EndKind.CLOSE_RECORD:
+            return _R if end.allow_reconnect else _F
+        case EndKind.HANDSHAKE:
+            words = end.reason.casefold()
+            return next((found for word, found in _HANDSHAKE_WORDS if word in words), _S)
+        case _:
+            return _KINDS[end.kind]
+
+
+_FIRST_WAIT_S, _WAIT_BASE_S, _WAIT_CAP_S, _SLOW_WAIT_S = 1.0, 0.5, 30.0, 30.0
+_DOUBLINGS_MAX = 16
+
+
+def wait_before(failed: int, jitter: Callable[[], float], *, slow: bool) -> float:
+    """Seconds until the next attempt, after `failed` attempts in a row that failed before this end.
+
+    The first comes within a second, then full jitter below 0.5 s, 1 s, 2 s, … up to 30 s; on the slow
+    lane 15 to 30 s.
+    """
+    if failed == 0:
+        return _FIRST_WAIT_S * jitter()
+    if slow:
+        return _SLOW_WAIT_S * (0.5 + 0.5 * jitter())
+    ceiling_s: float = min(_WAIT_CAP_S, _WAIT_BASE_S * 2.0 ** min(failed, _DOUBLINGS_MAX))
+    return ceiling_s * jitter()

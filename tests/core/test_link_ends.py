@@ -1,0 +1,116 @@
+"""What follows from each way a connection can end: the table is whole, and a user may overrule it."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from topstepx.core.link_ends import (
+    CLOSE_CODES,
+    HTTP_STATUSES,
+    EndKind,
+    LinkEnd,
+    Reaction,
+    Reconnecting,
+    classify,
+    wait_before,
+)
+
+ENDS = st.builds(
+    LinkEnd,
+    st.sampled_from(list(EndKind)),
+    st.text(max_size=30),
+    st.none() | st.integers(-5, 70_000),
+    st.none() | st.booleans(),
+)
+
+
+@given(ENDS)
+def test_every_end_has_a_reaction_and_only_a_lost_session_stops(end: LinkEnd) -> None:
+    reaction = classify(end)
+    assert (reaction is Reaction.STOP) == (end.kind is EndKind.NO_SESSION)
+
+
+@pytest.mark.parametrize("status", range(100, 600))
+def test_no_http_status_stops_a_hub_and_only_401_asks_for_a_token(status: int) -> None:
+    reaction = classify(LinkEnd(EndKind.UPGRADE, "", status))
+    assert (reaction is Reaction.REFRESH) == (status == 401)
+    if 400 <= status < 500 and status not in {401, 408, 425}:
+        assert reaction is Reaction.RETRY_SLOWLY
+
+
+@pytest.mark.parametrize(
+    ("code", "reaction"),
+    [
+        (None, Reaction.RETRY),
+        (1000, Reaction.RETRY),
+        (1001, Reaction.RETRY),
+        (1006, Reaction.RETRY),
+        (1008, Reaction.REFRESH),
+        (1009, Reaction.RETRY_SLOWLY),
+        (1013, Reaction.RETRY_SLOWLY),
+        (2999, Reaction.RETRY_SLOWLY),
+        (3000, Reaction.REFRESH),
+        (4401, Reaction.REFRESH),
+        (4999, Reaction.RETRY),
+    ],
+)
+def test_close_codes(code: int | None, reaction: Reaction) -> None:
+    assert classify(LinkEnd(EndKind.SOCKET, "", code)) is reaction
+
+
+def test_every_registered_close_code_has_a_row_of_its_own() -> None:
+    assert set(range(1000, 1016)) <= set(CLOSE_CODES)
+    assert {400, 401, 403, 404, 408, 429, 500, 502, 503, 504} <= set(HTTP_STATUSES)
+
+
+@pytest.mark.parametrize(
+    ("words", "reaction"),
+    [
+        ("The protocol 'json' is not supported.", Reaction.RETRY_SLOWLY),
+        ("Unauthorized", Reaction.REFRESH),
+        ("Handshake was canceled.", Reaction.RETRY),
+    ],
+)
+def test_handshake_answers(words: str, reaction: Reaction) -> None:
+    assert classify(LinkEnd(EndKind.HANDSHAKE, words)) is reaction
+
+
+@pytest.mark.parametrize(
+    ("allow", "reaction"),
+    [(True, Reaction.RETRY), (False, Reaction.REFRESH), (None, Reaction.REFRESH)],
+)
+def test_a_close_record_that_forbids_to_come_back_asks_for_a_token(
+    *, allow: bool | None, reaction: Reaction
+) -> None:
+    assert classify(LinkEnd(EndKind.CLOSE_RECORD, "", allow_reconnect=allow)) is reaction
+
+
+def test_a_users_word_goes_before_the_table_and_none_leaves_it_to_the_table() -> None:
+    def judge(end: LinkEnd) -> Reaction | None:
+        return Reaction.STOP if end.code == 403 else None
+
+    reconnecting = Reconnecting(judge=judge)
+    assert reconnecting.reaction(LinkEnd(EndKind.UPGRADE, "", 403)) is Reaction.STOP
+    assert reconnecting.reaction(LinkEnd(EndKind.UPGRADE, "", 401)) is Reaction.REFRESH
+
+
+def test_a_users_word_that_raises_leaves_it_to_the_table() -> None:
+    def judge(_end: LinkEnd) -> Reaction | None:
+        raise RuntimeError
+
+    assert Reconnecting(judge=judge).reaction(LinkEnd(EndKind.DEAF, "")) is Reaction.RETRY
+
+
+def test_the_first_wait_is_below_a_second_and_the_rest_below_their_bound() -> None:
+    chance = random.Random(7)
+    for failed in range(60):
+        waits = [wait_before(failed, chance.random, slow=False) for _ in range(50)]
+        bound_s = 1.0 if failed == 0 else min(30.0, 0.5 * 2**failed)
+        assert all(0 <= wait_s < bound_s for wait_s in waits)
+    slow = [wait_before(3, chance.random, slow=True) for _ in range(50)]
+    assert all(15 <= wait_s < 30 for wait_s in slow)
+    assert wait_before(0, lambda: 0.9, slow=True) < 1
