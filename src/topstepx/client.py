@@ -16,12 +16,14 @@ from topstepx.core.lanes import Lane
 from topstepx.core.permits import UnknownPast, policies_of
 from topstepx.core.retry import RetryBudget
 from topstepx.desk.accounts import Account, Accounts
+from topstepx.desk.authority import Authority
 from topstepx.desk.breakers import BreakerPanel
 from topstepx.desk.contracts import Contract, Contracts
 from topstepx.desk.desk import Desk
 from topstepx.desk.evidence import Evidence
 from topstepx.desk.health import Health, health_of
 from topstepx.desk.intake import Intake
+from topstepx.desk.leaving import Leaving
 from topstepx.desk.linkage import Linkage
 from topstepx.desk.market import MarketData
 from topstepx.desk.orders import Orders
@@ -31,6 +33,7 @@ from topstepx.desk.recovery import Ready, Recovery
 from topstepx.desk.report import Report
 from topstepx.desk.resolver import Resolver
 from topstepx.desk.session import SessionReport
+from topstepx.desk.starting import Starting
 from topstepx.desk.state import State
 from topstepx.desk.tasks import Tasks
 from topstepx.desk.timekeeper import Timekeeper
@@ -39,7 +42,6 @@ from topstepx.desk.write import Writer
 from topstepx.errors import TopstepxError
 from topstepx.events import (
     AlarmRaised,
-    ClientStarted,
     ClientStopped,
     Event,
 )
@@ -50,7 +52,6 @@ from topstepx.net.hub_gate import GatedHubs
 from topstepx.net.limiter import RateLimiter
 from topstepx.net.rest import Rest
 from topstepx.store.journal_memory import MemoryJournal
-from topstepx.version import __version__
 from topstepx.wire import models, routes
 from topstepx.wire.hub_events import Logout
 
@@ -68,12 +69,12 @@ if TYPE_CHECKING:
     from topstepx.desk.event_stream import EventStream
     from topstepx.net.transport import HttpAnswer, Hub, HubTransport, RestTransport
     from topstepx.settings import Credentials, Settings
+    from topstepx.store.lease import Leases
     from topstepx.store.rows import Journal
     from topstepx.wire.hub_events import HubEvent
     from topstepx.wire.models import OrderModel
 
 _LOG = logging.getLogger("topstepx")
-_SHUTDOWN_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,10 @@ class Ports:
     hubs: HubTransport
     clock: Clock = field(default_factory=SystemClock)
     journal: Journal = field(default_factory=MemoryJournal)
+    leases: Leases | None = None
+    """The right to trade each account, told apart between processes; None: nobody else is there."""
+    installation: str | None = None
+    """The name that begins our tags, kept between runs; None: one for this run."""
     jitter: Callable[[], float] = field(default_factory=lambda: random.SystemRandom().random)
     chance: Callable[[int], bytes] = os.urandom
     logins: LoginLog | None = None
@@ -189,7 +194,10 @@ class Client:
             spawn=self._tasks.spawn,
             cancel=self._cancel_found,
         )
-        self._recovery.resolver = self._resolver
+        self._authority = Authority(self._record, settings, ports.leases)
+        self._recovery.starting = self._starting = Starting(
+            self._record, self._authority, self._resolver, settings, ports.installation
+        )
         writer = Writer(
             self._record,
             self._rest,
@@ -197,6 +205,8 @@ class Client:
             chance=ports.chance,
             spawn=self._spawn_send,
             unknown=self._resolver.start,
+            installation=ports.installation,
+            last_look=self._authority.last_look,
         )
         self.orders = Orders(
             self.accounts,
@@ -219,20 +229,21 @@ class Client:
         )
         self.trades = Trades(self.accounts, self._rest, settings)
         self.state = State(self._record, self.accounts)
+        self._leaving = Leaving(
+            self._record, self.orders, self._recovery, settings, self._flatten_at_exit
+        )
+        self.left_open: tuple[str, ...] = ()
+        """After the end: the intents of which it is not known what became of them."""
+        self.left_behind: tuple[str, ...] = ()
+        """After the end: positions and orders that are still there."""
 
     # -- life
 
     async def __aenter__(self) -> Self:
-        await self._record.open()
-        self._record.commit(
-            ClientStarted(
-                at=self._record.stamp(),
-                environment=self.settings.environment.name,
-                version=__version__,
-            )
-        )
+        await self._starting.open()
         await self._limiter.start()
         self._tasks.spawn(self._timekeeper.run(), "clock watch")
+        self._tasks.spawn(self._authority.run(), "right to trade")
         self._tasks.spawn(self._keeper.run(), "token keeper")
         self._tasks.spawn(self._gate.run(), "breaker probes")
         self._tasks.spawn(self._user_hub.run(), "user hub")
@@ -250,21 +261,30 @@ class Client:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
+        if kind is not None:
+            await self._leaving.tidy()
         await self._close("left the context" if kind is None else f"left by {kind.__name__}")
 
     async def _close(self, reason: str) -> None:
         """Let what is on its way arrive, then let go of everything."""
-        await self._tasks.finish(self._sending, _SHUTDOWN_S)
+        await self._tasks.finish(self._sending, self.settings.timeouts.shutdown_s)
+        self.left_open = await self._leaving.settle()
+        self.left_behind = self._leaving.left()
+        for line in self.left_open:
+            _LOG.error("it is not known what became of: %s", line)
         self.market.close()
         if self.settings.logout_on_exit:
             await self._keeper.logout()
         await self._tasks.stop()
         await self._limiter.close()
-        clean = not self._record.ledger.open_intents()
+        clean = not self.left_open
         self._record.commit(ClientStopped(at=self._record.stamp(), reason=reason, clean=clean))
         for transport in self._transports:
             await transport.close()
-        await self._record.close()
+        try:
+            await self._record.close()
+        finally:
+            self._authority.close()
 
     async def logout(self) -> None:
         """End the session at the gateway and forget the token; nothing works afterwards."""
@@ -279,6 +299,7 @@ class Client:
         """
         account_id = (await self.accounts.exact(account)).id if account is not None else None
         self._keeper.resume()
+        await self._authority.resume(account_id, released_by=released_by)
         releases = self._record.ledger.modes.releases(
             account_id, released_by=released_by, at=self._record.stamp()
         )
@@ -344,6 +365,10 @@ class Client:
         handle = self.orders.get(order.account_id, order_id=order.id)
         if handle is not None:
             await handle.cancel()
+
+    async def _flatten_at_exit(self, account_id: int) -> None:
+        for position in self._record.ledger.positions(account_id):
+            await self.positions.close(account_id, position.contract_id)
 
     async def _ping(self) -> HttpAnswer:
         return await self._rest.ping()

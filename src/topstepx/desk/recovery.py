@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from topstepx.core.lanes import Lane
 from topstepx.core.link import Subscription
-from topstepx.errors import AnswerUnusable, TopstepxError
+from topstepx.errors import AnswerUnusable, GatewayRefused, TopstepxError
 from topstepx.events import (
+    AlarmRaised,
     ListRead,
     ModeCauseAdded,
     ModeCauseCleared,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from topstepx.core.ledger_orders import OrderBelief
     from topstepx.core.ledger_positions import PositionBelief
     from topstepx.desk.record import Record
-    from topstepx.desk.resolver import Resolver
+    from topstepx.desk.starting import Starting
     from topstepx.events import Origin
     from topstepx.net.hub import HubLink
     from topstepx.net.rest import Rest
@@ -56,7 +57,9 @@ class Ready:
     """What was found when an account became ready.
 
     `unresolved` intents may or may not exist at the gateway; `external` orders are live and not ours;
-    `unprotected` positions have no working stop for their whole size.
+    `unprotected` positions have no working stop for their whole size; `adopted` orders were placed by
+    an earlier run, `orphans` bear our name and the journal does not know them. `exit` says how it is
+    known that the account can be left again (None: it is not).
     """
 
     account: AccountModel
@@ -65,6 +68,9 @@ class Ready:
     unresolved: tuple[str, ...]
     external: tuple[OrderBelief, ...]
     unprotected: tuple[PositionBelief, ...]
+    adopted: tuple[OrderBelief, ...] = ()
+    orphans: tuple[OrderBelief, ...] = ()
+    exit: str | None = None
 
 
 class Recovery:
@@ -75,7 +81,7 @@ class Recovery:
         self._rest = rest
         self._record = record
         self._settings = settings
-        self.resolver: Resolver | None = None
+        self.starting: Starting | None = None
         self._ready: dict[int, AccountModel] = {}
         self._locks: dict[int, asyncio.Lock] = {}
         self._subscribed: set[Subscription] = set()
@@ -84,9 +90,10 @@ class Recovery:
 
     async def ready(self, account: AccountModel) -> Ready:
         """Subscribe to the account, read it whole, and open it for trading; quick when done before."""
-        if account.id not in self._ready:
+        newly_ours = self.starting is not None and await self.starting.take(account.id)
+        if newly_ours or account.id not in self._ready:
             async with self._lock(account.id):
-                if account.id not in self._ready:
+                if newly_ours or account.id not in self._ready:
                     await self._begin(account)
         return self.report(account)
 
@@ -102,19 +109,12 @@ class Recovery:
                 continue  # what was read may be older than what the hub told last
             break
         self._ready[account.id] = account
-        self._resolve_open(account.id)
+        if self.starting is not None:
+            await self.starting.adopt(account)
         self._cause(account.id, "syncing", present=False)
 
     def _lock(self, account_id: int) -> asyncio.Lock:
         return self._locks.setdefault(account_id, asyncio.Lock())
-
-    def _resolve_open(self, account_id: int) -> None:
-        """What an earlier life of this program sent and never heard of: find out."""
-        if self.resolver is None:
-            return
-        for intent in self._record.ledger.open_intents(account_id):
-            if intent.recorded is not None and intent.recorded.action == "place":
-                self.resolver.start(intent.intent_id, self._record.now_ns())
 
     async def _subscribe(self, account_id: int) -> None:
         wanted = (
@@ -179,6 +179,8 @@ class Recovery:
         ledger = self._record.ledger
         working = ledger.working(account.id)
         positions = ledger.positions(account.id)
+        starting = self.starting
+        orphans = starting.orphans(account.id) if starting is not None else ()
         return Ready(
             account=account,
             positions=positions,
@@ -188,10 +190,17 @@ class Recovery:
                 for intent in ledger.open_intents(account.id)
                 if intent.recorded is not None and intent.recorded.action == "place"
             ),
-            external=tuple(belief for belief in working if not self._is_ours(belief.order)),
+            external=tuple(
+                belief
+                for belief in working
+                if belief not in orphans and not self._is_ours(belief.order)
+            ),
             unprotected=tuple(
                 position for position in positions if not _is_protected(position, working)
             ),
+            adopted=starting.adopted(account.id) if starting is not None else (),
+            orphans=orphans,
+            exit=starting.exit_of(account.id) if starting is not None else None,
         )
 
     def _is_ours(self, order: OrderModel) -> bool:
@@ -299,14 +308,34 @@ class Recovery:
             if belief.id in live:
                 continue
             at = self._record.stamp()
-            answer = await self._rest.call(
-                routes.ORDER_BY_ID,
-                models.OrderByIdRequest(account_id=account_id, order_id=belief.id),
-                lane=Lane.RECONCILE,
-                timeout_s=self._settings.timeouts.read_s,
-            )
+            try:
+                answer = await self._rest.call(
+                    routes.ORDER_BY_ID,
+                    models.OrderByIdRequest(account_id=account_id, order_id=belief.id),
+                    lane=Lane.RECONCILE,
+                    timeout_s=self._settings.timeouts.read_s,
+                )
+            except GatewayRefused as error:
+                if error.code is None:
+                    raise
+                self._vanished(belief.order)
+                continue
             if isinstance(answer.order, OrderModel):
                 self._record.commit(OrderObserved(at=at, order=answer.order, origin=origin))
+
+    def _vanished(self, order: OrderModel) -> None:
+        """Believed alive, and the gateway knows no such order: it goes on counting in the limits."""
+        self._record.commit(
+            AlarmRaised(
+                at=self._record.stamp(),
+                name="order_vanished",
+                account_id=order.account_id,
+                detail=(
+                    f"Order {order.id} on {order.contract_id} was working when it was last heard of, "
+                    "and the gateway does not know it any more. Look at the web platform."
+                ),
+            )
+        )
 
     def _since(self) -> datetime:
         return self._rest.server_now() - _LOOK_BACK

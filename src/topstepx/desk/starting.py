@@ -149,7 +149,7 @@ class Starting:
             if intent.state != "presumed_absent" or recorded is None:
                 continue
             if recorded.action not in _ABOUT_ORDERS and now - recorded.at < _WATCHED:
-                self._resolver.rearm(intent.intent_id)
+                self._resolver.watch(intent.intent_id, self._record.now_ns())
 
     async def _find_orphans(self, account_id: int) -> None:
         """Orders under our name that the journal does not know: a person must look."""

@@ -1,0 +1,131 @@
+"""The end of a client: what is on its way arrives, what is open is waited for, what is left is said.
+
+Leaving by an exception or Ctrl-C also takes back your own resting entries, because nobody would watch
+them. What protects a position stays: stops, targets and every other order against the position.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from topstepx.core import tags
+from topstepx.desk.waiting import until
+from topstepx.errors import TopstepxError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from topstepx.core.ledger_intents import IntentBelief
+    from topstepx.core.ledger_orders import OrderBelief
+    from topstepx.desk.orders import Orders
+    from topstepx.desk.record import Record
+    from topstepx.desk.recovery import Recovery
+    from topstepx.settings import Settings
+
+_LOG = logging.getLogger("topstepx")
+_TIDY_S = 15.0
+
+
+class Leaving:
+    """Ends what this client began. `flatten` takes one account flat."""
+
+    def __init__(
+        self,
+        record: Record,
+        orders: Orders,
+        recovery: Recovery,
+        settings: Settings,
+        flatten: Callable[[int], Awaitable[object]],
+    ) -> None:
+        self._record = record
+        self._orders = orders
+        self._recovery = recovery
+        self._settings = settings
+        self._flatten = flatten
+
+    async def tidy(self) -> None:
+        """After an exception or Ctrl-C: do what `on_exit` says, within seconds; never raises for it."""
+        if self._settings.on_exit == "keep" or not self._settings.may_trade:
+            return
+        try:
+            async with asyncio.timeout(_TIDY_S):
+                await asyncio.gather(*(self._tidy(account) for account in self._recovery.accounts))
+        except TimeoutError:
+            _LOG.warning("not everything could be taken back within %.0f s", _TIDY_S)
+
+    async def _tidy(self, account_id: int) -> None:
+        try:
+            if self._settings.on_exit == "flatten":
+                await self._flatten(account_id)
+                return
+        except TopstepxError as error:
+            _LOG.warning("account %s is not flat: %s", account_id, error)
+        for belief in self.entries(account_id):
+            order = self._orders.get(account_id, order_id=belief.id)
+            if order is None:
+                continue
+            try:
+                await order.cancel()
+            except TopstepxError as error:
+                _LOG.warning("%s was not cancelled: %s", order.describe(), error)
+
+    def entries(self, account_id: int) -> tuple[OrderBelief, ...]:
+        """Our own working orders that would open or enlarge a position."""
+        ledger = self._record.ledger
+        found = []
+        for belief in ledger.working(account_id):
+            order = belief.order
+            if order.parent_order_id is not None or order.custom_tag is None:
+                continue
+            tag = tags.canonical(order.custom_tag)
+            if ledger.intent_by_tag(account_id, tag) is None:
+                continue
+            position = ledger.position(account_id, order.contract_id)
+            net = position.net if position is not None else None
+            if net is not None and net * order.side.sign < 0 and belief.remaining <= abs(net):
+                continue  # it would only reduce the position: protection
+            found.append(belief)
+        return tuple(found)
+
+    async def settle(self) -> tuple[str, ...]:
+        """Wait for the resolver, for a while; what is still open then, a line each."""
+        if self._open():
+            await until(
+                self._record,
+                lambda: None if self._open() else True,
+                timeout_s=self._settings.timeouts.shutdown_s,
+            )
+        return tuple(_line(intent) for intent in self._open())
+
+    def _open(self) -> tuple[IntentBelief, ...]:
+        """Of the accounts that were used here: others' intents in one journal are theirs."""
+        ledger = self._record.ledger
+        accounts = self._recovery.accounts
+        return tuple(one for one in ledger.open_intents() if one.account_id in accounts)
+
+    def left(self) -> tuple[str, ...]:
+        """Positions and working orders that stay behind, a line each."""
+        ledger = self._record.ledger
+        lines = []
+        for account_id in self._recovery.accounts:
+            lines += [
+                f"account {account_id} holds {position.net} {position.contract_id}"
+                for position in ledger.positions(account_id)
+            ]
+            for belief in ledger.working(account_id):
+                order = belief.order
+                lines.append(
+                    f"account {account_id}: order {belief.id} ({order.type.name} {order.side.name}"
+                    f" {belief.remaining} {order.contract_id}) works"
+                )
+        return tuple(lines)
+
+
+def _line(intent: IntentBelief) -> str:
+    recorded = intent.recorded
+    what = recorded.action if recorded is not None else "an intent"
+    where = recorded.contract_id if recorded is not None and recorded.contract_id else "?"
+    name = (recorded.key or recorded.tag) if recorded is not None else None
+    return f"{what} on {where}, account {intent.account_id} ({name or intent.intent_id})"
