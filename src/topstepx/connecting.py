@@ -15,17 +15,18 @@ from topstepx.access import (
 )
 from topstepx.client import Client, Ports
 from topstepx.clock import SystemClock
-from topstepx.errors import ConfigurationError
+from topstepx.errors import ConfigurationError, IntentsLeftOpen
+from topstepx.keeping import JournalChoice, Kept, kept
 from topstepx.profiles import pins_of
 from topstepx.settings import (
     Credentials,
     Environment,
     Limits,
+    OnExit,
     Secret,
     Settings,
     simulator_environment,
 )
-from topstepx.store.journal_memory import MemoryJournal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,17 +37,22 @@ if TYPE_CHECKING:
 
 
 class Connection:
-    """What `connect` gives: enter it to get the `Client`."""
+    """What `connect` gives: enter it to get the `Client`.
+
+    Leaving it raises `IntentsLeftOpen` when it is not known what became of an order, so that the program
+    does not end as if all were well.
+    """
 
     def __init__(self, opened: Callable[[AsyncExitStack], Awaitable[Client]]) -> None:
         self._opened = opened
         self._stack = AsyncExitStack()
+        self._client: Client | None = None
 
     async def __aenter__(self) -> Client:
         async with AsyncExitStack() as stack:
             client = await self._opened(stack)
             await stack.enter_async_context(client)
-            self._stack = stack.pop_all()
+            self._stack, self._client = stack.pop_all(), client
             return client
 
     async def __aexit__(
@@ -55,7 +61,10 @@ class Connection:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        return await self._stack.__aexit__(kind, error, traceback)
+        handled = await self._stack.__aexit__(kind, error, traceback)
+        if kind is None and self._client is not None and self._client.left_open:
+            raise IntentsLeftOpen(self._client.left_open)
+        return handled
 
 
 def connect(
@@ -72,7 +81,9 @@ def connect(
     live_data: bool | None = None,
     share_session: bool | None = None,
     logout_on_exit: bool | None = None,
-    journal: Journal | None = None,
+    exits_only: bool = False,
+    on_exit: OnExit = "cancel_entries",
+    journal: JournalChoice | Journal = None,
 ) -> Connection:
     """A connection to a gateway: ``async with topstepx.connect("sim") as tsx``.
 
@@ -80,6 +91,12 @@ def connect(
     ``"sim"`` without a `url` starts a simulated gateway of its own inside this program; with a `url` it
     attaches to a running ``topstepx sim``. `max_contracts` bounds each position, working orders
     included. Nothing happens before the ``async with``.
+
+    Outside the simulator nothing can be placed, changed or closed without `trade=True` and
+    `max_contracts`. The journal is then on the disk, and one process at a time opens positions on an
+    account; `exits_only` only cancels and closes and works beside it. The simulator keeps its journal in
+    memory unless `journal` is a path. Leaving by an exception or Ctrl-C does what `on_exit` says: cancel
+    your own resting entries, "keep" everything, or "flatten".
 
     Without `api_key` the key is looked for: in the system's keychain, in an encrypted file (`passphrase`
     is called to open it, such as `getpass.getpass`), in the environment. `share_session` lets all
@@ -95,6 +112,8 @@ def connect(
         raise ConfigurationError(msg, next_step="Put contracts_max into limits.")
     options: dict[str, Any] = {
         "trade": trade,
+        "exits_only": exits_only,
+        "on_exit": on_exit,
         "limits": limits or Limits(contracts_max=bound),
         "live_data": profile.get("live_data", live_data, default=False).value,
         "logout_on_exit": profile.get("logout_on_exit", logout_on_exit, default=False).value,
@@ -118,7 +137,8 @@ def connect(
             )
             credentials = found.credentials
         settings = Settings(environment=reached, **options)
-        return Client(settings, credentials, _ports(settings, credentials, journal, share=share))
+        keeps = await asyncio.to_thread(kept, settings, credentials.user_name, journal)
+        return Client(settings, credentials, _ports(settings, credentials, keeps, share=share))
 
     return Connection(opened)
 
@@ -131,9 +151,7 @@ async def _start_simulator(stack: AsyncExitStack) -> tuple[Environment, Credenti
     return simulator_environment(server.url), credentials
 
 
-def _ports(
-    settings: Settings, credentials: Credentials, journal: Journal | None, *, share: bool
-) -> Ports:
+def _ports(settings: Settings, credentials: Credentials, keeps: Kept, *, share: bool) -> Ports:
     """Real sockets."""
     from topstepx.net.tls import client_context  # noqa: PLC0415  opened only when connecting
     from topstepx.net.transport_http import HttpTransport  # noqa: PLC0415  as above
@@ -162,7 +180,9 @@ def _ports(
         rest,
         hubs,
         clock=clock,
-        journal=journal or MemoryJournal(),
+        journal=keeps.journal,
+        leases=keeps.leases,
+        installation=keeps.installation,
         logins=login_log(target, credentials.user_name, clock),
         shared=shared_session(target, credentials, clock) if share else None,
     )
