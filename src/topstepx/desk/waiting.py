@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 from topstepx.errors import TopstepxError
@@ -37,28 +38,37 @@ async def until(
         changed.set()
 
     forget = record.listen(on_fact)
+    asking = None if ask is None else asyncio.create_task(_keep_asking(ask, every_s, changed))
     try:
         while True:
+            changed.clear()
             seen = look()
             if seen is not None:
                 return seen
-            left_s = None if ends_at is None else ends_at - loop.time()
-            if left_s is not None and left_s <= 0:
+            if asking is not None and asking.done():
+                asking.result()  # a bug of the asker is not a reason to wait on
+            if ends_at is not None and loop.time() >= ends_at:
                 return None
-            pause_s = every_s if left_s is None else min(every_s, left_s)
-            changed.clear()
             try:
-                async with asyncio.timeout(pause_s):
+                async with asyncio.timeout_at(ends_at):
                     await changed.wait()
             except TimeoutError:
-                if ask is not None:
-                    await _quietly(ask)
+                continue
     finally:
         forget()
+        if asking is not None:
+            asking.cancel()
 
 
-async def _quietly(ask: Callable[[], Awaitable[None]]) -> None:
+async def _keep_asking(
+    ask: Callable[[], Awaitable[None]], every_s: float, asked: asyncio.Event
+) -> None:
+    """Beside the wait: a slow answer must not keep what the hub says meanwhile from being seen."""
     try:
-        await ask()
-    except TopstepxError:
-        return  # the hub may still tell; the wait has its own end
+        while True:
+            await asyncio.sleep(every_s)
+            with contextlib.suppress(TopstepxError):  # the hub may still tell
+                await ask()
+            asked.set()
+    finally:
+        asked.set()
