@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from topstepx.errors import ConfigurationError
-from topstepx.profiles import PROJECT_FILE, USER_FILE, Profile, read_profile
+from topstepx.profiles import PROJECT_FILE, USER_FILE, Profile, pins_of, read_profile
 from topstepx.settings import Credentials, Secret
 from topstepx.store.credentials import CredentialStore, Found
 from topstepx.store.login_log import SqliteLoginLog, login_log_path
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from topstepx.clock import Clock
+    from topstepx.net.transport import RestTransport
     from topstepx.settings import Environment
 
 
@@ -71,6 +72,22 @@ def find_credentials(
             next_step="Log in as the one you mean: topstepx login.",
         )
     return found
+
+
+def rest_transport(profile: Profile, clock: Clock) -> RestTransport:
+    """A REST transport of a profile's own, for the commands that need no whole client."""
+    from topstepx.net.tls import client_context  # noqa: PLC0415  opened only when connecting
+    from topstepx.net.transport_http import HttpTransport  # noqa: PLC0415  as above
+
+    target = profile.environment
+    if target is None:
+        msg = "The simulator inside a program has no address."
+        raise ConfigurationError(msg, next_step="Give the url of a running `topstepx sim`.")
+    tls = None
+    if not target.simulated:
+        pins = pins_of(profile.get("pins"))
+        tls = client_context(profile.get("ca_file").value, pins=pins, clock=clock)
+    return HttpTransport(target.rest_url, tls=tls, clock=clock)
 
 
 def host_of(target: Environment) -> str:

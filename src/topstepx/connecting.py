@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
     from topstepx.net.transport import HubTransport
     from topstepx.store.rows import Journal
+
+_LOG = logging.getLogger("topstepx.credentials")
 
 
 class Connection:
@@ -135,6 +138,8 @@ def connect(
             found = await asyncio.to_thread(
                 find_credentials, profile, user_name=user_name, passphrase=passphrase
             )
+            for warning in found.warnings:
+                _LOG.warning("%s", warning)
             credentials = found.credentials
         settings = Settings(environment=reached, **options)
         keeps = await asyncio.to_thread(kept, settings, credentials.user_name, journal)

@@ -221,8 +221,9 @@ class GatewayRefused(TopstepxError):
             if code is not None
             else f"{route} refused ({name})"
         )
+        stop = "" if meaning.endswith((".", "!", "?")) else "."
         super().__init__(
-            f"{where}: {meaning}{said}", next_step=next_step, retry_after_s=retry_after_s
+            f"{where}: {meaning}{stop}{said}", next_step=next_step, retry_after_s=retry_after_s
         )
 
 

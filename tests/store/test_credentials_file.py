@@ -109,7 +109,7 @@ def test_a_plain_file_says_what_it_is(tmp_path: Path) -> None:
     assert store.read("topstepx") == CANARY
     assert b"NOT ENCRYPTED" in store.path("topstepx").read_bytes()
     store.path("topstepx").chmod(0o640)
-    with pytest.raises(FileNotPrivate, match="known"):
+    with pytest.raises(FileNotPrivate, match="rotate"):
         store.read("topstepx")
 
 

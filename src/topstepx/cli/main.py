@@ -34,6 +34,31 @@ GROUPS = (
         "Run a simulated gateway on this machine that any client can log in to.",
     ),
     (
+        "topstepx.cli.login:login_command",
+        "login",
+        "Prove an API key and keep it where it is safest.",
+    ),
+    (
+        "topstepx.cli.login:logout_command",
+        "logout",
+        "End the shared session; with --forget delete the key too.",
+    ),
+    (
+        "topstepx.cli.status:status_command",
+        "status",
+        "Say who would log in, from where, and how old the session is.",
+    ),
+    (
+        "topstepx.cli.doctor:doctor_command",
+        "doctor",
+        "Try every part once; each line is fine or names its fix.",
+    ),
+    (
+        "topstepx.cli.runbook:runbook_command",
+        "runbook",
+        "Print what to do when things are bad, such as a stolen key.",
+    ),
+    (
         "topstepx.cli.errors:errors_command",
         "errors",
         "Explain the gateway's error codes, endpoint by endpoint.",

@@ -286,6 +286,12 @@ class Renewer:
             _LOG.warning("the session could not be ended at the gateway: %s", error)
 
 
+async def end_session(transport: RestTransport, token: Secret, *, timeout_s: float = 10.0) -> None:
+    """End the session of a token that no client holds; raises `NotSent` or `AnswerLost`."""
+    headers = {**HEADERS, "Authorization": f"Bearer {token.reveal()}"}
+    await transport.send("POST", routes.LOGOUT.path, headers=headers, body=b"", timeout_s=timeout_s)
+
+
 def _token_of(outcome: Outcome) -> str | None:
     """The token an accepted answer carries."""
     answer = outcome.answer

@@ -7,7 +7,6 @@ there but does not open is an error, never a reason to look further.
 
 from __future__ import annotations
 
-import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     from topstepx.store.credentials_file import Ask
 
-_LOG = logging.getLogger("topstepx.credentials")
 _PROFILE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 ROTATING: Final = " new"
 
@@ -140,16 +138,18 @@ class CredentialStore:
                 return self._stored(place, text, profile, environment)
         pair = environment_pair(take=take)
         if pair is not None:
-            for warning in pair.warnings:
-                _LOG.warning("%s", warning)
             place_name = f"environment ({pair.family}_*)"
             return Found(pair.credentials, place_name, pair.warnings)
         variables = ", ".join(names_of(FAMILIES[0]))
-        trouble = f" {self.keychain_trouble}" if self.keychain_trouble is not None else ""
+        named = "" if profile == environment else f" --profile {profile}"
+        trouble = ""
+        if self.keychain_trouble is not None:
+            step = self.keychain_trouble.next_step or ""
+            trouble = " " + str(self.keychain_trouble).removesuffix(step).strip()
         raise CredentialsMissing(
             f"Nobody said who logs in to {environment!r}: no key is stored for the profile "
             f"{profile!r}, and {variables} are not set.{trouble}",
-            next_step=f"Run: topstepx login --environment {environment}",
+            next_step=f"Run: topstepx login --environment {environment}{named}.",
         )
 
     def _stored(self, place: Keeping, text: str, profile: str, environment: str) -> Found:
@@ -170,7 +170,6 @@ class CredentialStore:
                 f"The API key stands in plain text in {self.plain.path(profile)}; `topstepx login` "
                 "without --insecure-storage keeps it better."
             )
-            _LOG.warning("%s", warning)
             warnings = (warning,)
         source = f"the {place.name} (profile {profile})"
         return Found(stored.credentials(source), place.name, warnings, stored.saved_at)

@@ -69,6 +69,17 @@ class SqliteLoginLog:
         except (sqlite3.Error, OSError) as error:
             _LOG.warning("the log of logins is out of reach (%s)", type(error).__name__)
 
+    def recent(self) -> int:
+        """How many logins left within the last ten minutes; for people who look."""
+        if not self._path.exists():
+            return 0
+        try:
+            with closing(self._connect()) as connection:
+                now_ns, now_s = self._clock.monotonic_ns(), self._clock.now().timestamp()
+                return len(self._past(connection, now_ns, now_s))
+        except (sqlite3.Error, OSError):
+            return 0
+
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Made here, so that only this user may read it.

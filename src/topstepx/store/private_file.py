@@ -100,10 +100,12 @@ def _check(path: Path, found: os.stat_result, kind: Callable[[int], bool]) -> No
             next_step="Move it away and log in again: topstepx login.",
         )
     if found.st_mode & _OTHERS:
-        mode = "700" if stat.S_ISDIR(found.st_mode) else "600"
+        fix = f"chmod 600 '{path}', and take it as read by others: topstepx login --rotate."
+        if stat.S_ISDIR(found.st_mode):
+            fix = f"chmod 700 '{path}'."
         raise FileNotPrivate(
             f"{path} can be read or changed by others (mode {stat.S_IMODE(found.st_mode):o}).",
-            next_step=f"chmod {mode} '{path}', and consider the key known: topstepx login --rotate.",
+            next_step=fix,
         )
 
 
