@@ -41,7 +41,6 @@ from topstepx.desk.trades import Trades
 from topstepx.desk.write import Writer
 from topstepx.errors import TopstepxError
 from topstepx.events import (
-    AlarmRaised,
     ClientStopped,
     Event,
 )
@@ -106,10 +105,10 @@ class Client:
         self.settings = settings
         clock = self._clock = ports.clock
         self._transports = (ports.rest, ports.hubs)
-        self._tasks = Tasks(self._died)
         self._sending: set[asyncio.Task[Any]] = set()
         self._record = Record(ports.journal, clock=clock)
         report = Report(self._record)
+        self._tasks = Tasks(report.died)
         self._limiter = RateLimiter(
             clock,
             ports.jitter,
@@ -328,7 +327,7 @@ class Client:
         """How everything is, now; ``health().ok`` is the green light."""
         return health_of(
             self._record.ledger,
-            self._recovery.accounts,
+            self._recovery.begun,
             session=self._keeper.machine.session,
             links={"user": self._user_hub.state, "market": self._market_hub.state},
             breakers=self._gate.snapshot(),
@@ -385,14 +384,3 @@ class Client:
         except TopstepxError:
             return False
         return True
-
-    def _died(self, name: str, error: BaseException) -> None:
-        """A task of ours ended by a bug: say it as loudly as we can."""
-        _LOG.error("the task %r died", name, exc_info=error)
-        self._record.commit(
-            AlarmRaised(
-                at=self._record.stamp(),
-                name="internal_error",
-                detail=f"the task {name!r} died of {type(error).__name__}",
-            )
-        )

@@ -168,6 +168,11 @@ class Recovery:
         """The accounts that are kept level."""
         return tuple(self._ready)
 
+    @property
+    def begun(self) -> tuple[int, ...]:
+        """The accounts that somebody asked to make ready, whether or not it succeeded."""
+        return tuple(self._locks)
+
     def _cause(self, account_id: int, reason: str, *, present: bool) -> None:
         kind = ModeCauseAdded if present else ModeCauseCleared
         self._record.commit(

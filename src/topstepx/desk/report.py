@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from topstepx.core.permits import Waits
     from topstepx.desk.record import Record
 
+_LOG = logging.getLogger("topstepx")
 _WORDS: Final[dict[State, Literal["closed", "open", "half_open", "isolated"]]] = {
     State.CLOSED: "closed",
     State.OPEN: "open",
@@ -62,6 +64,15 @@ class Report:
                 reason=transition.cause,
                 next_probe_at=next_probe_at,
             )
+        )
+
+    def died(self, name: str, error: BaseException) -> None:
+        """A task of ours ended by a bug: what it watched over is not watched any more, so halt."""
+        _LOG.error("the task %r died", name, exc_info=error)
+        at, detail = self._record.stamp(), f"the task {name!r} died of {type(error).__name__}"
+        self._record.commit(AlarmRaised(at=at, name="internal_error", detail=detail))
+        self._record.commit(
+            ModeCauseAdded(at=at, account_id=None, reason="internal_error", detail=detail)
         )
 
     def budget(self, news: News) -> None:
