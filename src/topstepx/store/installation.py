@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FILE = "installation"
-_LOCK_WAIT_S, _LOCK_PAUSE_S = 5.0, 0.02
+_LOCK_PAUSE_S = 0.02
 
 
-def installation_code(folder: Path, chance: Callable[[int], bytes]) -> str:
+def installation_code(folder: Path, chance: Callable[[int], bytes], *, wait_s: float = 5.0) -> str:
     """The eight characters of this installation, drawn once from `chance` and then read from `folder`.
 
-    Two processes that start together get one and the same. Raises `ConfigurationError` when the file is
+    Two processes that start together get one and the same; `wait_s` is how long one waits for the other.
+    Raises `ConfigurationError` when the file is
     damaged, `FileNotPrivate` when others can change it, `OSError` when it cannot be written.
     """
     path = folder / _FILE
@@ -29,7 +30,7 @@ def installation_code(folder: Path, chance: Callable[[int], bytes]) -> str:
     if known is not None:
         return _checked(path, known)
     lock = FileLock(folder / f"{_FILE}.lock")
-    deadline = time.monotonic() + _LOCK_WAIT_S
+    deadline = time.monotonic() + wait_s
     while not lock.try_lock():
         if time.monotonic() > deadline:
             msg = f"{lock.path} is held by another process that does not move on."
