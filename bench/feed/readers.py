@@ -1,0 +1,330 @@
+"""One client that listens to the scripted server; a process of its own, so that its CPU is only its own.
+
+    python -m bench.feed.readers topstepx|bare|pysignalr
+
+The first line of its input is what the server said of itself, each further line a round:
+{"play": "market"|"user", "pace": "blast"|"paced"}, answered with one line of figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import sys
+import time
+from contextlib import AsyncExitStack
+from http.client import HTTPConnection
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import picows
+from msgspec import Raw, Struct
+
+import topstepx
+from bench.feed.script import ACCOUNT, DEPTH, ORDER, POSITION, QUOTE, TAPE, TRADE, records
+from bench.feed.script import expected as expected_of
+from topstepx import events
+from topstepx.wire import hub_models
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import AsyncIterator, Coroutine
+
+    from topstepx.client import Client
+    from topstepx.wire.hub_models import TapeTrade
+
+_PATIENCE_S = 20.0
+
+Key = tuple[str, str]
+
+
+class Server(NamedTuple):
+    """What the server said of itself."""
+
+    port: int
+    user_name: str
+    api_key: str
+    contracts: list[str]
+    account_id: int
+    counts: dict[str, int]
+    paced: int
+
+    def start(self, play: str, pace: str) -> None:
+        """Have it play; it begins a moment later."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection.request("POST", f"/play/{play}/{pace}")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+class Tally:
+    """What arrived: how much of each kind, in what order, and how late."""
+
+    def __init__(self, expected: Counter[Key], *, paced: bool) -> None:
+        self.expected = expected
+        self.missing = expected.total()
+        self.merged = 0
+        self.lates: list[int] | None = [] if paced else None
+        self.done = asyncio.Event()
+        self._last: dict[Key, int] = dict.fromkeys(expected, 0)
+
+    def saw(self, key: Key, number: int) -> None:
+        """One record with its number."""
+        assert number > self._last[key], f"{key}: {number} after {self._last[key]}"
+        self._last[key] = number
+        if self.lates is not None:
+            self.lates.append(time.monotonic_ns() - number)
+        self.counted()
+
+    def counted(self, count: int = 1) -> None:
+        """That many records more."""
+        self.missing -= count
+        if self.missing <= 0:
+            self.done.set()
+
+
+# ---- the whole client
+
+
+@contextlib.asynccontextmanager
+async def whole_client(server: Server, play: str, tally: Tally) -> AsyncIterator[None]:
+    """`async for` over every stream of the library."""
+    async with AsyncExitStack() as stack:
+        tsx = await stack.enter_async_context(
+            topstepx.connect(
+                "sim",
+                url=f"http://127.0.0.1:{server.port}",
+                user_name=server.user_name,
+                api_key=server.api_key,
+            )
+        )
+        loops = await (_market if play == "market" else _user)(server, tsx, stack, tally)
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        await asyncio.sleep(0)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception):
+                    raise result
+
+
+async def _market(
+    server: Server, tsx: Client, stack: AsyncExitStack, tally: Tally
+) -> list[Coroutine[Any, Any, None]]:
+    loops = []
+    await tsx.contracts.available()
+    for contract_id in server.contracts:
+        contract = tsx.contracts.known(contract_id)
+        depth = await stack.enter_async_context(tsx.market.depth(contract))
+        quotes = await stack.enter_async_context(tsx.market.quotes(contract))
+        tape = await stack.enter_async_context(tsx.market.trades(contract))
+        loops += [_depth(depth, tally), _quotes(quotes, tally), _tape(tape, contract_id, tally)]
+    return loops
+
+
+async def _depth(stream: AsyncIterator[topstepx.Depth], tally: Tally) -> None:
+    async for depth in stream:
+        tally.saw((DEPTH, depth.contract_id), depth.rows[0].volume)
+
+
+async def _quotes(stream: AsyncIterator[topstepx.Quote], tally: Tally) -> None:
+    async for quote in stream:
+        tally.saw((QUOTE, quote.contract_id), quote.volume or 0)
+        if quote.merged > 1:
+            tally.merged += quote.merged - 1
+            tally.counted(quote.merged - 1)
+
+
+async def _tape(stream: AsyncIterator[TapeTrade], contract_id: str, tally: Tally) -> None:
+    async for trade in stream:
+        tally.saw((TAPE, contract_id), trade.volume)
+
+
+async def _user(
+    server: Server, tsx: Client, _stack: AsyncExitStack, tally: Tally
+) -> list[Coroutine[Any, Any, None]]:
+    accounts = await tsx.accounts.all(only_active=False)
+    await tsx.ready(next(one for one in accounts if one.id == server.account_id))
+    return [_facts(tsx.events(*_OBSERVED), str(server.account_id), tally)]
+
+
+_OBSERVED = (
+    events.OrderObserved,
+    events.TradeObserved,
+    events.PositionObserved,
+    events.AccountObserved,
+)
+
+
+async def _facts(facts: AsyncIterator[events.Event], about: str, tally: Tally) -> None:
+    async for fact in facts:
+        if isinstance(fact, events.OrderObserved):
+            tally.saw((ORDER, about), fact.order.id)
+        elif isinstance(fact, events.TradeObserved):
+            tally.saw((TRADE, about), fact.trade.id)
+        else:
+            tally.counted()
+
+
+# ---- as little as possible
+
+
+class _Envelope(Struct):
+    target: str
+    arguments: tuple[Raw, ...]
+
+
+_envelope = msgspec.json.Decoder(_Envelope).decode
+_text = msgspec.json.Decoder(str).decode
+_quote = msgspec.json.Decoder(hub_models.Quote).decode
+_tape_rows = msgspec.json.Decoder(tuple[hub_models.TapeTrade, ...]).decode
+_depth_rows = msgspec.json.Decoder(tuple[hub_models.DepthRow, ...]).decode
+_order = msgspec.json.Decoder(hub_models.UserOrder).decode
+_trade = msgspec.json.Decoder(hub_models.UserTrade).decode
+_position = msgspec.json.Decoder(hub_models.UserPosition).decode
+_account = msgspec.json.Decoder(hub_models.UserAccount).decode
+
+
+class _Bare(picows.WSListener):
+    """Decodes into the types of the library, in the callback, without a check or a queue."""
+
+    def __init__(self, tally: Tally, about: str) -> None:
+        self._tally, self._about = tally, about
+
+    def on_ws_connected(self, transport: picows.WSTransport) -> None:
+        transport.send(picows.WSMsgType.TEXT, b'{"protocol":"json","version":1}\x1e')
+
+    def on_ws_frame(self, _transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        for record in frame.get_payload_as_bytes().split(b"\x1e")[:-1]:
+            if record != b"{}":
+                message = _envelope(record)
+                self._take(message.target, message.arguments)
+
+    def _take(self, target: str, arguments: tuple[Raw, ...]) -> None:
+        saw = self._tally.saw
+        if target == DEPTH:
+            saw((DEPTH, _text(arguments[0])), _depth_rows(arguments[1])[0].volume)
+        elif target == QUOTE:
+            number = _quote(arguments[1]).volume
+            assert type(number) is int
+            saw((QUOTE, _text(arguments[0])), number)
+        elif target == TAPE:
+            saw((TAPE, _text(arguments[0])), _tape_rows(arguments[1])[0].volume)
+        elif target == ORDER:
+            saw((ORDER, self._about), _order(arguments[0]).data.id)
+        elif target == TRADE:
+            saw((TRADE, self._about), _trade(arguments[0]).data.id)
+        else:
+            (_position if target == POSITION else _account)(arguments[0])
+            self._tally.counted()
+
+
+@contextlib.asynccontextmanager
+async def bare(server: Server, play: str, tally: Tally) -> AsyncIterator[None]:
+    """As little as possible: picows and msgspec."""
+    transport, _ = await picows.ws_connect(
+        lambda: _Bare(tally, str(server.account_id)), f"ws://127.0.0.1:{server.port}/hubs/{play}"
+    )
+    await asyncio.sleep(0.05)  # the handshake's answer
+    try:
+        yield
+    finally:
+        transport.disconnect()
+        await transport.wait_disconnected()
+
+
+# ---- the other library
+
+
+@contextlib.asynccontextmanager
+async def pysignalr(server: Server, play: str, tally: Tally) -> AsyncIterator[None]:
+    """What it hands out: untyped dicts with floats."""
+    client = import_module("pysignalr.client").SignalRClient(
+        f"http://127.0.0.1:{server.port}/hubs/{play}"
+    )
+    opened = asyncio.Event()
+    about = str(server.account_id)
+
+    async def on_open() -> None:
+        opened.set()
+
+    async def on_depth(arguments: list[Any]) -> None:
+        tally.saw((DEPTH, arguments[0]), arguments[1][0]["volume"])
+
+    async def on_quote(arguments: list[Any]) -> None:
+        tally.saw((QUOTE, arguments[0]), arguments[1]["volume"])
+
+    async def on_tape(arguments: list[Any]) -> None:
+        tally.saw((TAPE, arguments[0]), arguments[1][0]["volume"])
+
+    async def on_order(arguments: list[Any]) -> None:
+        tally.saw((ORDER, about), arguments[0]["data"]["id"])
+
+    async def on_trade(arguments: list[Any]) -> None:
+        tally.saw((TRADE, about), arguments[0]["data"]["id"])
+
+    async def on_other(_arguments: list[Any]) -> None:
+        tally.counted()
+
+    client.on_open(on_open)
+    callbacks = {DEPTH: on_depth, QUOTE: on_quote, TAPE: on_tape, ORDER: on_order, TRADE: on_trade}
+    for target in (*callbacks, POSITION, ACCOUNT):
+        client.on(target, callbacks.get(target, on_other))
+    running = asyncio.create_task(client.run())
+    await asyncio.wait_for(opened.wait(), 5)
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+# ---- rounds
+
+
+CONTENDERS = {"topstepx": whole_client, "bare": bare, "pysignalr": pysignalr}
+
+
+async def one_round(name: str, server: Server, play: str, pace: str) -> dict[str, Any]:
+    """One play, from the first frame to the last event in the consumer's hands."""
+    script = records(play, server.contracts, server.account_id, server.counts[play])
+    paced = pace == "paced"
+    if paced:
+        script = script[: server.paced]
+    tally = Tally(expected_of(script), paced=paced)
+    async with CONTENDERS[name](server, play, tally):
+        gc.collect()
+        server.start(play, pace)
+        start_cpu_ns, start_ns = time.process_time_ns(), time.monotonic_ns()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(tally.done.wait(), _PATIENCE_S)
+        cpu_ns, wall_ns = time.process_time_ns() - start_cpu_ns, time.monotonic_ns() - start_ns
+        await asyncio.sleep(0.02)  # whatever comes twice comes now
+    lates = sorted(tally.lates or ())
+    return {
+        "sent": len(script),
+        "delivered": len(script) - tally.missing,
+        "merged": tally.merged,
+        "cpu_us": cpu_ns / len(script) / 1000,
+        "wall_s": wall_ns / 1e9,
+        "p50_us": lates[len(lates) // 2] / 1000 if lates else None,
+        "p99_us": lates[len(lates) * 99 // 100] / 1000 if lates else None,
+    }
+
+
+def main() -> None:
+    name = sys.argv[1]
+    server = Server(**json.loads(sys.stdin.readline()))
+    for line in sys.stdin:
+        wanted = json.loads(line)
+        print(json.dumps(asyncio.run(one_round(name, server, **wanted))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
