@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from topstepx.wire.hub_events import HubEvent
 
 _LOG = logging.getLogger("topstepx.hub")
+_UNKNOWN_MAX = 100
 
 
 class Intake:
@@ -70,9 +71,19 @@ class Intake:
                     )
                 )
             case _:
-                self._unknown[event.target] += 1
-                if self._unknown[event.target] == 1:
-                    _LOG.warning("the gateway sent an event this version does not know")
+                self._not_known(event.target)
+
+    def _not_known(self, target: str) -> None:
+        """A newer gateway may say more than this version knows: once per name, for so many names."""
+        if target in self._unknown or len(self._unknown) < _UNKNOWN_MAX:
+            self._unknown[target] += 1
+            if self._unknown[target] == 1:
+                _LOG.warning("the gateway sent an event this version does not know: %s", target)
+
+    @property
+    def unknown(self) -> dict[str, int]:
+        """How often each event came that this version does not know."""
+        return dict(self._unknown)
 
     def _observe(self, event: UserOrder | UserTrade | UserPosition | UserAccount) -> None:
         at = self._record.stamp()
