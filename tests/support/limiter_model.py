@@ -48,7 +48,7 @@ class LimiterModel(RuleBasedStateMachine):
         self.sent: list[list[Any]] = []  # [moment, lane, permit or None]
         self.waiting: dict[Any, list[Any]] = {lane: [] for lane in self.lanes}
         self.turns: dict[Any, list[str]] = {lane: [] for lane in self.lanes}
-        self.latencies: list[int] = []
+        self.latencies: list[tuple[int, int]] = []
         self.paused_until = self.overruled_until = -1
         self.shrunk: tuple[Fraction, int] | None = None
         self.urgent_unknown = False
@@ -220,10 +220,18 @@ class LimiterModel(RuleBasedStateMachine):
     def answered(self, data: st.DataObject) -> None:
         entry = data.draw(st.sampled_from(self.own()[-3:]))
         self.limiter.answered(entry[2], self.now)
-        self.latencies.append(self.now - entry[0])
-        spread = max(self.latencies) - min(self.latencies)
-        wanted = WINDOW_S * SECOND + min(max(spread, SECOND // 2), 5 * SECOND) + SECOND // 4
-        assert self.limiter.window_ns == wanted, "the window is not lengthened by the spread"
+        self.latencies.append((self.now, self.now - entry[0]))
+        # What was seen in the last ten minutes counts; what is older may be forgotten.
+        recent = [each for at, each in self.latencies if self.now - at <= 600 * SECOND]
+        ever = [each for _, each in self.latencies]
+        shortest, longest = (
+            WINDOW_S * SECOND
+            + min(max(max(seen) - min(seen), SECOND // 2), 5 * SECOND)
+            + SECOND // 4
+            for seen in (recent, ever)
+        )
+        window = self.limiter.window_ns
+        assert shortest <= window <= longest, "the window is not lengthened by the spread"
         self.wake(self.now)
 
     @precondition(lambda self: self.own())
