@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -190,17 +191,24 @@ def _check(path: Path, name: str, field: str, value: object) -> None:
         )
 
 
+class _Pins(msgspec.Struct, forbid_unknown_fields=True):
+    spki_sha256: tuple[str, ...]
+    until: datetime
+    report_only: bool
+
+
 def pins_of(value: Value) -> Pins | None:
     """The pins of a profile. Raises `ConfigurationError`."""
     if value.value is None:
         return None
     try:
-        return msgspec.convert(value.value, Pins)
+        written = msgspec.convert(value.value, _Pins)
     except msgspec.ValidationError as error:
         raise ConfigurationError(
             f"{value.origin}: pins: {error}.",
             next_step="It takes spki_sha256 (a list), until (a date with zone) and report_only.",
         ) from None
+    return Pins(written.spki_sha256, written.until, report_only=written.report_only)
 
 
 def _raise_unknown(
