@@ -186,3 +186,16 @@ def test_real_bars_are_read_back_row_for_row(seed: int, later: int) -> None:
         (bar.t, *map(listing.ticks, (bar.o, bar.h, bar.l, bar.c)), bar.v)
         for bar in found.bars[::-1]
     ] == [(TUESDAY + (bar.minute - bars[0].minute) * MINUTE, *bar[1:]) for bar in known]
+
+
+def test_the_bar_at_the_windows_end_is_a_switch() -> None:
+    end = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
+    left_out = ask(HISTORY, start=end - 3 * MINUTE, end=end).bars
+    taken_in = ask(BarHistory(Feed(1), end_inclusive=True), start=end - 3 * MINUTE, end=end).bars
+    assert [bar.t for bar in taken_in] == [end, *(bar.t for bar in left_out)]
+
+
+def test_the_members_of_2026_are_a_switch() -> None:
+    bars = ask(BarHistory(Feed(1), extra_fields=True), limit=2).bars
+    assert [(bar.d, bar.k) for bar in bars] == [("2026-11-25", 0)] * 2
+    assert [(bar.d, bar.k) for bar in ask(HISTORY, limit=2).bars] == [(None, None)] * 2

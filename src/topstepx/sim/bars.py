@@ -11,6 +11,8 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from topstepx.sim.minutes import (
     DAY_MINUTES,
     HOUR_MINUTES,
@@ -53,12 +55,21 @@ class BarHistory:
     """Answers for every contract of a feed, started or not.
 
     `tick_bars=True` serves unit 7 as well, N trades to a bar, counted anew each minute (the gateway's
-    own behaviour is unknown).
+    own behaviour is unknown). `end_inclusive` and `extra_fields` are the switches of those names.
     """
 
-    def __init__(self, feed: Feed, *, tick_bars: bool = False) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        tick_bars: bool = False,
+        end_inclusive: bool = False,
+        extra_fields: bool = False,
+    ) -> None:
         self._feed = feed
         self._tick_bars = tick_bars
+        self._end_inclusive = end_inclusive
+        self._extra_fields = extra_fields
 
     def retrieve_bars(  # noqa: PLR0917  the wire's own order
         self,
@@ -71,7 +82,7 @@ class BarHistory:
         include_partial: bool,  # noqa: FBT001  the wire's own order
         now: datetime,
     ) -> BarsReply:
-        """The last `limit` bars that open in `start` (included) to `end` (not included), newest first.
+        """The last `limit` bars that open in `start` (included) to `end` (see the switch), newest first.
 
         `listing` is None for a contract that does not exist. Nothing after `now` is told. The error codes
         are 1 contract, 2 unit, 3 unit number, 4 limit; an empty window is a success.
@@ -81,7 +92,8 @@ class BarHistory:
         if listing is None or code:
             return BarsReply(code, [])
         earliest = self._feed.source(listing).earliest(to_us(now) // MINUTE_US)
-        window = Period(max(to_us(start), earliest * MINUTE_US), to_us(end))
+        end_us = to_us(end) + self._end_inclusive
+        window = Period(max(to_us(start), earliest * MINUTE_US), end_us)
         if bar_unit is BarUnit.TICK:
             found = self._tick_groups(listing, window, unit_number, to_us(now))
         else:
@@ -95,7 +107,8 @@ class BarHistory:
                 break
             partial = period.end_us > to_us(now)
             if period.start_us < window.end_us and (include_partial or not partial):
-                bars.append(_model(listing, period.start_us, bar))
+                model = _model(listing, period.start_us, bar)
+                bars.append(_with_extras(model) if self._extra_fields else model)
         return BarsReply(SUCCESS, bars)
 
     def _refusal(self, listing: Listing | None, unit: BarUnit, number: int, limit: int) -> int:
@@ -188,6 +201,11 @@ class BarHistory:
                 bar = bar_of(0, tape[begin : begin + number])
                 if bar is not None:
                     yield Period(tape[begin].at_us, tape[begin].at_us), bar
+
+
+def _with_extras(bar: BarModel) -> BarModel:
+    """The members that came in 2026: a date and a whole number (their meaning is unknown)."""
+    return msgspec.structs.replace(bar, d=bar.t.date().isoformat(), k=0)
 
 
 def _model(listing: Listing, at_us: int, bar: MinuteBar) -> BarModel:

@@ -142,7 +142,12 @@ class Gateway:
             api_key = base64.b64encode(hmac.digest(signing_key, b"api key", "sha256")).decode()
         gateway = cls(
             market=Market(Catalogue(), feed, venue, frozenset(one.id for one in accounts)),
-            bars=BarHistory(feed),
+            bars=BarHistory(
+                feed,
+                tick_bars=switches.tick_bars,
+                end_inclusive=switches.bars_end_inclusive,
+                extra_fields=switches.bars_extra_fields,
+            ),
             users=[SimUser(user_name, api_key)],
             signing_key=signing_key,
             switches=switches,

@@ -145,9 +145,12 @@ class Switches:
     window_by: Literal["creation", "update"] = "creation"
     """Which time `Order/search` compares with its window. Unknown; the window's ends are inclusive."""
 
-    bars_end_inclusive: bool = True
-    """Whether retrieveBars includes a bar that opens exactly at `endTime`. Unknown; clients must
-    de-duplicate anyway."""
+    bars_end_inclusive: bool = False
+    """Whether retrieveBars includes a bar that opens exactly at `endTime`. Unknown; left out, so that
+    two windows that meet give each bar once. Clients must de-duplicate anyway."""
+
+    tick_bars: bool = False
+    """Whether bar unit 7 (Tick) is served, N trades to a bar. It came in 2026; behaviour unknown."""
 
     bars_extra_fields: bool = False
     """Whether bars carry the members `d` and `k` of 2026, whose meaning is unknown."""
