@@ -20,30 +20,24 @@ from topstepx.desk.authority import Authority
 from topstepx.desk.breakers import BreakerPanel
 from topstepx.desk.contracts import Contract, Contracts
 from topstepx.desk.desk import Desk
-from topstepx.desk.evidence import Evidence
+from topstepx.desk.flatten import FLATTEN_S
 from topstepx.desk.health import Health, health_of
 from topstepx.desk.intake import Intake
 from topstepx.desk.leaving import Leaving
 from topstepx.desk.linkage import Linkage
 from topstepx.desk.market import MarketData
-from topstepx.desk.orders import Orders
-from topstepx.desk.positions import Positions
 from topstepx.desk.record import Record
 from topstepx.desk.recovery import Ready, Recovery
 from topstepx.desk.report import Report
-from topstepx.desk.resolver import Resolver
 from topstepx.desk.session import SessionReport
 from topstepx.desk.starting import Starting
 from topstepx.desk.state import State
 from topstepx.desk.tasks import Tasks
 from topstepx.desk.timekeeper import Timekeeper
 from topstepx.desk.trades import Trades
-from topstepx.desk.write import Writer
+from topstepx.desk.trading import Surroundings, Trading
 from topstepx.errors import TopstepxError
-from topstepx.events import (
-    ClientStopped,
-    Event,
-)
+from topstepx.events import ClientStopped, Event, Flattened, FlattenFailed
 from topstepx.net.auth import TokenKeeper
 from topstepx.net.gate import Gate
 from topstepx.net.hub import HubLink, TokenPlace
@@ -71,7 +65,6 @@ if TYPE_CHECKING:
     from topstepx.store.lease import Leases
     from topstepx.store.rows import Journal
     from topstepx.wire.hub_events import HubEvent
-    from topstepx.wire.models import OrderModel
 
 _LOG = logging.getLogger("topstepx")
 
@@ -186,50 +179,32 @@ class Client:
             backoff=Backoff(base_s=0.5, cap_s=10.0),
             jitter=ports.jitter,
         )
-        self._resolver = Resolver(
-            self._record,
-            Evidence(self._rest, self._record, settings),
-            clock,
-            spawn=self._tasks.spawn,
-            cancel=self._cancel_found,
-        )
         self._authority = Authority(self._record, settings, ports.leases)
+        trading = Trading(
+            Surroundings(
+                record=self._record,
+                rest=self._rest,
+                clock=clock,
+                settings=settings,
+                accounts=self.accounts,
+                contracts=self.contracts,
+                recovery=self._recovery,
+                tasks=self._tasks,
+                send=self._spawn_send,
+                chance=ports.chance,
+                installation=ports.installation,
+                last_look=self._authority.last_look,
+            )
+        )
+        self._trading = trading
+        self.orders, self.positions = trading.orders, trading.positions
         self._recovery.starting = self._starting = Starting(
-            self._record, self._authority, self._resolver, settings, ports.installation
-        )
-        writer = Writer(
-            self._record,
-            self._rest,
-            clock,
-            chance=ports.chance,
-            spawn=self._spawn_send,
-            unknown=self._resolver.start,
-            installation=ports.installation,
-            last_look=self._authority.last_look,
-        )
-        self.orders = Orders(
-            self.accounts,
-            self.contracts,
-            self._record,
-            self._recovery,
-            writer,
-            self._resolver,
-            self._rest,
-            settings,
-        )
-        self.positions = Positions(
-            self.accounts,
-            self.contracts,
-            self.orders,
-            self._record,
-            self._recovery,
-            writer,
-            settings,
+            self._record, self._authority, trading.resolver, settings, ports.installation
         )
         self.trades = Trades(self.accounts, self._rest, settings)
         self.state = State(self._record, self.accounts)
         self._leaving = Leaving(
-            self._record, self.orders, self._recovery, settings, self._flatten_at_exit
+            self._record, self.orders, self._recovery, settings, trading.flattener.flatten
         )
         self.left_open: tuple[str, ...] = ()
         """After the end: the intents of which it is not known what became of them."""
@@ -319,6 +294,19 @@ class Client:
         account_ = await self.accounts.exact(account)
         return await self._recovery.ready(account_)
 
+    async def flatten(
+        self, account: AccountLike, *, timeout_s: float = FLATTEN_S
+    ) -> Flattened | FlattenFailed:
+        """Take the whole account flat: cancel entries, close, cancel what remains, look twice.
+
+        Works with an open breaker, a drained request budget and dead hubs, and needs no `ready`. Gives
+        `Flattened`, or `FlattenFailed` with what may remain: then use the web platform. It is repeated
+        until `timeout_s` has passed, and cancelling the call does not stop it.
+        """
+        account_ = await self.accounts.exact(account)
+        self.orders.check_may_trade()
+        return await self._trading.flattener.flatten(account_.id, timeout_s=timeout_s)
+
     def events(self, *kinds: type[Event]) -> EventStream:
         """Every fact from now on (or only facts of `kinds`), each once, in order."""
         return self._record.events(*kinds)
@@ -359,15 +347,6 @@ class Client:
 
     def _market_link_told(self, change: Changed) -> None:
         self._linkage.market(change)
-
-    async def _cancel_found(self, order: OrderModel) -> None:
-        handle = self.orders.get(order.account_id, order_id=order.id)
-        if handle is not None:
-            await handle.cancel()
-
-    async def _flatten_at_exit(self, account_id: int) -> None:
-        for position in self._record.ledger.positions(account_id):
-            await self.positions.close(account_id, position.contract_id)
 
     async def _ping(self) -> HttpAnswer:
         return await self._rest.ping()

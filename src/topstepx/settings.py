@@ -254,6 +254,7 @@ def _is_sha256(text: str) -> bool:
 
 
 OnExit = Literal["keep", "cancel_entries", "flatten"]
+Unprotected = Literal["alert", "place_stop", "flatten"]
 TokenPlacement = Literal["header", "query", "auto"]
 
 
@@ -271,6 +272,9 @@ class Settings:
     """Cancel and close, open nothing: needs no lock, so it works beside a program that trades."""
     on_exit: OnExit = "cancel_entries"
     """What leaving by an exception or Ctrl-C does with your own resting entries and positions."""
+    unprotected: Unprotected = "alert"
+    """What follows when an entry filled and the stop that was ordered with it is not seen: an alarm alone,
+    a stop of our own (there may then be two), or closing the position."""
     limits: Limits = field(default_factory=Limits)
     timeouts: Timeouts = field(default_factory=Timeouts)
     hub_token: TokenPlacement = "auto"  # noqa: S105  a place, not a token

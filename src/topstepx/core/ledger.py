@@ -121,7 +121,8 @@ class Ledger:
                 return moved or ((Noted(event),) if first else ())
             case events.ListRead():
                 first = self._list_was_read(event.what, event.account_id, event.at)
-                change = Noted(event) if first else None
+                # What is missing from the list of accounts is news each time: an account can go.
+                change = Noted(event) if first or event.what == "accounts" else None
             case _:
                 change = Noted(event)
         return () if change is None else (change,)

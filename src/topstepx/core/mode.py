@@ -125,6 +125,7 @@ CAUSES: dict[str, CauseRule] = {
         "there are orders of ours that the journal does not know", _RELEASE, latched=True
     ),
     "unexpected_fill": _reduce("an order filled that was taken for dead", _RELEASE, latched=True),
+    "flattening": _reduce("it is being closed and cancelled down to nothing"),
     "unprotected": _reduce("a position has no stop at the gateway", "Place a stop, or close it."),
     "exit_unavailable": _reduce(
         "the gateway refuses to cancel or close on this account",

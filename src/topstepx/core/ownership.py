@@ -26,7 +26,7 @@ _EARLY = timedelta(seconds=5)
 _LATE = timedelta(seconds=150)
 """How far from our asking for a close its order may have been made: clocks disagree, requests wait."""
 
-_DEAD = frozenset({"not_sent", "refused"})
+_DEAD = frozenset({"not_sent", "refused", "presumed_absent"})
 CLOSES = frozenset({"close", "partial_close"})
 
 
@@ -80,6 +80,29 @@ def is_close_like(order: OrderModel, contract_id: str) -> bool:
         and order.custom_tag is None
         and order.parent_order_id is None
     )
+
+
+def rival_closes(ledger: Ledger, mine: IntentBelief) -> int:
+    """How many other closes may own an untagged order that came after this one was written down."""
+    recorded = mine.recorded
+    if recorded is None or recorded.contract_id is None:
+        return 0
+    contract_id = recorded.contract_id
+    like = sorted(
+        belief.id
+        for belief in ledger.orders(mine.account_id)
+        if is_close_like(belief.order, contract_id)
+    )
+    count = 0
+    for other in ledger.intents(mine.account_id):
+        asked = other.recorded
+        if asked is None or asked.action not in CLOSES or asked.contract_id != contract_id:
+            continue
+        if other.intent_id == mine.intent_id or other.state in _DEAD or other.order_id is not None:
+            continue
+        has_its_own = any(asked.watermark < one <= recorded.watermark for one in like)
+        count += not has_its_own
+    return count
 
 
 def _makes_orders(intent: IntentBelief) -> bool:

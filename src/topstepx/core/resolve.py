@@ -11,21 +11,25 @@ two minutes and five complete rounds without a trace, and with nothing in trades
 not explained, is an intent *presumed* absent. That is not a refusal: its exposure stays counted, and
 if it shows up after all it is found all the same.
 
-Where the gateway's lists carry no tags at all, an order can be told only by its terms. Then it is taken
-only if exactly one unclaimed order fits and no sibling of ours could own it.
+Where the gateway's lists carry no tags at all (we know that an order has one, and the list shows none),
+an order can be told only by its terms. Then it is taken only if exactly one unclaimed order fits and no
+sibling of ours could own it. The same goes for the market order that a close makes: it never has a tag.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from topstepx.clock import NANOSECONDS
+from topstepx.core.ownership import is_close_like
+from topstepx.core.tags import canonical
 from topstepx.wire.enums import OrderStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from topstepx.wire.models import OrderModel, PlaceRequest
 
@@ -67,15 +71,35 @@ class Round:
     orders: tuple[OrderModel, ...]
     claimed: frozenset[int] = frozenset()
     siblings: int = 0
-    """How many other unresolved intents of ours have the same terms."""
+    """How many other intents of ours could own an order like this one."""
     unexplained: bool = False
+    tags_shown: bool = True
+    """Whether the lists show tags; False only if an order that is known to have one shows none."""
+    problem: str = ""
+    """What could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How far the search for an unresolved order has come, at one moment.
+
+    `absent_in_s` counts down to the earliest moment at which it may be presumed absent: it is 0 while
+    only complete rounds are missing, and None once there is a verdict.
+    """
+
+    rounds: int
+    complete_rounds: int
+    waited_s: float
+    next_look_s: float
+    absent_in_s: float | None
+    evidence: tuple[str, ...]
 
 
 def same_tag(one: str | None, other: str | None) -> bool:
     """Whether two tags name the same intent; case and outer blanks do not count (assumed)."""
     if one is None or other is None:
         return False
-    return one.strip().upper() == other.strip().upper()
+    return canonical(one) == canonical(other)
 
 
 def fits(order: OrderModel, request: PlaceRequest) -> bool:
@@ -88,88 +112,190 @@ def fits(order: OrderModel, request: PlaceRequest) -> bool:
     )
 
 
+def two_for_one(tagged: Iterable[OrderModel]) -> str | None:
+    """What is wrong if more than one accepted order carries one tag; None: nothing.
+
+    A repeated request that the gateway refuses may leave a rejected order under the same tag.
+    """
+    ids = sorted({order.id for order in tagged if order.status is not OrderStatus.REJECTED})
+    if len(ids) <= 1:
+        return None
+    return f"several orders carry one tag: {', '.join(map(str, ids))}"
+
+
+def tags_are_shown(orders: Iterable[OrderModel], tagged: frozenset[int]) -> bool:
+    """Whether lists show tags: False if one of the `tagged` ids (known to have one) shows none.
+
+    An order without a tag proves nothing by itself: other software need not use any.
+    """
+    seen = list(orders)
+    if any(order.custom_tag is not None for order in seen):
+        return True
+    return not any(order.id in tagged for order in seen)
+
+
 @dataclass(slots=True)
-class Search:
-    """The search for one intent.
+class Search(ABC):
+    """The search for what one intent made.
 
     `sent_ns` is when it last may have left, `watermark` the highest order id known before that.
     """
 
-    request: PlaceRequest
+    contract_id: str
     sent_ns: int
     watermark: int
     rounds: int = 0
     negative: int = 0
     next_ns: int = field(init=False)
     finding: Finding | None = None
+    last: str = "nothing was looked at yet"
 
     def __post_init__(self) -> None:
         self.next_ns = self.sent_ns + round(FIRST_ROUND_S * NANOSECONDS)
 
-    @property
-    def tag(self) -> str:
-        """What is looked for."""
-        return self.request.custom_tag or ""
-
-    # -- evidence
-
+    @abstractmethod
     def heard(self, order: OrderModel) -> Finding | None:
-        """The hub (or any other read) told of an order: ours if it carries the tag."""
-        if not same_tag(order.custom_tag, self.tag):
-            return None
-        return self._decide(_of_order(order, self.request, "seen under its tag"))
+        """The hub, or any other read, told of an order: the verdict if it is the one."""
+
+    @abstractmethod
+    def _found(self, seen: Round) -> Finding | None:
+        """What the orders of one round say."""
+
+    @abstractmethod
+    def _is_silent(self, seen: Round) -> bool:
+        """Whether a round without a finding is evidence of absence."""
 
     def looked(self, seen: Round, now_ns: int) -> Finding | None:
         """Take one round into account."""
         self.rounds += 1
         wait_s = min(ROUND_CAP_S, FIRST_ROUND_S * ROUND_FACTOR ** min(self.rounds, 20))
         self.next_ns = now_ns + round(wait_s * NANOSECONDS)
-        tagged = [order for order in seen.orders if same_tag(order.custom_tag, self.tag)]
-        if len({order.id for order in tagged}) > 1:
-            ids = ", ".join(str(order.id) for order in tagged)
-            return self._decide(Finding(Fate.CONFLICT, (f"several orders carry the tag: {ids}",)))
-        if tagged:
-            return self._decide(_of_order(tagged[0], self.request, "found under its tag"))
-        if self._lists_lack_tags(seen.orders):
-            finding = self._by_terms(seen)
-            if finding is not None:
-                return self._decide(finding)
-            return None  # without tags, not finding it is no evidence
-        if seen.complete and not seen.unexplained:
-            self.negative += 1
-        elif seen.unexplained:
+        finding = self._found(seen)
+        if finding is not None:
+            return self.decide(finding)
+        if seen.unexplained:
             self.negative = 0
+            self.last = "a trade or a change of position is not explained by any order seen"
+        elif not seen.complete:
+            self.last = seen.problem or "not everything could be read"
+        elif self._is_silent(seen):
+            self.negative += 1
+            self.last = f"{self.negative} complete looks found no trace"
         waited_s = (now_ns - self.sent_ns) / NANOSECONDS
         if self.negative >= ABSENT_ROUNDS and waited_s >= ABSENT_AFTER_S:
             told = f"{self.negative} complete looks over {waited_s:.0f} s found no trace"
-            return self._decide(Finding(Fate.PRESUMED_ABSENT, (told,)))
+            return self.decide(Finding(Fate.PRESUMED_ABSENT, (told,)))
         return None
 
-    def _lists_lack_tags(self, orders: Sequence[OrderModel]) -> bool:
-        """Whether this gateway's lists show no tag at all, though there are orders that had one."""
-        recent = [order for order in orders if order.id > self.watermark]
-        return bool(recent) and all(order.custom_tag is None for order in recent)
-
-    def _by_terms(self, seen: Round) -> Finding | None:
-        candidates = [
-            order
-            for order in seen.orders
-            if order.id > self.watermark
-            and order.id not in seen.claimed
-            and order.parent_order_id is None
-            and fits(order, self.request)
-        ]
-        if len(candidates) != 1 or seen.siblings or not seen.complete:
-            return None
-        return _of_order(candidates[0], self.request, "the only order with its terms (no tags shown)")
-
-    def _decide(self, finding: Finding) -> Finding:
+    def decide(self, finding: Finding) -> Finding:
         """Evidence of an order outweighs its absence; nothing outweighs a conflict."""
         before = self.finding
         weak = before is None or before.fate is Fate.PRESUMED_ABSENT
         if weak or finding.fate is Fate.CONFLICT:
             self.finding = finding
         return self.finding or finding
+
+    def looking(self, now_ns: int) -> Looking:
+        """How far it has come."""
+        waited_s = (now_ns - self.sent_ns) / NANOSECONDS
+        absent_in_s = None if self.finding else max(0.0, ABSENT_AFTER_S - waited_s)
+        return Looking(
+            rounds=self.rounds,
+            complete_rounds=self.negative,
+            waited_s=waited_s,
+            next_look_s=max(0.0, (self.next_ns - now_ns) / NANOSECONDS),
+            absent_in_s=absent_in_s,
+            evidence=self.finding.evidence if self.finding else (self.last,),
+        )
+
+
+@dataclass(slots=True)
+class PlaceSearch(Search):
+    """The search for an order, by its tag."""
+
+    request: PlaceRequest = field(kw_only=True)
+
+    @property
+    def tag(self) -> str:
+        """What is looked for."""
+        return self.request.custom_tag or ""
+
+    def heard(self, order: OrderModel) -> Finding | None:
+        """The verdict if the order carries the tag."""
+        if not same_tag(order.custom_tag, self.tag):
+            return None
+        return self.decide(_of_order(order, self.request, "seen under its tag"))
+
+    def _found(self, seen: Round) -> Finding | None:
+        tagged = [order for order in seen.orders if same_tag(order.custom_tag, self.tag)]
+        conflict = two_for_one(tagged)
+        if conflict is not None:
+            return Finding(Fate.CONFLICT, (conflict,))
+        if tagged:
+            # A refused copy may lie beside the order: it is the living one that counts.
+            first = min(tagged, key=lambda one: (one.status is OrderStatus.REJECTED, one.id))
+            return _of_order(first, self.request, "found under its tag")
+        if seen.tags_shown:
+            return None
+        candidates = self._candidates(seen)
+        if len(candidates) == 1 and not seen.siblings and seen.complete:
+            return _of_order(
+                candidates[0], self.request, "the only order with its terms (no tags shown)"
+            )
+        if candidates:
+            self.last = "the lists show no tags, and more than one order or intent fits"
+        return None
+
+    def _candidates(self, seen: Round) -> list[OrderModel]:
+        return [
+            order
+            for order in seen.orders
+            if order.id > self.watermark
+            and order.id not in seen.claimed
+            and order.parent_order_id is None
+            and order.custom_tag is None
+            and fits(order, self.request)
+        ]
+
+    def _is_silent(self, seen: Round) -> bool:
+        return seen.tags_shown or not self._candidates(seen)
+
+
+@dataclass(slots=True)
+class CloseSearch(Search):
+    """The search for the market order that a close made: it has no tag, so only its terms tell it.
+
+    `siblings` of a round are other closes on the contract that may have made an order of this kind.
+    """
+
+    size: int | None = None
+    """Contracts of a partial close; None for a close of whatever there is."""
+
+    def heard(self, order: OrderModel) -> Finding | None:  # noqa: ARG002  one order alone tells nothing: closes have no tags
+        """Nothing: only a whole list tells whose an untagged order is."""
+        return None
+
+    def _found(self, seen: Round) -> Finding | None:
+        candidates = self._candidates(seen)
+        if len(candidates) <= seen.siblings:
+            return None
+        order = min(candidates, key=lambda one: one.id)
+        fate = Fate.REFUSED if order.status is OrderStatus.REJECTED else Fate.ACCEPTED
+        told = f"order {order.id}, {order.status.name}, is what this close made"
+        return Finding(fate, (told,), order)
+
+    def _candidates(self, seen: Round) -> list[OrderModel]:
+        return [
+            order
+            for order in seen.orders
+            if order.id > self.watermark
+            and order.id not in seen.claimed
+            and is_close_like(order, self.contract_id)
+            and (self.size is None or order.size == self.size)
+        ]
+
+    def _is_silent(self, seen: Round) -> bool:
+        return not self._candidates(seen)
 
 
 def _of_order(order: OrderModel, request: PlaceRequest, how: str) -> Finding:

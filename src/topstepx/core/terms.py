@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from topstepx.wire.models import ContractModel
 
+_DAY_S = 86_400.0
 _TICKS_MIN, _TICKS_MAX = 4, 1000
 """How near and far a bracket leg may be (verified: the gateway's own texts)."""
 
@@ -77,8 +78,9 @@ class Bracket:
     """A protective stop and a profit target that wake when the entry fills.
 
     Give each leg as a distance in ticks from the fill (positive, 4 to 1000) or as a price, not both.
-    A price is turned into ticks from the entry's own price, so the entry must have one; slippage moves
-    the legs with the fill.
+    A price is turned into ticks from the entry's own price, so the entry must have one. The gateway
+    counts those ticks from the fill, so with slippage the leg wakes as far off as the fill was; it is
+    then moved to the price you gave, which takes one change and a moment.
     """
 
     stop_ticks: int | None = None
@@ -87,6 +89,21 @@ class Bracket:
     target: PriceLike | None = None
     trailing: bool = False
     """Whether the stop leg trails."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRest:
+    """Cancel what is left `after_s` seconds after the first partial fill; without a fill nothing ends."""
+
+    after_s: float
+
+    def __post_init__(self) -> None:
+        after_s: object = self.after_s
+        is_number = isinstance(after_s, int | float) and not isinstance(after_s, bool)
+        if not (is_number and 0 <= self.after_s <= _DAY_S):
+            raise InvalidRequest(
+                "remainder.after_s", after_s, "is a number of seconds, 0 to a day.", "Give 5."
+            )
 
 
 _UNPRICED = {
@@ -140,6 +157,21 @@ def place_request(
         stop_loss_bracket=stop_leg,
         take_profit_bracket=target_leg,
     )
+
+
+def leg_prices(
+    bracket: Bracket | None, contract: ContractModel
+) -> tuple[Decimal | None, Decimal | None]:
+    """The prices that stop and target were given as; None where ticks were given, or nothing."""
+    if bracket is None:
+        return None, None
+
+    def grid(field: str, price: PriceLike | None) -> Decimal | None:
+        if price is None:
+            return None
+        return on_grid(field, exact(field, price), contract.tick_size, contract.name)
+
+    return grid("bracket.stop", bracket.stop), grid("bracket.target", bracket.target)
 
 
 def _prices(

@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from topstepx.core.lanes import Lane
-from topstepx.core.resolve import Round
-from topstepx.errors import AnswerUnusable, GatewayRefused, TopstepxError
-from topstepx.events import OrderObserved, PositionsListed, trade_fact
-from topstepx.wire import models, routes
-from topstepx.wire.enums import OrderSortBy, SortDirection
+from topstepx.core.ownership import intent_of
+from topstepx.core.resolve import Round, tags_are_shown
+from topstepx.errors import TopstepxError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
+    from topstepx.core.ledger import Ledger
+    from topstepx.desk.reading import Reader
     from topstepx.desk.record import Record
-    from topstepx.net.rest import Rest
-    from topstepx.settings import Settings
-    from topstepx.wire.models import OrderModel
+    from topstepx.wire.models import OrderModel, TradeModel
 
-_PAGE_ROWS = 100
-_PAGES_MAX = 200
+_CLOCKS_DIFFER = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What was known of a contract's position when an intent was sent; None: nothing."""
+
+    net: int
+    trades: frozenset[int]
+    at: datetime
+
+
+def baseline_of(ledger: Ledger, account_id: int, contract_id: str, at: datetime) -> Baseline | None:
+    """What is known now; `at` is the gateway's clock."""
+    position = ledger.position(account_id, contract_id)
+    if position is None or position.net is None:
+        return None
+    trades = frozenset(
+        belief.id for belief in ledger.trades(account_id) if belief.trade.contract_id == contract_id
+    )
+    return Baseline(position.net, trades, at)
 
 
 class Evidence:
     """Reads orders, trades and positions since a moment, into the ledger and into a `Round`."""
 
-    def __init__(self, rest: Rest, record: Record, settings: Settings) -> None:
-        self._rest = rest
+    def __init__(self, reader: Reader, record: Record) -> None:
+        self._reader = reader
         self._record = record
-        self._settings = settings
 
     async def look(
         self,
@@ -37,116 +56,78 @@ class Evidence:
         contract_id: str,
         since: datetime,
         *,
-        claimed: frozenset[int],
-        siblings: int,
+        claimed: frozenset[int] = frozenset(),
+        siblings: int = 0,
+        baseline: Baseline | None = None,
+        lane: Lane = Lane.RESOLVE,
     ) -> Round:
         """One round. What cannot be read makes it incomplete; it never makes it empty."""
-        complete = True
         orders: tuple[OrderModel, ...] = ()
+        problems: list[str] = []
+        # Orders first: a trade whose order is not among them is then not explained.
         try:
-            orders = await self._orders_since(account_id, since)
-        except TopstepxError:
-            complete = False
+            orders = await self._reader.orders_since(account_id, since, lane=lane)
+        except TopstepxError as error:
+            problems.append(str(error))
         unexplained = False
         try:
+            trades = await self._reader.trades_since(account_id, since, lane=lane)
+            await self._reader.positions(account_id, lane=lane)
             known = {order.id for order in orders}
-            unexplained = await self._unexplained(account_id, contract_id, since, known)
-        except TopstepxError:
-            complete = False
-        return Round(complete, orders, claimed, siblings, unexplained)
+            unexplained = self._is_unexplained(account_id, contract_id, trades, known, baseline)
+        except TopstepxError as error:
+            problems.append(str(error))
+        return Round(
+            complete=not problems,
+            orders=orders,
+            claimed=claimed,
+            siblings=siblings,
+            unexplained=unexplained,
+            tags_shown=tags_are_shown(orders, self._tagged(orders)),
+            problem="; ".join(problems),
+        )
 
-    async def _orders_since(self, account_id: int, since: datetime) -> tuple[OrderModel, ...]:
-        at = self._record.stamp()
-        try:
-            orders = await self._queried(account_id, since)
-        except (GatewayRefused, AnswerUnusable):
-            orders = await self._searched(account_id, since)
+    def _tagged(self, orders: Iterable[OrderModel]) -> frozenset[int]:
+        """The orders that we know to have been placed with a tag."""
+        found = set()
         for order in orders:
-            self._record.commit(OrderObserved(at=at, order=order, origin="reconciled"))
-        return orders
+            intent = intent_of(self._record.ledger, order)
+            if intent is not None and intent.recorded is not None and intent.recorded.tag:
+                found.add(order.id)
+        return frozenset(found)
 
-    async def _queried(self, account_id: int, since: datetime) -> tuple[OrderModel, ...]:
-        """By `Order/v2/query`, all statuses, all pages, until the count agrees."""
-        rows: dict[int, OrderModel] = {}
-        for page in range(_PAGES_MAX):
-            answer = await self._rest.call(
-                routes.ORDER_QUERY,
-                models.OrderQueryRequest(
-                    filter=models.OrderQueryFilter(account_id=account_id, created_after=since),
-                    page_size=_PAGE_ROWS,
-                    page_offset=page * _PAGE_ROWS,
-                    sort_by=OrderSortBy.ID,
-                    sort_direction=SortDirection.ASCENDING,
-                    include_total_count=True,
-                ),
-                lane=Lane.RESOLVE,
-                timeout_s=self._settings.timeouts.read_s,
-            )
-            if not isinstance(answer.orders, list):
-                raise _without("Order/v2/query", "orders")
-            rows.update({order.id: order for order in answer.orders})
-            if len(answer.orders) < _PAGE_ROWS:
-                if answer.total_count is not None and len(rows) < answer.total_count:
-                    raise _without("Order/v2/query", "as many rows as it counts")
-                return tuple(rows.values())
-        raise _without("Order/v2/query", f"an end after {_PAGES_MAX} pages")
-
-    async def _searched(self, account_id: int, since: datetime) -> tuple[OrderModel, ...]:
-        """By the two older lists together, where the query is missing: suspended legs stay unseen."""
-        found = await self._rest.call(
-            routes.ORDER_SEARCH,
-            models.OrderSearchRequest(account_id=account_id, start_timestamp=since),
-            lane=Lane.RESOLVE,
-            timeout_s=self._settings.timeouts.read_s,
-        )
-        live = await self._rest.call(
-            routes.ORDER_SEARCH_OPEN,
-            models.OrderSearchOpenRequest(account_id=account_id),
-            lane=Lane.RESOLVE,
-            timeout_s=self._settings.timeouts.read_s,
-        )
-        if not isinstance(found.orders, list) or not isinstance(live.orders, list):
-            raise _without("Order/search", "orders")
-        return tuple({order.id: order for order in [*found.orders, *live.orders]}.values())
-
-    async def _unexplained(
-        self, account_id: int, contract_id: str, since: datetime, known: set[int]
+    def _is_unexplained(
+        self,
+        account_id: int,
+        contract_id: str,
+        trades: tuple[TradeModel, ...],
+        known: set[int],
+        baseline: Baseline | None,
     ) -> bool:
-        """Whether a trade on the contract belongs to an order that no list shows."""
-        at = self._record.stamp()
-        trades = await self._rest.call(
-            routes.TRADE_SEARCH,
-            models.TradeSearchRequest(account_id=account_id, start_timestamp=since),
-            lane=Lane.RESOLVE,
-            timeout_s=self._settings.timeouts.read_s,
-        )
-        positions = await self._rest.call(
-            routes.POSITION_SEARCH_OPEN,
-            models.PositionSearchOpenRequest(account_id=account_id),
-            lane=Lane.RESOLVE,
-            timeout_s=self._settings.timeouts.read_s,
-        )
-        if not isinstance(trades.trades, list) or not isinstance(positions.positions, list):
-            raise _without("Trade/search", "trades, or Position/searchOpen without positions")
-        for trade in trades.trades:
-            self._record.commit(trade_fact(trade, at=at, origin="reconciled"))
-        self._record.commit(
-            PositionsListed(
-                at=at,
-                account_id=account_id,
-                positions=tuple(positions.positions),
-                origin="reconciled",
-            )
-        )
+        """Whether a trade has no order, or the position moved further than the trades say."""
         ledger = self._record.ledger
-        return any(
-            trade.contract_id == contract_id
-            and trade.order_id not in known
-            and ledger.order(trade.order_id) is None
-            for trade in trades.trades
-        )
+        mine = [trade for trade in trades if trade.contract_id == contract_id]
+        if any(
+            trade.order_id not in known and ledger.order(trade.order_id) is None for trade in mine
+        ):
+            return True
+        position = ledger.position(account_id, contract_id)
+        if baseline is None or position is None or position.net is None:
+            return False
+        live = [trade for trade in mine if not trade.voided]
+        # Where exactly the line between before and after lies is not known, so every place counts.
+        sums = {
+            0,
+            _net(trade for trade in live if trade.id not in baseline.trades),
+            _net(trade for trade in live if trade.creation_timestamp >= baseline.at),
+            _net(
+                trade for trade in live if trade.creation_timestamp >= baseline.at - _CLOCKS_DIFFER
+            ),
+        }
+        if any(trade.voided for trade in mine):
+            return False
+        return position.net - baseline.net not in sums
 
 
-def _without(route: str, what: str) -> AnswerUnusable:
-    msg = f"{route} answered without {what}."
-    return AnswerUnusable(msg, route=route, status=200, did_it_happen="no")
+def _net(trades: Iterable[TradeModel]) -> int:
+    return sum(trade.side.sign * trade.size for trade in trades)

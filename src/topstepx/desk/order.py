@@ -9,20 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from topstepx.errors import InvalidRequest, NotFilled
-from topstepx.wire.enums import OrderStatus, OrderType, Side
+from topstepx.core.brackets import leg_of
+from topstepx.core.order_life import Stage, stage_of
+from topstepx.desk.lives import average_price
+from topstepx.desk.order_stream import story
+from topstepx.errors import NotFilled, OrderUnresolved
+from topstepx.wire.enums import OrderStatus, Side
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from decimal import Decimal
 
     from topstepx.core.ledger_intents import IntentBelief
     from topstepx.core.ledger_orders import OrderBelief
     from topstepx.core.ledger_trades import TradeBelief
     from topstepx.core.prices import PriceLike
+    from topstepx.core.resolve import Looking
     from topstepx.desk.contracts import Contract
     from topstepx.desk.orders import Orders
-
-_STOPS = {OrderType.STOP, OrderType.TRAILING_STOP, OrderType.STOP_LIMIT}
+    from topstepx.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +69,8 @@ class Order:
         return ledger.order_by_tag(self.account_id, tag) if tag is not None else None
 
     def _leg_belief(self, parent: Order) -> OrderBelief | None:
-        if parent.id is None:
-            return None
-        wants_stop = self._name.leg == "stop"
-        for child in self._orders.ledger.children(parent.id):
-            if (child.order.type in _STOPS) == wants_stop:
-                return child
-        return None
+        belief = parent.belief
+        return leg_of(self._orders.ledger, belief, self._name.leg) if belief is not None else None
 
     @property
     def intent(self) -> IntentBelief | None:
@@ -142,15 +142,8 @@ class Order:
     @property
     def average_price(self) -> Decimal | None:
         """The average price of its trades, exact; None while nothing filled."""
-        trades = [one.trade for one in self.trades if not one.trade.voided]
-        size = sum(trade.size for trade in trades)
-        if size:
-            return (
-                sum((trade.price * trade.size for trade in trades), start=trades[0].price * 0)
-                / size
-            )
-        belief = self.belief
-        return belief.order.filled_price if belief is not None else None
+        order_id = self.id
+        return average_price(self._orders.record, order_id) if order_id is not None else None
 
     @property
     def limit_price(self) -> Decimal | None:
@@ -169,6 +162,44 @@ class Order:
         """Its trades so far, oldest first."""
         order_id = self.id
         return self._orders.ledger.trades_of(order_id) if order_id is not None else ()
+
+    @property
+    def stage(self) -> Stage:
+        """Where it is in its life, before the gateway showed it too; see `core.order_life`."""
+        return stage_of(self.intent, self.belief)
+
+    @property
+    def anomalies(self) -> tuple[str, ...]:
+        """What contradicts itself about it; empty when all is well."""
+        belief = self.belief
+        return belief.anomalies if belief is not None else ()
+
+    @property
+    def looking(self) -> Looking | None:
+        """How far the search has come after its answer was lost, counting down; None otherwise."""
+        intent_id = self._name.intent_id
+        return self._orders.looking(intent_id) if intent_id is not None else None
+
+    @property
+    def log(self) -> tuple[Event, ...]:
+        """Everything that was told about it since this program started, oldest first."""
+        return self._orders.lives.log(self.id, self._name.intent_id)
+
+    def events(self) -> AsyncGenerator[Event, None]:
+        """Its whole story: what was told so far, then each new fact, until it is over and accounted for.
+
+        ``async for event in order.events()``; steps and fills are `OrderMoved`.
+        """
+        return story(self, self._orders.record)
+
+    def concerns(self, event: Event) -> bool:
+        """Whether a fact is about this order."""
+        return self._orders.lives.concerns(event, self.id, self._name.intent_id)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is done and its trades, as far as they came, account for what it filled."""
+        return self.is_done and self._is_accounted()
 
     @property
     def is_done(self) -> bool:
@@ -198,9 +229,10 @@ class Order:
         """This order, once it is filled whole, with its trades.
 
         `timeout` in seconds; None waits until it ends. Raises `NotFilled` when it ends otherwise or time
-        runs out (the order itself lives on). Cancelling the wait changes nothing.
+        runs out (the order itself lives on), `OrderUnresolved` once it is presumed absent. Cancelling the
+        wait changes nothing.
         """
-        await self._orders.wait(self, lambda: self.is_done and self._is_accounted(), timeout)
+        await self._until_over(timeout)
         if self.status is not OrderStatus.FILLED:
             how = "ended as" if self.is_done else "is still"
             msg = f"The order {self.describe()} {how} {self.status.name} with {self.filled_size} filled."
@@ -208,16 +240,32 @@ class Order:
         return self
 
     async def done(self, timeout: float | None = None) -> Order:
-        """This order, once nothing can happen to it any more; raises `NotFilled` if time runs out first."""
-        await self._orders.wait(self, lambda: self.is_done and self._is_accounted(), timeout)
+        """This order, once nothing can happen to it any more; raises as `filled` if time runs out first."""
+        await self._until_over(timeout)
         if not self.is_done:
             msg = f"The order {self.describe()} is still {self.status.name}."
             raise NotFilled(msg, self)
         return self
 
+    async def _until_over(self, timeout: float | None) -> None:
+        def look() -> bool:
+            return self.is_over or self.stage is Stage.PRESUMED_ABSENT
+
+        await self._orders.wait(self, look, timeout)
+        if self.stage is Stage.PRESUMED_ABSENT:
+            intent = self.intent
+            evidence = intent.resolution.evidence if intent and intent.resolution else ()
+            msg = f"The order was looked for and not found: {'; '.join(evidence)}."
+            raise OrderUnresolved(
+                msg,
+                self,
+                next_step="It is presumed absent; should it appear, it is cancelled and reported.",
+                evidence=evidence,
+            )
+
     def _is_accounted(self) -> bool:
         order_id = self.id
-        return order_id is None or self._orders.ledger.is_complete(order_id)
+        return order_id is None or self._orders.accounted(order_id)
 
     async def working(self, timeout: float | None = 10.0) -> Order:
         """This order, once the gateway works it (a leg: once the entry filled); else as `done`."""
@@ -234,7 +282,9 @@ class Order:
     async def cancel(self) -> Order:
         """This order, once it is over: look at `status`, a fill may have won the race.
 
-        Raises `GatewayRefused` when it cannot be cancelled, `AnswerLost` when it is not known.
+        The cancel is repeated until the order has ended. Raises `OrderUnresolved` when that takes longer
+        than half a minute, or when the order itself is not found yet (it is then cancelled on sight);
+        `GatewayRefused` when it cannot be cancelled.
         """
         return await self._orders.changes.cancel(self)
 
@@ -246,21 +296,23 @@ class Order:
         stop: PriceLike | None = None,
         trail: PriceLike | None = None,
     ) -> Order:
-        """This order with other terms, read back from the gateway; what you leave out stays."""
+        """This order with other terms, read back from the gateway; what you leave out stays.
+
+        Raises `InvalidRequest` (a new size after a partial fill, too), `ModeRefused`, `GatewayRefused`,
+        and `ModifyConflict` when the order then reads neither as it was nor as you wanted it.
+        """
         return await self._orders.changes.modify(
             self, size=size, limit=limit, stop=stop, trail=trail
         )
 
-    async def move(self, price: PriceLike) -> Order:
-        """This order at another price: the stop of a stop, the limit of a limit; waits until it works."""
-        await self.working()
-        belief = self.belief
-        kind = belief.order.type if belief is not None else OrderType.UNKNOWN
-        if kind in _STOPS:
-            return await self.modify(stop=price)
-        if kind is OrderType.LIMIT:
-            return await self.modify(limit=price)
-        raise InvalidRequest("order", kind.name, "has no price to move.", "Cancel it instead.")
+    async def move(self, price: PriceLike, *, tighten_only: bool = False) -> Order:
+        """This order at another price: the stop of a stop, the limit of a limit; waits until it works.
+
+        Moves coalesce: at most one change a second leaves, and the latest price wins, so that trailing at
+        every tick does not eat the request budget. With `tighten_only` a stop is never moved away from
+        the market: such a move is passed over. Raises as `modify`.
+        """
+        return await self._orders.changes.move(self, price, tighten_only=tighten_only)
 
     def describe(self) -> str:
         """One line for messages: side, size, contract, id."""

@@ -1,74 +1,111 @@
-"""Changing an order: cancel and modify, each followed by a look at what came of it."""
+"""Changing an order: cancel, modify and move, each believed only when the order itself says so."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 from topstepx.core.lanes import Lane
-from topstepx.core.mode import Operation
+from topstepx.core.modifying import Reading, is_tighter, operation, reading
 from topstepx.core.outcome import Verdict
 from topstepx.core.prices import PriceLike, on_grid, whole_contracts
+from topstepx.desk.moves import Moves
+from topstepx.desk.waiting import until
 from topstepx.desk.write import Intent
-from topstepx.errors import InvalidRequest, NotFilled, OrderUnresolved
+from topstepx.errors import InvalidRequest, ModifyConflict, OrderUnresolved
 from topstepx.net.rest import error_of
 from topstepx.wire import models, routes
+from topstepx.wire.enums import OrderType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
     from decimal import Decimal
 
+    from topstepx.core.ledger_orders import OrderBelief
+    from topstepx.desk.cancelling import Cancelling
     from topstepx.desk.order import Order
     from topstepx.desk.orders import Orders
+    from topstepx.desk.reading import Reader
+    from topstepx.desk.record import Record
     from topstepx.desk.resolver import Resolver
     from topstepx.desk.write import Writer
     from topstepx.settings import Settings
+    from topstepx.wire.models import ModifyRequest, OrderModel
 
 _END_STATE_S = 10.0
+_GRACE_S = 5.0
+"""How long a change may take to show."""
+
+_SENDINGS_MAX = 2
+CANCEL_WAIT_S = 30.0
+_STOPS = {OrderType.STOP, OrderType.TRAILING_STOP, OrderType.STOP_LIMIT}
 
 
 class OrderChanges:
-    """Cancels and modifies orders; what `Order.cancel` and `Order.modify` do."""
+    """What `Order.cancel`, `Order.modify` and `Order.move` do."""
 
-    def __init__(
-        self, orders: Orders, writer: Writer, resolver: Resolver, settings: Settings
+    def __init__(  # noqa: PLR0917  the parts that a change passes through
+        self,
+        orders: Orders,
+        record: Record,
+        writer: Writer,
+        resolver: Resolver,
+        cancelling: Cancelling,
+        reader: Reader,
+        settings: Settings,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
     ) -> None:
         self._orders = orders
+        self._record = record
         self._writer = writer
         self._resolver = resolver
+        self._cancelling = cancelling
+        self._reader = reader
         self._settings = settings
+        self._locks: dict[int, asyncio.Lock] = {}
+        self._moves = Moves(self._move_now, spawn=spawn)
 
-    async def cancel(self, order: Order) -> Order:
+    # -- cancel
+
+    async def cancel(self, order: Order, timeout_s: float = CANCEL_WAIT_S) -> Order:
         """See `Order.cancel`."""
         self._orders.check_may_trade()
         await self._cancel_on_sight(order)
         order_id = await self._id_of(order)
         if _is_over(order):
             return order
-        sent = await self._writer.write(
-            Intent(
-                action="cancel",
-                route=routes.CANCEL,
-                request=models.CancelRequest(account_id=order.account_id, order_id=order_id),
-                account_id=order.account_id,
-                lane=Lane.EXIT,
-                send_within_s=self._settings.timeouts.exit_s,
-                timeout_s=self._settings.timeouts.exit_s,
-                contract_id=order.contract_id,
-                order_id=order_id,
-            )
-        )
-        accepted = sent.outcome is not None and sent.outcome.verdict is Verdict.ACCEPTED
-        if not accepted:
-            await self._orders.refresh(order)  # it may be over: the answer alone does not say
-            if not _is_over(order):
-                raise error_of(routes.CANCEL, sent)
+        effort = self._cancelling.insist(order.account_id, order_id, order.contract_id)
+        await asyncio.wait({effort}, timeout=timeout_s)
+        if effort.done():
+            effort.result()
             return order
-        await self._orders.wait(order, lambda: _is_over(order), _END_STATE_S)
-        if not _is_over(order):
-            msg = (
-                f"The gateway took the cancel, but {order.describe()} is still {order.status.name}."
+        belief = order.belief
+        status = belief.status.name if belief is not None else "unknown"
+        msg = f"The cancel of {order.describe()} goes on; the order is still {status}."
+        raise OrderUnresolved(
+            msg, order, next_step="It is repeated until the order has ended. Watch the order."
+        )
+
+    async def _cancel_on_sight(self, order: Order) -> None:
+        """An order that may not exist cannot be cancelled yet, but it can be on the day it is seen."""
+        intent = order.intent
+        if intent is None or not (intent.is_open or intent.state == "presumed_absent"):
+            return
+        if order.belief is not None:
+            return  # it was seen, only the answer is missing
+        await self._resolver.want_cancelled(intent.intent_id, intent.account_id)
+        await self._resolver.wait(intent.intent_id, self._settings.timeouts.resolve_s)
+        if order.belief is None:
+            looking = self._resolver.looking(intent.intent_id)
+            raise OrderUnresolved(
+                "The cancel waits for an order that is not found yet; it is not cancelled.",
+                order,
+                next_step="It will be cancelled on sight. Watch the order.",
+                evidence=looking.evidence if looking is not None else (),
             )
-            raise NotFilled(msg, order)
-        return order
+
+    # -- modify
 
     async def modify(
         self,
@@ -89,9 +126,9 @@ class OrderChanges:
         contract = order.contract
 
         def grid(field: str, price: PriceLike | None) -> Decimal | None:
-            return (
-                None if price is None else on_grid(field, price, contract.tick_size, contract.name)
-            )
+            if price is None:
+                return None
+            return on_grid(field, price, contract.tick_size, contract.name)
 
         request = models.ModifyRequest(
             account_id=order.account_id,
@@ -101,38 +138,137 @@ class OrderChanges:
             stop_price=grid("stop", stop),
             trail_price=grid("trail", trail),
         )
-        self._orders.ledger.modes.check(Operation.MODIFY_RAISING, order.account_id, contract.id)
-        sent = await self._writer.write(
-            Intent(
-                action="modify",
-                route=routes.MODIFY,
-                request=request,
-                account_id=order.account_id,
-                lane=Lane.ORDER,
-                send_within_s=self._settings.timeouts.order_deadline_s,
-                timeout_s=self._settings.timeouts.place_s,
-                contract_id=contract.id,
-                order_id=order_id,
-            )
-        )
-        outcome = sent.outcome
-        if outcome is None or outcome.verdict is not Verdict.ACCEPTED:
-            raise error_of(routes.MODIFY, sent)
-        await self._orders.refresh(order)
+        async with self._locks.setdefault(order_id, asyncio.Lock()):
+            await self._modified(order, request)
         return order
 
-    async def _cancel_on_sight(self, order: Order) -> None:
-        """An order that may not exist cannot be cancelled yet, but it can be on the day it is seen."""
-        intent = order.intent
-        if order.id is not None or intent is None or not intent.is_open:
-            return
-        self._resolver.want_cancelled(intent.intent_id)
-        await self._resolver.wait(intent.intent_id, self._settings.timeouts.resolve_s)
-        if order.id is None:
-            msg = "The cancel waits for an order that is not found yet; it is not cancelled."
-            raise OrderUnresolved(
-                msg, order, next_step="It will be cancelled on sight. Watch the order."
+    async def _modified(self, order: Order, request: ModifyRequest) -> None:
+        """Send the change, read back, and send it once more if it certainly did not happen."""
+        for sending in range(1, _SENDINGS_MAX + 1):
+            before = self._before(order, request)
+            sent = await self._writer.write(self._intent(order, request, before))
+            outcome = sent.outcome
+            if outcome is not None and outcome.verdict is Verdict.ACCEPTED:
+                seen = await self._read_back(order, before, request)
+            else:
+                error = error_of(routes.MODIFY, sent)
+                if error.did_it_happen == "no":
+                    await self._orders.refresh_quietly(order)
+                    raise error
+                seen = await self._read_back(order, before, request)
+                if seen is Reading.BEFORE and not _is_over(order):
+                    if sending < _SENDINGS_MAX:
+                        continue  # it reads as before after the grace: the same values may go again
+                    raise error
+            if seen is Reading.WANTED:
+                return
+            raise self._conflict(order, request)
+
+    def _before(self, order: Order, request: ModifyRequest) -> OrderModel:
+        belief = order.belief
+        if belief is None or belief.is_terminal:
+            raise InvalidRequest(
+                "order", order.describe(), "is over or was never seen.", "Place a new one."
             )
+        if request.size is not None and belief.filled:
+            raise InvalidRequest(
+                "size",
+                request.size,
+                f"{belief.filled} are filled already, and whether the gateway then means the whole or "
+                "the rest is not known.",
+                "Cancel the rest and place a new order.",
+            )
+        position = self._record.ledger.position(order.account_id, order.contract_id)
+        wanted = operation(belief.order, request, position.net if position is not None else None)
+        self._record.ledger.modes.check(wanted, order.account_id, order.contract_id)
+        return belief.order
+
+    def _intent(self, order: Order, request: ModifyRequest, before: OrderModel) -> Intent:
+        def recheck() -> None:
+            position = self._record.ledger.position(order.account_id, order.contract_id)
+            net = position.net if position is not None else None
+            wanted = operation(before, request, net)
+            self._record.ledger.modes.check(wanted, order.account_id, order.contract_id)
+
+        return Intent(
+            action="modify",
+            route=routes.MODIFY,
+            request=request,
+            account_id=order.account_id,
+            lane=Lane.ORDER,
+            send_within_s=self._settings.timeouts.order_deadline_s,
+            timeout_s=self._settings.timeouts.place_s,
+            contract_id=order.contract_id,
+            order_id=request.order_id,
+            recheck=recheck,
+        )
+
+    async def _read_back(self, order: Order, before: OrderModel, request: ModifyRequest) -> Reading:
+        """How the order reads once it reads as wanted, is over, or the grace has passed."""
+
+        def look() -> Reading | None:
+            belief = order.belief
+            if belief is None:
+                return None
+            seen = reading(before, request, belief.order)
+            return seen if seen is Reading.WANTED or belief.is_terminal else None
+
+        async def ask() -> None:
+            await self._reader.order(order.account_id, request.order_id, lane=Lane.RESOLVE)
+
+        await self._orders.refresh_quietly(order)
+        seen = await until(self._record, look, timeout_s=_GRACE_S, ask=ask, every_s=1.0)
+        belief = order.belief
+        if seen is not None or belief is None:
+            return seen or Reading.OTHER
+        return reading(before, request, belief.order)
+
+    def _conflict(self, order: Order, request: ModifyRequest) -> ModifyConflict:
+        belief = order.belief
+        is_over = belief is not None and belief.is_terminal
+        status = belief.status.name if belief is not None else "unknown"
+        asked = ", ".join(
+            f"{name}={value}"
+            for name in ("size", "limit_price", "stop_price")
+            if (value := getattr(request, name)) is not None
+        )
+        why = f"it ended as {status} first" if is_over else "it reads differently"
+        msg = f"The change of {order.describe()} to {asked} is not in force: {why}."
+        return ModifyConflict(msg, order, next_step="Look at the order, then decide.")
+
+    # -- move
+
+    async def move(self, order: Order, price: PriceLike, *, tighten_only: bool) -> Order:
+        """See `Order.move`."""
+        self._orders.check_may_trade()
+        await order.working()
+        order_id = await self._id_of(order)
+        contract = order.contract
+        level = on_grid("price", price, contract.tick_size, contract.name)
+        belief = order.belief
+        if belief is None or belief.order.type not in {*_STOPS, OrderType.LIMIT}:
+            kind = belief.order.type.name if belief is not None else "UNKNOWN"
+            raise InvalidRequest("order", kind, "has no price to move.", "Cancel it instead.")
+        if tighten_only and not is_tighter(belief.order, level):
+            return order
+        if _price_of(belief) == level:
+            return order
+        await self._moves.move(order_id, level)
+        return order
+
+    async def _move_now(self, order_id: int, price: Decimal) -> None:
+        belief = self._record.ledger.order(order_id)
+        if belief is None:
+            return
+        order = self._orders.handle(belief.order)
+        if _price_of(belief) == price:
+            return
+        if belief.order.type is OrderType.TRAILING_STOP:
+            await self.modify(order, size=None, limit=None, stop=None, trail=price)
+        elif belief.order.type in _STOPS:
+            await self.modify(order, size=None, limit=None, stop=price, trail=None)
+        else:
+            await self.modify(order, size=None, limit=price, stop=None, trail=None)
 
     async def _id_of(self, order: Order) -> int:
         if order.id is None:
@@ -145,6 +281,13 @@ class OrderChanges:
                 "Wait for order.working() or look at the account.",
             )
         return order.id
+
+
+def _price_of(belief: OrderBelief) -> Decimal | None:
+    order = belief.order
+    if order.type is OrderType.TRAILING_STOP:
+        return None
+    return order.stop_price if order.type in _STOPS else order.limit_price
 
 
 def _is_over(order: Order) -> bool:

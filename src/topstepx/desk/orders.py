@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from topstepx.core.exposure import exposure
+from topstepx.core.asked import place_of
 from topstepx.core.lanes import Lane
-from topstepx.core.mode import Operation
-from topstepx.core.outcome import Verdict
 from topstepx.core.resolve import Fate
-from topstepx.core.terms import Bracket, place_request
+from topstepx.core.terms import Bracket, CancelRest, leg_prices, place_request
 from topstepx.desk.authority import check_may_trade
+from topstepx.desk.entry_gate import EntryGate
 from topstepx.desk.order import Name, Order
-from topstepx.desk.order_changes import OrderChanges
 from topstepx.desk.waiting import until
 from topstepx.desk.write import Intent
 from topstepx.errors import (
     AnswerUnusable,
     InvalidRequest,
-    LimitRefused,
     OrderRefused,
     OrderUnresolved,
     TopstepxError,
@@ -35,9 +33,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from topstepx.core.ledger import Ledger
-    from topstepx.core.ledger_intents import IntentBelief
+    from topstepx.core.resolve import Looking
     from topstepx.desk.accounts import AccountLike, Accounts
     from topstepx.desk.contracts import Contract, Contracts
+    from topstepx.desk.lives import Lives
+    from topstepx.desk.order_changes import OrderChanges
     from topstepx.desk.record import Record
     from topstepx.desk.recovery import Recovery
     from topstepx.desk.resolver import Resolver
@@ -70,6 +70,7 @@ class Orders:
         writer: Writer,
         resolver: Resolver,
         rest: Rest,
+        lives: Lives,
         settings: Settings,
     ) -> None:
         self._accounts = accounts
@@ -80,7 +81,10 @@ class Orders:
         self._resolver = resolver
         self._rest = rest
         self._settings = settings
-        self.changes = OrderChanges(self, writer, resolver, settings)
+        self._lives = lives
+        self._gate = EntryGate(record, settings, self._of_intent)
+        self.changes: OrderChanges  # set by who builds both
+        self.accounted: Callable[[int], bool] = self.ledger.is_complete
 
     @property
     def ledger(self) -> Ledger:
@@ -99,14 +103,19 @@ class Orders:
         at: object,
         bracket: Bracket | None = None,
         key: str | None = None,
+        remainder: CancelRest | None = None,
+        allow_duplicate: bool = False,
     ) -> Order:
         """Place one order and give its handle once the gateway accepted it.
 
         `at` says how it is priced (`Market()`, `Limit("…")`, …) and is never optional. `key` is your own
         name for this intent: the same key gives the same order back and never makes a second.
+        `remainder` says what becomes of the rest of a partial fill (None: it stays). Without
+        `allow_duplicate` the same contract, side, size and price again within two seconds is refused.
 
-        Raises before anything leaves: `InvalidRequest`, `TradingDisabled`, `ModeRefused`, `LimitRefused`,
-        `RateLimited`, `BreakerOpen`, `RecordUnavailable`. `OrderRefused`: the gateway said no.
+        Raises before anything leaves: `InvalidRequest`, `TradingDisabled`, `ModeRefused`,
+        `AccountCannotTrade`, `ExitUnavailable`, `DuplicateOrder`, `LimitRefused`, `RateLimited`,
+        `BreakerOpen`, `DeadlinePassed`, `RecordUnavailable`. `OrderRefused`: the gateway said no.
         `OrderUnresolved`: it may exist; watch its `.order`, do not send another. Cancelling the call does
         not stop an order that has begun to leave: find it by its key.
         """
@@ -127,6 +136,11 @@ class Orders:
             raise InvalidRequest(
                 "contract", contract_.name, "does not trade now.", "Use contracts.front(product)."
             )
+        if remainder is not None and not isinstance(remainder, CancelRest):
+            raise InvalidRequest(
+                "remainder", remainder, "must be a CancelRest.", "Give CancelRest(after_s=5)."
+            )
+        stop_at, target_at = leg_prices(bracket, contract_.model)
         existing = self._existing(account_.id, contract_, key, request)
         if existing is not None:
             return existing
@@ -135,7 +149,8 @@ class Orders:
         def guard() -> None:
             if (twin := self._existing(account_.id, contract_, key, request)) is not None:
                 raise _AlreadyPlaced(twin)
-            self._gate(request, contract_)
+            self._gate.check(request, contract_.name, allow_duplicate=allow_duplicate)
+            self._gate.passed(request, intent_id)
 
         timeouts = self._settings.timeouts
         intent = Intent(
@@ -150,6 +165,10 @@ class Orders:
             intent_id=intent_id,
             tag=tag,
             key=key,
+            cancel_rest_s=remainder.after_s if remainder is not None else None,
+            stop_at=stop_at,
+            target_at=target_at,
+            recheck=lambda: self._gate.recheck(request),
         )
         try:
             sent = await self._writer.write(intent, guard)
@@ -171,7 +190,10 @@ class Orders:
         intent = self.ledger.intent_by_key(account_id, key)
         if intent is None:
             return None
-        if _asked(intent, request.custom_tag) != request:
+        asked = place_of(intent)
+        if asked is None or msgspec.structs.replace(asked, custom_tag=None) != (
+            msgspec.structs.replace(request, custom_tag=None)
+        ):
             raise InvalidRequest(
                 "key", key, "already names an order with other terms.", "Use another key."
             )
@@ -181,44 +203,13 @@ class Orders:
         """Raise `TradingDisabled` where orders must not leave."""
         check_may_trade(self._settings)
 
-    def _gate(self, request: PlaceRequest, contract: Contract) -> None:
-        """Mode and limits."""
-        self.ledger.modes.check(Operation.ENTRY, request.account_id, contract.id)
-        limits = self._settings.limits
-        if limits.order_contracts_max is not None and request.size > limits.order_contracts_max:
-            msg = f"size={request.size} is over limits.order_contracts_max={limits.order_contracts_max}."
-            raise LimitRefused("order_contracts_max", msg, "Send a smaller order.")
-        working = [belief.order for belief in self.ledger.working(request.account_id, contract.id)]
-        if limits.open_orders_max is not None and len(working) >= limits.open_orders_max:
-            msg = f"{len(working)} orders are working, limits.open_orders_max={limits.open_orders_max}."
-            raise LimitRefused("open_orders_max", msg, "Cancel one first.")
-        if limits.contracts_max is None:
-            return
-        position = self.ledger.position(request.account_id, contract.id)
-        if position is None or position.net is None:
-            msg = f"The position in {contract.name} is not known, so limits cannot be checked."
-            raise LimitRefused("contracts_max", msg, "Wait for ready(account).")
-        unresolved = [
-            asked
-            for intent in self.ledger.intents(request.account_id)
-            if (intent.is_open or intent.state == "presumed_absent")
-            and (asked := _asked(intent, None)) is not None
-            and asked.contract_id == contract.id
-        ]
-        worst = exposure(position.net, working, [*unresolved, request]).worst
-        if worst > limits.contracts_max:
-            msg = (
-                f"The position in {contract.name} could reach {worst} contracts, "
-                f"limits.contracts_max={limits.contracts_max}."
-            )
-            raise LimitRefused("contracts_max", msg, "Cancel working orders or send fewer.")
-
     async def _placed(self, order: Order, intent_id: str, sent: Sent) -> Order:
-        outcome = sent.outcome
-        if outcome is not None and outcome.verdict is Verdict.ACCEPTED:
+        """The order once it is known to exist; else what is known instead."""
+        intent = self.ledger.intent(intent_id)
+        if intent is not None and intent.state == "accepted":
             return order
         error = error_of(routes.PLACE, sent)
-        if error.did_it_happen == "no":
+        if intent is not None and not intent.is_open and error.did_it_happen == "no":
             raise error
         finding = await self._resolver.wait(intent_id, self._settings.timeouts.resolve_s)
         if finding is not None and finding.fate is Fate.ACCEPTED:
@@ -232,7 +223,11 @@ class Orders:
                 next_step="The reason was in the lost answer; check funds, hours and prices.",
                 order_id=finding.order.id,
             )
-        msg = f"It is not known yet whether the order exists: {error}"
+        looking = order.looking
+        evidence = looking.evidence if looking is not None else ()
+        msg = (
+            f"It is not known yet whether the order exists: {error} So far: {'; '.join(evidence)}."
+        )
         raise OrderUnresolved(
             msg,
             order,
@@ -240,7 +235,20 @@ class Orders:
                 "Do not send it again. It is being looked for; until it is found only exits pass "
                 "on this contract."
             ),
+            evidence=evidence,
         )
+
+    def looking(self, intent_id: str) -> Looking | None:
+        """How far the search for an order has come; None when its answer was not lost."""
+        return self._resolver.looking(intent_id)
+
+    def _of_intent(self, intent_id: str) -> Order | None:
+        """The handle of an intent's order."""
+        intent = self.ledger.intent(intent_id)
+        if intent is None or intent.recorded is None or intent.recorded.contract_id is None:
+            return None
+        name = Name(intent_id=intent_id)
+        return Order(self, intent.account_id, intent.recorded.contract_id, name)
 
     # -- looking
 
@@ -250,18 +258,17 @@ class Orders:
         """The order with this key or id, from what is known here; None if there is none."""
         account_id = self._account_id(account)
         intent = self.ledger.intent_by_key(account_id, key) if key is not None else None
-        if intent is not None and intent.recorded is not None and intent.recorded.contract_id:
-            contract_id = intent.recorded.contract_id
-            return Order(self, account_id, contract_id, Name(intent_id=intent.intent_id))
+        if intent is not None:
+            return self._of_intent(intent.intent_id)
         belief = self.ledger.order(order_id) if order_id is not None else None
         if belief is None or belief.order.account_id != account_id:
             return None
-        return self._handle(belief.order)
+        return self.handle(belief.order)
 
     def working(self, account: AccountLike) -> tuple[Order, ...]:
         """Every order of the account that may still do something, from what is known here."""
         account_id = self._account_id(account)
-        return tuple(self._handle(belief.order) for belief in self.ledger.working(account_id))
+        return tuple(self.handle(belief.order) for belief in self.ledger.working(account_id))
 
     async def open(self, account: AccountLike) -> tuple[OrderModel, ...]:
         """Live orders as the gateway lists them now, suspended bracket legs included."""
@@ -297,7 +304,8 @@ class Orders:
     def _account_id(self, account: AccountLike) -> int:
         return self._accounts.known(account).id
 
-    def _handle(self, order: OrderModel) -> Order:
+    def handle(self, order: OrderModel) -> Order:
+        """The handle of an order that was seen."""
         intent = (
             self.ledger.intent_by_tag(order.account_id, order.custom_tag)
             if order.custom_tag
@@ -311,6 +319,10 @@ class Orders:
     def contract(self, contract_id: str) -> Contract:
         """The contract of an order."""
         return self._contracts.known(contract_id)
+
+    async def find_contract(self, contract_id: str) -> Contract:
+        """The contract of an order, read from the gateway if it was not before."""
+        return await self._contracts.one(contract_id)
 
     def contract_name(self, contract_id: str) -> str:
         """Its name, or its id while it was not looked up."""
@@ -326,6 +338,21 @@ class Orders:
             timeout_s=timeout_s,
             ask=lambda: self.refresh(order),
         )
+
+    async def refresh_quietly(self, order: Order) -> None:
+        """The same as `refresh`, where not reaching the gateway changes nothing."""
+        with contextlib.suppress(TopstepxError):
+            await self.refresh(order)
+
+    @property
+    def lives(self) -> Lives:
+        """The logs of all orders."""
+        return self._lives
+
+    @property
+    def record(self) -> Record:
+        """Where facts become true."""
+        return self._record
 
     async def refresh(self, order: Order) -> None:
         """Read the order (and, for a leg, its siblings) from the gateway into the ledger."""
@@ -345,12 +372,3 @@ class Orders:
         self._record.commit(OrderObserved(at=at, order=answer.order))
         if answer.order.fill_volume and not self.ledger.is_complete(order.id):
             await self._recovery.read_trades(order.account_id)
-
-
-def _asked(intent: IntentBelief, custom_tag: str | None) -> PlaceRequest | None:
-    """The order an intent asked for (under `custom_tag`, to compare); None if it is no order."""
-    recorded = intent.recorded
-    if recorded is None or recorded.action != "place":
-        return None
-    asked = msgspec.json.decode(recorded.body, type=PlaceRequest)
-    return asked if custom_tag is None else msgspec.structs.replace(asked, custom_tag=custom_tag)

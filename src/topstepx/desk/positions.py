@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from topstepx.core.lanes import Lane
-from topstepx.core.outcome import Verdict
+from topstepx.core.ownership import CLOSES
 from topstepx.core.prices import whole_contracts
-from topstepx.desk.authority import check_may_trade
+from topstepx.desk.exits import Came
 from topstepx.desk.waiting import until
-from topstepx.desk.write import Intent
-from topstepx.errors import NotFilled
-from topstepx.net.rest import error_of
-from topstepx.wire import models, routes
+from topstepx.errors import AnswerLost, InvalidRequest, NotFilled, NotFlat, TopstepxError
+from topstepx.events import Flattened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,19 +20,18 @@ if TYPE_CHECKING:
     from topstepx.core.ledger_positions import PositionBelief
     from topstepx.desk.accounts import AccountLike, Accounts
     from topstepx.desk.contracts import Contract, Contracts
+    from topstepx.desk.exits import Exits, Try
+    from topstepx.desk.flatten import Flattener
     from topstepx.desk.order import Order
     from topstepx.desk.orders import Orders
+    from topstepx.desk.reading import Reader
     from topstepx.desk.record import Record
-    from topstepx.desk.recovery import Recovery
-    from topstepx.desk.write import Writer
-    from topstepx.net.rest import Sent
+    from topstepx.desk.resolver import Resolver
     from topstepx.settings import Settings
-    from topstepx.wire.routes import Route
+    from topstepx.wire import models
 
 _VERIFY_S = 10.0
-_ROUNDS_MAX = 3
-_ALREADY_FLAT = 2
-"""`PositionNotFound` of closeContract and partialCloseContract (verified)."""
+_ROUNDS_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,116 +51,151 @@ class Positions:
         contracts: Contracts,
         orders: Orders,
         record: Record,
-        recovery: Recovery,
-        writer: Writer,
+        exits: Exits,
+        reader: Reader,
+        flattener: Flattener,
+        resolver: Resolver,
         settings: Settings,
     ) -> None:
         self._accounts = accounts
         self._contracts = contracts
         self._orders = orders
         self._record = record
-        self._recovery = recovery
-        self._writer = writer
+        self._exits = exits
+        self._reader = reader
+        self._flattener = flattener
+        self._resolver = resolver
         self._settings = settings
+        self._locks: dict[tuple[int, str], asyncio.Lock] = {}
 
     async def open(self, account: AccountLike) -> tuple[models.PositionModel, ...]:
         """The account's open positions as the gateway lists them now."""
         account_ = await self._accounts.exact(account)
-        return await self._recovery.read_positions(account_.id)
+        return await self._reader.positions(account_.id, lane=Lane.RECONCILE)
 
     async def close(
         self, account: AccountLike, contract: Contract | str, size: int | None = None
     ) -> Closed:
         """Close the position in a contract and cancel what is left working on it; verified by reading.
 
-        With `size` only that many contracts go and orders stay. Already flat is success. Raises
-        `NotFilled` when the gateway took it and the position is still there, `GatewayRefused` when it
-        refused, `AnswerLost` when it is not known; then look at `positions.open`.
+        It is repeated until two fresh looks find neither position nor order; already flat is success.
+        With `size` only that many contracts go, and orders stay: as `reduce_to` with what is then left.
+        Raises `NotFlat`, with what remains, when the gateway refuses or time runs out.
         """
-        check_may_trade(self._settings)
         account_ = await self._accounts.exact(account)
         contract_ = await self._contracts.one(contract)
+        self._orders.check_may_trade()
         if size is not None:
-            return await self._reduce(account_.id, contract_, whole_contracts("size", size))
-        cancelled: list[Order] = []
+            return await self._reduce_by(account_.id, contract_, whole_contracts("size", size))
+        result = await self._flattener.flatten(account_.id, contract_.id)
+        if not isinstance(result, Flattened):
+            reasons = "; ".join(dict.fromkeys(one.reason for one in result.remaining if one.reason))
+            msg = f"{contract_.name} is not shown to be flat: {result.reason}. {reasons}"
+            raise NotFlat(
+                msg.strip(),
+                result.remaining,
+                next_step="Look at positions.open; close it on the web platform if it is still there.",
+            )
+        cancelled = [self._orders.get(account_, order_id=one) for one in result.cancelled]
+        position = self._record.ledger.position(account_.id, contract_.id)
+        return Closed(position, tuple(order for order in cancelled if order is not None))
+
+    async def reduce_to(
+        self, account: AccountLike, contract: Contract | str, target: int
+    ) -> Closed:
+        """Reduce the position to at most `target` contracts, long or short as it is; never turns it.
+
+        What is to go is computed from a fresh look each time. 0 closes it, as `close` does. Raises
+        `AnswerLost` when it is not known what became of a reduction: it is not repeated blindly, and the
+        contract takes no entries until that is known. `NotFilled` when the gateway took it and the
+        position did not shrink, `GatewayRefused` when it refused.
+        """
+        account_ = await self._accounts.exact(account)
+        contract_ = await self._contracts.one(contract)
+        self._orders.check_may_trade()
+        if isinstance(target, bool) or not isinstance(target, int) or target < 0:
+            raise InvalidRequest(
+                "target",
+                target,
+                "is a whole number of contracts, at least 0.",
+                "Give for example 1.",
+            )
+        if target == 0:
+            return await self.close(account_, contract_)
+        async with self._lock(account_.id, contract_.id):
+            return await self._reduced(account_.id, contract_, target)
+
+    async def _reduce_by(self, account_id: int, contract: Contract, size: int) -> Closed:
+        async with self._lock(account_id, contract.id):
+            held = abs(await self._net(account_id, contract))
+            if held == 0:
+                return self._left(account_id, contract)
+            if size > held:
+                raise InvalidRequest(
+                    "size", size, f"is more than the {held} held.", "Use close() for all of it."
+                )
+            return await self._reduced(account_id, contract, held - size)
+
+    async def _reduced(self, account_id: int, contract: Contract, target: int) -> Closed:
+        side: int | None = None
         for _ in range(_ROUNDS_MAX):
-            await self._close_once(account_.id, contract_)
-            cancelled += await self._cancel_rest(account_, contract_)
-            position = await self._fresh(account_.id, contract_)
-            if position is not None and position.is_flat:
-                return Closed(position, tuple(cancelled))
-        msg = f"{contract_.name} is still not flat after {_ROUNDS_MAX} closes."
+            net = await self._net(account_id, contract)
+            if side is None:
+                side = _sign(net)
+            excess = abs(net) - target
+            if excess <= 0 or _sign(net) != side:
+                return self._left(account_id, contract)
+            tried = await self._one_reduction(account_id, contract, excess, target)
+            refused = tried.came in {Came.REFUSED, Came.FORBIDDEN} and not _size_was_wrong(tried)
+            if tried.error is not None and (refused or tried.came is Came.STOPPED):
+                raise tried.error  # certainly not done, and the trader decides what comes next
+            if tried.came is Came.UNKNOWN:
+                await self._found_out(account_id, contract, tried)
+        msg = f"{contract.name} is still not down to {target} after {_ROUNDS_MAX} tries."
         raise NotFilled(msg, None)
 
-    async def _close_once(self, account_id: int, contract: Contract) -> None:
-        sent = await self._write(
-            account_id,
-            contract,
-            routes.CLOSE_CONTRACT,
-            models.CloseContractRequest(account_id=account_id, contract_id=contract.id),
-        )
-        self._check(routes.CLOSE_CONTRACT, sent)
-        await self._settled(account_id, contract, lambda net: net == 0)
+    async def _one_reduction(
+        self, account_id: int, contract: Contract, excess: int, target: int
+    ) -> Try:
+        if target == 0:
+            tried = await self._exits.close(account_id, contract.id)
+        else:
+            tried = await self._exits.partial_close(account_id, contract.id, excess)
+        if tried.came is Came.ACCEPTED:
+            await self._settled(account_id, contract, lambda net: abs(net) <= target)
+        return tried
 
-    async def _reduce(self, account_id: int, contract: Contract, size: int) -> Closed:
-        before = await self._fresh(account_id, contract)
-        held = abs(before.net or 0) if before is not None else 0
-        sent = await self._write(
-            account_id,
-            contract,
-            routes.PARTIAL_CLOSE,
-            models.PartialCloseRequest(account_id=account_id, contract_id=contract.id, size=size),
-        )
-        self._check(routes.PARTIAL_CLOSE, sent)
-        wanted = max(0, held - size)
-        await self._settled(account_id, contract, lambda net: abs(net) == wanted)
-        return Closed(await self._fresh(account_id, contract), ())
+    async def _found_out(self, account_id: int, contract: Contract, tried: Try) -> None:
+        """Wait until it is known what became of a reduction; never send another one blindly."""
+        open_now = [
+            intent
+            for intent in self._record.ledger.open_intents(account_id)
+            if intent.recorded is not None
+            and intent.recorded.action in CLOSES
+            and intent.recorded.contract_id == contract.id
+        ]
+        for intent in open_now:
+            finding = await self._resolver.wait(intent.intent_id, self._settings.timeouts.resolve_s)
+            if finding is None:
+                msg = (
+                    f"It is not known yet whether {contract.name} was reduced: {tried.error} It is "
+                    "looked for, and not sent again; until it is found, only exits pass here."
+                )
+                raise AnswerLost(msg, next_step="Look at positions.open before you reduce again.")
 
-    async def _write(
-        self,
-        account_id: int,
-        contract: Contract,
-        route: Route[models.CloseContractRequest, models.Envelope]
-        | Route[models.PartialCloseRequest, models.Envelope],
-        request: models.CloseContractRequest | models.PartialCloseRequest,
-    ) -> Sent:
-        return await self._writer.write(
-            Intent(
-                action="close" if route is routes.CLOSE_CONTRACT else "partial_close",
-                route=route,
-                request=request,
-                account_id=account_id,
-                lane=Lane.EXIT,
-                send_within_s=self._settings.timeouts.exit_s,
-                timeout_s=self._settings.timeouts.exit_s,
-                contract_id=contract.id,
+    def _left(self, account_id: int, contract: Contract) -> Closed:
+        return Closed(self._record.ledger.position(account_id, contract.id), ())
+
+    async def _net(self, account_id: int, contract: Contract) -> int:
+        """The signed size from a fresh look; the gateway is asked, the past is not trusted."""
+        await self._reader.positions(account_id, lane=Lane.EXIT)
+        position = self._record.ledger.position(account_id, contract.id)
+        if position is None or position.net is None:
+            msg = (
+                f"The position in {contract.name} has a direction that this version does not know."
             )
-        )
-
-    def _check(
-        self,
-        route: Route[models.CloseContractRequest, models.Envelope]
-        | Route[models.PartialCloseRequest, models.Envelope],
-        sent: Sent,
-    ) -> None:
-        outcome = sent.outcome
-        if outcome is not None and outcome.verdict is Verdict.ACCEPTED:
-            return
-        refusal = outcome.refusal if outcome is not None else None
-        if route is routes.CLOSE_CONTRACT and refusal is not None and refusal.code == _ALREADY_FLAT:
-            return
-        raise error_of(route, sent)
-
-    async def _cancel_rest(self, account: models.AccountModel, contract: Contract) -> list[Order]:
-        """Cancel what still works on the contract: a leg left behind would open a position again."""
-        cancelled = []
-        for row in await self._recovery.live_orders(account.id):
-            if row.contract_id != contract.id:
-                continue
-            order = self._orders.get(account, order_id=row.id)
-            if order is not None and not order.is_done:
-                cancelled.append(await order.cancel())
-        return cancelled
+            raise NotFlat(msg, (), next_step="Use the web platform.")
+        return position.net
 
     async def _settled(
         self, account_id: int, contract: Contract, done: Callable[[int], bool]
@@ -174,10 +207,19 @@ class Positions:
             return True if done(position.net) else None
 
         async def ask() -> None:
-            await self._recovery.read_positions(account_id)
+            await self._reader.positions(account_id, lane=Lane.EXIT)
 
         await until(self._record, look, timeout_s=_VERIFY_S, ask=ask, every_s=1.0)
 
-    async def _fresh(self, account_id: int, contract: Contract) -> PositionBelief | None:
-        await self._recovery.read_positions(account_id)
-        return self._record.ledger.position(account_id, contract.id)
+    def _lock(self, account_id: int, contract_id: str) -> asyncio.Lock:
+        return self._locks.setdefault((account_id, contract_id), asyncio.Lock())
+
+
+def _sign(net: int) -> int:
+    return (net > 0) - (net < 0)
+
+
+def _size_was_wrong(tried: Try) -> bool:
+    """Whether the gateway says that there is less to close than we meant: somebody else was faster."""
+    error: TopstepxError | None = tried.error
+    return getattr(error, "name", "") == "InvalidCloseSize"

@@ -290,24 +290,23 @@ class Resolver:
 
     # -- what is told meanwhile
 
-    def sighted(self, intent: IntentBelief, order: OrderModel) -> None:
-        """An order with this intent's tag was seen (`desk.sightings` says so)."""
+    def sighted_open(self, intent: IntentBelief, order: OrderModel) -> None:
+        """An order with the tag of an unresolved intent was seen (`desk.sightings` says so)."""
         search = self._searches.get(intent.intent_id)
-        if search is not None and not _is_decided(search):
-            if search.heard(order) is not None:
-                self._wake_up(intent.intent_id)
-            return
-        if search is not None and _is_presumed(search):
-            search.heard(order)
-        self._spawn(self._zombie(intent.intent_id, order), f"zombie {intent.intent_id}")
+        if search is not None and not _is_decided(search) and search.heard(order) is not None:
+            self._wake_up(intent.intent_id)
 
-    async def _zombie(self, intent_id: str, order: OrderModel) -> None:
-        """An order whose intent was taken for dead is there."""
-        intent = self._record.ledger.intent(intent_id)
-        if intent is None:
-            return
+    def sighted_dead(self, intent: IntentBelief, order: OrderModel) -> None:
+        """An order whose intent was taken for dead was seen: it is cancelled, or reported if it filled."""
+        search = self._searches.get(intent.intent_id)
         told = f"order {order.id} appeared after its intent was taken for {intent.state}"
-        self._resolved(intent, Finding(Fate.ACCEPTED, (told,), order))
+        finding = Finding(Fate.ACCEPTED, (told,), order)
+        if search is not None:
+            search.decide(finding)
+        self._resolved(intent, finding)
+        self._spawn(self._zombie(intent.intent_id, order, told), f"zombie {intent.intent_id}")
+
+    async def _zombie(self, intent_id: str, order: OrderModel, told: str) -> None:
         if not order.status.is_terminal:
             _LOG.warning("%s: it is being cancelled", told)
             await self._cancelled(order)

@@ -1,0 +1,144 @@
+"""The gate of entries: everything that must hold in the very step in which an order becomes a fact.
+
+It is asked again right before the bytes leave, because the disk takes its time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from topstepx.clock import NANOSECONDS
+from topstepx.core.asked import may_fill
+from topstepx.core.exposure import exposure
+from topstepx.core.mode import Operation
+from topstepx.desk.resolver import WATCH_S
+from topstepx.errors import (
+    AccountCannotTrade,
+    DuplicateOrder,
+    ExitUnavailable,
+    LimitRefused,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from topstepx.desk.order import Order
+    from topstepx.desk.record import Record
+    from topstepx.settings import Settings
+    from topstepx.wire.models import PlaceRequest
+
+DUPLICATE_WITHIN_S = 2.0
+_RECENT_MAX = 1000
+_DEAD = frozenset({"not_sent", "refused"})
+_WATCHED = timedelta(seconds=WATCH_S)
+
+
+class EntryGate:
+    """Refuses entries; `handle` gives the order of an intent, for the error that names a twin."""
+
+    def __init__(
+        self, record: Record, settings: Settings, handle: Callable[[str], Order | None]
+    ) -> None:
+        self._record = record
+        self._settings = settings
+        self._handle = handle
+        self._recent: deque[tuple[int, str, tuple[object, ...]]] = deque(maxlen=_RECENT_MAX)
+
+    def check(self, request: PlaceRequest, name: str, *, allow_duplicate: bool) -> None:
+        """Raise what forbids the entry: `ModeRefused`, `AccountCannotTrade`, `ExitUnavailable`,
+        `DuplicateOrder` or `LimitRefused`. `name` is the contract's."""  # noqa: D205,D209  one sentence
+        self._record.ledger.modes.check(Operation.ENTRY, request.account_id, request.contract_id)
+        self._check_exit(request)
+        if not allow_duplicate:
+            self._check_duplicate(request)
+        self._check_limits(request, name)
+
+    def recheck(self, request: PlaceRequest) -> None:
+        """The same for what may have changed since: the mode and the account's flags."""
+        self._record.ledger.modes.check(Operation.ENTRY, request.account_id, request.contract_id)
+        self._check_exit(request)
+
+    def passed(self, request: PlaceRequest, intent_id: str) -> None:
+        """Remember an entry that is about to be written down, so that its twin is noticed."""
+        self._recent.append((self._record.now_ns(), intent_id, _sameness(request)))
+
+    # -- the rules
+
+    def _check_exit(self, request: PlaceRequest) -> None:
+        """An account that could be entered but not left is the worst case there is."""
+        belief = self._record.ledger.account(request.account_id)
+        if belief is None:
+            msg = f"Account {request.account_id} was not read yet, so its way out is not known."
+            raise ExitUnavailable(msg, next_step="Call ready(account) first.")
+        account = belief.account
+        if not account.can_trade:
+            msg = f"Account {account.name} cannot trade: the gateway says canTrade=false."
+            raise AccountCannotTrade(msg, next_step="Look at it on the platform; ask the firm.")
+        if not account.simulated:
+            msg = (
+                f"Account {account.name} is a live account: the gateway's API does not cancel or "
+                "close on those, so nothing may enter it."
+            )
+            raise ExitUnavailable(msg, next_step="Trade it on the platform.")
+
+    def _check_duplicate(self, request: PlaceRequest) -> None:
+        since_ns = self._record.now_ns() - round(DUPLICATE_WITHIN_S * NANOSECONDS)
+        wanted = _sameness(request)
+        for at_ns, intent_id, sameness in reversed(self._recent):
+            if at_ns <= since_ns:
+                return
+            intent = self._record.ledger.intent(intent_id)
+            if sameness != wanted or intent is None or intent.state in _DEAD:
+                continue
+            msg = (
+                f"The same order ({request.side.name} {request.size}) was sent less than "
+                f"{DUPLICATE_WITHIN_S:.0f} s ago."
+            )
+            raise DuplicateOrder(
+                msg,
+                self._handle(intent_id),
+                next_step="If you mean two of them, pass allow_duplicate=True.",
+            )
+
+    def _check_limits(self, request: PlaceRequest, name: str) -> None:
+        limits, ledger = self._settings.limits, self._record.ledger
+        if limits.order_contracts_max is not None and request.size > limits.order_contracts_max:
+            msg = f"size={request.size} is over limits.order_contracts_max={limits.order_contracts_max}."
+            raise LimitRefused("order_contracts_max", msg, "Send a smaller order.")
+        account_id, contract_id = request.account_id, request.contract_id
+        working = [belief.order for belief in ledger.working(account_id, contract_id)]
+        if limits.open_orders_max is not None and len(working) >= limits.open_orders_max:
+            msg = f"{len(working)} orders are working, limits.open_orders_max={limits.open_orders_max}."
+            raise LimitRefused("open_orders_max", msg, "Cancel one first.")
+        if limits.contracts_max is None:
+            return
+        position = ledger.position(account_id, contract_id)
+        if position is None or position.net is None:
+            msg = f"The position in {name} is not known, so limits cannot be checked."
+            raise LimitRefused("contracts_max", msg, "Wait for ready(account).")
+        unresolved = may_fill(
+            ledger, account_id, contract_id, watched=_WATCHED, now=self._record.stamp()
+        )
+        reach = exposure(position.net, working, [*unresolved, request]).reach(request.side)
+        if reach > limits.contracts_max:
+            counted = f", {len(unresolved)} unresolved orders counted" if unresolved else ""
+            msg = (
+                f"The position in {name} could reach {reach} contracts "
+                f"({request.side.name}{counted}), limits.contracts_max={limits.contracts_max}."
+            )
+            raise LimitRefused("contracts_max", msg, "Cancel working orders or send fewer.")
+
+
+def _sameness(request: PlaceRequest) -> tuple[object, ...]:
+    return (
+        request.account_id,
+        request.contract_id,
+        request.side,
+        request.size,
+        request.type,
+        request.limit_price,
+        request.stop_price,
+        request.trail_price,
+    )

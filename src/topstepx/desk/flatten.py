@@ -1,0 +1,248 @@
+"""Flat, shown and not hoped: of an account, or of one contract of it.
+
+Everything here runs on the exit lane, past an open breaker and a drained budget, and needs neither hub
+nor lock. Entries on what is being flattened are refused meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from topstepx.clock import NANOSECONDS
+from topstepx.core.flatten import Flattening, Look, Move, State
+from topstepx.core.lanes import Lane
+from topstepx.desk.exits import Came, Exits
+from topstepx.errors import TopstepxError
+from topstepx.events import (
+    AlarmRaised,
+    Flattened,
+    FlattenFailed,
+    FlattenStarted,
+    ModeCauseAdded,
+    ModeCauseCleared,
+    Remaining,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from topstepx.clock import Clock
+    from topstepx.desk.exits import Try
+    from topstepx.desk.reading import Reader
+    from topstepx.desk.record import Record
+    from topstepx.wire.models import OrderModel
+
+FLATTEN_S = 60.0
+"""How long a flatten goes on before it says what remains."""
+
+Result = Flattened | FlattenFailed
+
+
+class Flattener:
+    """Flattens accounts and contracts; one effort per account and contract."""
+
+    def __init__(
+        self,
+        exits: Exits,
+        reader: Reader,
+        record: Record,
+        clock: Clock,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, Result], str], asyncio.Task[Result]],
+    ) -> None:
+        self._exits = exits
+        self._reader = reader
+        self._record = record
+        self._clock = clock
+        self._spawn = spawn
+        self._efforts: dict[tuple[int, str | None], asyncio.Task[Result]] = {}
+
+    async def flatten(
+        self, account_id: int, contract_id: str | None = None, *, timeout_s: float = FLATTEN_S
+    ) -> Result:
+        """Take the account, or one contract of it, flat; see `Client.flatten`.
+
+        Cancelling the caller does not stop it. A second call joins the first.
+        """
+        key = (account_id, contract_id)
+        effort = self._efforts.get(key)
+        if effort is None or effort.done():
+            run = _Run(self, account_id, contract_id, timeout_s)
+            effort = self._spawn(run.run(), f"flatten {account_id}")
+            self._efforts[key] = effort
+            effort.add_done_callback(lambda _: self._efforts.pop(key, None))
+        return await asyncio.shield(effort)
+
+    @property
+    def parts(self) -> tuple[Exits, Reader, Record, Clock]:
+        """What a run works with."""
+        return self._exits, self._reader, self._record, self._clock
+
+
+class _Run:
+    """One effort."""
+
+    def __init__(
+        self, flattener: Flattener, account_id: int, contract_id: str | None, timeout_s: float
+    ) -> None:
+        self._exits, self._reader, self._record, self._clock = flattener.parts
+        self._account_id, self._contract_id = account_id, contract_id
+        ends_ns = self._clock.monotonic_ns() + round(timeout_s * NANOSECONDS)
+        self._machine = Flattening(ends_ns)
+        self._closed: list[str] = []
+        self._cancelled: list[int] = []
+        self._errors: dict[int | str, str] = {}
+
+    async def run(self) -> Result:
+        at = self._record.stamp()
+        account_id, contract_id = self._account_id, self._contract_id
+        self._record.commit(FlattenStarted(at=at, account_id=account_id, contract_id=contract_id))
+        self._fence(raised=True)
+        try:
+            state = await self._steps()
+        finally:
+            self._fence(raised=False)
+        return self._ended(state)
+
+    async def _steps(self) -> State:
+        while True:
+            move = await self._next()
+            if move.state is not State.GOING:
+                return move.state
+            # Entries end before positions are closed; what both leave is seen at the next look.
+            await asyncio.gather(*(self._cancel(order) for order in move.cancel))
+            await asyncio.gather(*(self._close(contract_id) for contract_id in move.close))
+            if move.close:
+                await self._settled(move.close, move.wait_s)
+            else:
+                await asyncio.sleep(move.wait_s)
+
+    async def _next(self) -> Move:
+        try:
+            look = await self._look()
+        except TopstepxError as error:
+            self._errors["read"] = str(error)
+            return self._machine.blind(self._believed(), self._clock.monotonic_ns())
+        self._errors.pop("read", None)
+        return self._machine.looked(look, self._clock.monotonic_ns())
+
+    async def _look(self) -> Look:
+        """Orders and positions now. A position that the hub told since counts as well."""
+        orders = await self._reader.live_orders(self._account_id, lane=Lane.EXIT)
+        rows = await self._reader.positions(self._account_id, lane=Lane.EXIT)
+        wanted = {row.contract_id for row in rows} | {
+            belief.contract_id for belief in self._record.ledger.positions(self._account_id)
+        }
+        positions: dict[str, int] = {}
+        for contract_id in wanted:
+            belief = self._record.ledger.position(self._account_id, contract_id)
+            if self._concerns(contract_id) and (belief is None or not belief.is_flat):
+                positions[contract_id] = (belief.net or 0) if belief is not None else 0
+        live = [order for order in orders if self._concerns(order.contract_id)]
+        return Look(tuple(order for order in live if not self._is_over(order)), positions)
+
+    def _is_over(self, order: OrderModel) -> bool:
+        belief = self._record.ledger.order(order.id)
+        return belief is not None and belief.is_terminal
+
+    def _concerns(self, contract_id: str) -> bool:
+        return self._contract_id in {None, contract_id}
+
+    def _believed(self) -> tuple[str, ...]:
+        held = [belief.contract_id for belief in self._record.ledger.positions(self._account_id)]
+        if self._contract_id is not None:
+            belief = self._record.ledger.position(self._account_id, self._contract_id)
+            return () if belief is not None and belief.is_flat else (self._contract_id,)
+        return tuple(held)
+
+    async def _cancel(self, order: OrderModel) -> None:
+        tried = await self._exits.cancel(self._account_id, order.id, order.contract_id)
+        if tried.came is Came.ACCEPTED:
+            self._cancelled.append(order.id)
+        self._note(order.id, tried)
+
+    async def _close(self, contract_id: str) -> None:
+        tried = await self._exits.close(self._account_id, contract_id)
+        if tried.came is Came.ACCEPTED and contract_id not in self._closed:
+            self._closed.append(contract_id)
+        self._note(contract_id, tried)
+
+    def _note(self, what: int | str, tried: Try) -> None:
+        if tried.error is not None:
+            self._errors[what] = str(tried.error)
+        if tried.came in {Came.REFUSED, Came.FORBIDDEN}:
+            self._machine.was_refused(what)
+
+    async def _settled(self, contracts: tuple[str, ...], wait_s: float) -> None:
+        """Wait until the hub says that they are flat, or as long as the machine says."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + wait_s
+        while loop.time() < ends_at:
+            beliefs = [self._record.ledger.position(self._account_id, one) for one in contracts]
+            if all(belief is not None and belief.is_flat for belief in beliefs):
+                return
+            await asyncio.sleep(min(0.05, wait_s))
+
+    # -- telling
+
+    def _fence(self, *, raised: bool) -> None:
+        kind = ModeCauseAdded if raised else ModeCauseCleared
+        self._record.commit(
+            kind(
+                at=self._record.stamp(),
+                account_id=self._account_id,
+                contract_id=self._contract_id,
+                reason="flattening",
+            )
+        )
+
+    def _ended(self, state: State) -> Result:
+        at = self._record.stamp()
+        common: dict[str, Any] = {
+            "account_id": self._account_id,
+            "contract_id": self._contract_id,
+            "closed": tuple(self._closed),
+            "cancelled": tuple(sorted(set(self._cancelled))),
+            "rounds": self._machine.rounds,
+        }
+        if state is State.FLAT:
+            done = Flattened(at=at, **common)
+            self._record.commit(done)
+            return done
+        remaining = self._remaining()
+        failed = FlattenFailed(at=at, reason=state.value, remaining=remaining, **common)
+        self._record.commit(failed)
+        left = "; ".join(_said(one) for one in remaining)
+        self._record.commit(
+            AlarmRaised(
+                at=self._record.stamp(),
+                name="flatten_failed",
+                detail=f"{state.value}; use the web platform now. May remain: {left}",
+                account_id=self._account_id,
+            )
+        )
+        return failed
+
+    def _remaining(self) -> tuple[Remaining, ...]:
+        """What the last look found; without any, what is believed, and that it is not known."""
+        look, why = self._machine.last, self._errors
+        if look is None or "read" in why:
+            unknown = why.get("read", "the gateway could not be read")
+            contracts = self._believed() or (self._contract_id or "every contract",)
+            return tuple(Remaining(contract_id=one, reason=unknown) for one in contracts)
+        positions = [
+            Remaining(contract_id=contract_id, net=net, reason=why.get(contract_id, ""))
+            for contract_id, net in look.positions.items()
+        ]
+        orders = [
+            Remaining(contract_id=one.contract_id, order_id=one.id, reason=why.get(one.id, ""))
+            for one in look.orders
+        ]
+        return (*positions, *orders)
+
+
+def _said(one: Remaining) -> str:
+    if one.order_id is not None:
+        return f"order {one.order_id} on {one.contract_id}"
+    return f"position {one.net if one.net is not None else 'unknown'} in {one.contract_id}"

@@ -1,0 +1,106 @@
+"""Moving an order's price again and again without eating the request budget.
+
+A trailing strategy may ask for a new stop at every tick. Only the latest price matters: while one
+change is under way, and for a second after it, newer wishes replace each other, and then the last one
+leaves. Whoever asked for a replaced one waits for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from topstepx.errors import RateLimited, TopstepxError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+    from decimal import Decimal
+
+MOVE_EVERY_S = 1.0
+"""At most one change per order leaves in this time."""
+
+_BUDGET_WAIT_MAX_S = 10.0
+
+
+@dataclass(slots=True)
+class _Wish:
+    """The latest price wanted, and everybody who waits for it or for one that it replaced."""
+
+    price: Decimal
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+
+
+class Moves:
+    """Coalesces the moves of each order; `change` sends one."""
+
+    def __init__(
+        self,
+        change: Callable[[int, Decimal], Awaitable[None]],
+        *,
+        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+    ) -> None:
+        self._change = change
+        self._spawn = spawn
+        self._wishes: dict[int, _Wish] = {}
+        self._working: set[int] = set()
+
+    async def move(self, order_id: int, price: Decimal) -> None:
+        """Done when this price, or a later one, is in force; raises what its change raised.
+
+        Cancelling the wait does not take the wish back.
+        """
+        wish = self._wishes.setdefault(order_id, _Wish(price))
+        wish.price = price
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        wish.waiting.append(done)
+        if order_id not in self._working:
+            self._working.add(order_id)
+            task = self._spawn(self._work(order_id), f"move {order_id}")
+            task.add_done_callback(lambda _: self._ended(order_id))
+        await done
+
+    async def _work(self, order_id: int) -> None:
+        while (wish := self._wishes.pop(order_id, None)) is not None:
+            try:
+                await self._change(order_id, wish.price)
+            except RateLimited as limited:
+                self._put_back(order_id, wish)
+                await asyncio.sleep(min(_BUDGET_WAIT_MAX_S, limited.retry_after_s or MOVE_EVERY_S))
+                continue
+            except TopstepxError as error:
+                _tell(wish, error)
+            except BaseException:
+                self._put_back(order_id, wish)  # whoever waits hears that it ended
+                raise
+            else:
+                _tell(wish, None)
+            await asyncio.sleep(MOVE_EVERY_S)
+        self._working.discard(order_id)  # in the step that found no wish: none can slip in between
+
+    def _put_back(self, order_id: int, wish: _Wish) -> None:
+        """No room now: the wish waits, unless a newer one came; then its waiters wait for that."""
+        newer = self._wishes.get(order_id)
+        if newer is None:
+            self._wishes[order_id] = wish
+        else:
+            newer.waiting += wish.waiting
+
+    def _ended(self, order_id: int) -> None:
+        """The work was cut short: nobody must wait for ever."""
+        if order_id not in self._working:
+            return
+        self._working.discard(order_id)
+        wish = self._wishes.pop(order_id, None)
+        for done in wish.waiting if wish is not None else ():
+            done.cancel()
+
+
+def _tell(wish: _Wish, error: TopstepxError | None) -> None:
+    for done in wish.waiting:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

@@ -1,0 +1,216 @@
+"""The protection watch: a position whose stop was ordered and is not there is never kept quiet.
+
+An entry that asked for a stop and filled must have a stop that works, for as much as is still held. If
+none is seen within the grace, the gateway is asked once more, sleeping orders included; if it shows none
+either, the position is UNPROTECTED: alarm and cause stand until it is covered or gone, and the policy of
+the settings is carried out.
+
+`place_stop` sends a stop of our own. If the ordered one exists after all and is only invisible, there are
+two, and one of them could open a position: that is why the default only raises the alarm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from topstepx.core.asked import place_of
+from topstepx.core.brackets import covered
+from topstepx.core.lanes import Lane
+from topstepx.core.ledger_orders import OrderChanged
+from topstepx.core.ledger_positions import PositionChanged
+from topstepx.core.ownership import intent_of
+from topstepx.core.terms import Stop
+from topstepx.desk.lives import average_price
+from topstepx.errors import TopstepxError
+from topstepx.events import AlarmRaised, ModeCauseAdded, ModeCauseCleared
+from topstepx.wire.enums import Side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from decimal import Decimal
+
+    from topstepx.core.ledger import Change
+    from topstepx.core.ledger_orders import OrderBelief
+    from topstepx.desk.flatten import Flattener
+    from topstepx.desk.orders import Orders
+    from topstepx.desk.reading import Reader
+    from topstepx.desk.record import Record
+    from topstepx.events import Event
+    from topstepx.settings import Settings
+
+GRACE_S = 5.0
+_LOOKS = 2
+_LOOK_EVERY_S = 1.0
+_Where = tuple[int, str]
+
+
+@dataclass(slots=True)
+class _Guarded:
+    """An entry that asked for a stop: how much of it filled, which way, and how far off its stop is."""
+
+    order_id: int
+    side: Side
+    filled: int
+    ticks: int
+
+
+class Protection:
+    """Listens for fills, stops and positions."""
+
+    def __init__(
+        self,
+        record: Record,
+        reader: Reader,
+        orders: Orders,
+        flattener: Flattener,
+        settings: Settings,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, None], str], object],
+    ) -> None:
+        self._record = record
+        self._reader = reader
+        self._orders = orders
+        self._flattener = flattener
+        self._settings = settings
+        self._spawn = spawn
+        self._guarded: dict[_Where, dict[int, _Guarded]] = {}
+        self._watching: set[_Where] = set()
+        self._raised: set[_Where] = set()
+        record.listen(self._on_fact)
+
+    def missing(self, account_id: int, contract_id: str) -> int:
+        """How many contracts that should have a stop have none."""
+        position = self._record.ledger.position(account_id, contract_id)
+        guarded = self._guarded.get((account_id, contract_id))
+        if position is None or not position.net or not guarded:
+            return 0
+        sign = 1 if position.net > 0 else -1
+        wanted = sum(one.filled for one in guarded.values() if one.side.sign == sign)
+        working = self._record.ledger.working(account_id, contract_id)
+        return max(0, min(abs(position.net), wanted) - covered(position.net, contract_id, working))
+
+    # -- listening
+
+    def _on_fact(self, _event: Event, changes: tuple[Change, ...]) -> None:
+        for change in changes:
+            if isinstance(change, OrderChanged):
+                order = change.after.order
+                self._note(change.after)
+                self._check((order.account_id, order.contract_id))
+            elif isinstance(change, PositionChanged):
+                where = (change.account_id, change.contract_id)
+                if change.after.is_flat:
+                    self._guarded.pop(where, None)
+                self._check(where)
+
+    def _note(self, belief: OrderBelief) -> None:
+        order = belief.order
+        if not belief.filled or order.parent_order_id is not None:
+            return
+        asked = place_of(intent_of(self._record.ledger, order))
+        if asked is None or asked.stop_loss_bracket is None:
+            return
+        where = (order.account_id, order.contract_id)
+        guarded = self._guarded.setdefault(where, {})
+        ticks = abs(asked.stop_loss_bracket.ticks)
+        guarded[order.id] = _Guarded(order.id, order.side, belief.filled, ticks)
+
+    def _check(self, where: _Where) -> None:
+        if not self.missing(*where):
+            if where in self._raised:
+                self._raised.discard(where)
+                self._cause(where, stands=False)
+            return
+        if where not in self._watching and where not in self._raised:
+            self._watching.add(where)
+            self._spawn(self._watch(where), f"protection of {where[1]}")
+
+    async def _watch(self, where: _Where) -> None:
+        """Give the stop its grace, then look for it, then say so."""
+        try:
+            await asyncio.sleep(GRACE_S)
+            for _ in range(_LOOKS):
+                if not self.missing(*where) or self._is_leaving(where):
+                    return
+                with contextlib.suppress(TopstepxError):
+                    await self._reader.live_orders(where[0], lane=Lane.RESOLVE)
+                    await self._reader.positions(where[0], lane=Lane.RESOLVE)
+                if not self.missing(*where):
+                    return
+                await asyncio.sleep(_LOOK_EVERY_S)
+            await self._unprotected(where)
+        finally:
+            self._watching.discard(where)
+
+    def _is_leaving(self, where: _Where) -> bool:
+        """Whether the position is being closed anyway."""
+        causes = self._record.ledger.modes.causes(*where)
+        return any(cause.reason == "flattening" for cause in causes)
+
+    async def _unprotected(self, where: _Where) -> None:
+        account_id, contract_id = where
+        missing, policy = self.missing(*where), self._settings.unprotected
+        name = self._orders.contract_name(contract_id)
+        self._record.commit(
+            AlarmRaised(
+                at=self._record.stamp(),
+                name="unprotected",
+                detail=f"{missing} contracts of {name} have no working stop; policy: {policy}",
+                account_id=account_id,
+            )
+        )
+        try:
+            if policy == "place_stop":
+                await self._place_stop(where, missing)
+            elif policy == "flatten":
+                await self._flattener.flatten(account_id, contract_id)
+        except TopstepxError as error:
+            self._record.commit(
+                AlarmRaised(
+                    at=self._record.stamp(),
+                    name="unprotected_policy_failed",
+                    detail=f"{policy} on {name}: {error}",
+                    account_id=account_id,
+                )
+            )
+        if self.missing(*where):
+            self._raised.add(where)
+            self._cause(where, stands=True)
+
+    async def _place_stop(self, where: _Where, missing: int) -> None:
+        account_id, contract_id = where
+        position = self._record.ledger.position(account_id, contract_id)
+        if position is None or not position.net:
+            return
+        side = Side.SELL if position.net > 0 else Side.BUY
+        contract = await self._orders.find_contract(contract_id)
+        price = self._stop_price(where, position.net, contract.tick_size)
+        if price is None:
+            return
+        level = contract.floor(price) if side is Side.SELL else contract.ceil(price)
+        await self._orders.place(
+            account_id, contract, side, missing, at=Stop(level), allow_duplicate=True
+        )
+
+    def _stop_price(self, where: _Where, net: int, tick_size: Decimal) -> Decimal | None:
+        """Where the ordered stop should stand: its distance from the entry's average fill."""
+        sign = 1 if net > 0 else -1
+        for one in reversed(self._guarded.get(where, {}).values()):
+            entry = average_price(self._record, one.order_id)
+            if one.side.sign == sign and entry is not None:
+                return entry - sign * one.ticks * tick_size
+        return None
+
+    def _cause(self, where: _Where, *, stands: bool) -> None:
+        kind = ModeCauseAdded if stands else ModeCauseCleared
+        self._record.commit(
+            kind(
+                at=self._record.stamp(),
+                account_id=where[0],
+                contract_id=where[1],
+                reason="unprotected",
+            )
+        )

@@ -1,0 +1,69 @@
+"""What becomes of the rest of a partial fill: it stays, or it is cancelled after the seconds given at place.
+
+The wish is written down with the intent, so a restart takes it up again; the seconds then begin anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from topstepx.core.ledger_orders import OrderChanged
+from topstepx.core.ownership import intent_of
+from topstepx.errors import TopstepxError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from topstepx.core.ledger import Change
+    from topstepx.core.ledger_orders import OrderBelief
+    from topstepx.desk.orders import Orders
+    from topstepx.desk.record import Record
+    from topstepx.events import Event
+
+_LOG = logging.getLogger("topstepx.orders")
+
+
+class Remainders:
+    """Listens for first fills of orders whose rest is to be cancelled."""
+
+    def __init__(
+        self,
+        record: Record,
+        orders: Orders,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, None], str], object],
+    ) -> None:
+        self._record = record
+        self._orders = orders
+        self._spawn = spawn
+        self._running: set[int] = set()
+        record.listen(self._on_fact)
+
+    def _on_fact(self, _event: Event, changes: tuple[Change, ...]) -> None:
+        for change in changes:
+            if isinstance(change, OrderChanged):
+                self._watch(change.after)
+
+    def _watch(self, belief: OrderBelief) -> None:
+        order = belief.order
+        if not belief.filled or belief.is_terminal or order.parent_order_id is not None:
+            return
+        intent = intent_of(self._record.ledger, order)
+        if intent is None or intent.recorded is None or belief.id in self._running:
+            return
+        after_s = intent.recorded.cancel_rest_s
+        if after_s is not None:
+            self._running.add(belief.id)
+            self._spawn(self._cancel_later(belief.id, after_s), f"rest of {belief.id}")
+
+    async def _cancel_later(self, order_id: int, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        belief = self._record.ledger.order(order_id)
+        if belief is None or belief.is_terminal:
+            return
+        try:
+            await self._orders.handle(belief.order).cancel()
+        except TopstepxError as error:
+            _LOG.warning("the rest of order %s is not cancelled: %s", order_id, error)

@@ -1,0 +1,146 @@
+"""Everything that moves money, put together: the one place where orders and exits are built.
+
+The parts are told apart by what they are asked: `orders` and `positions` by the trader, `flattener` by
+whoever wants out, and the rest listens to the record and looks after what was begun.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from topstepx.desk.account_watch import AccountWatch
+from topstepx.desk.accounting import Accounting
+from topstepx.desk.cancelling import Cancelling
+from topstepx.desk.evidence import Evidence
+from topstepx.desk.exits import Exits
+from topstepx.desk.flatten import Flattener
+from topstepx.desk.legs import LegPrices
+from topstepx.desk.lives import Lives
+from topstepx.desk.order_changes import OrderChanges
+from topstepx.desk.orders import Orders
+from topstepx.desk.positions import Positions
+from topstepx.desk.protection import Protection
+from topstepx.desk.reading import Reader
+from topstepx.desk.remainder import Remainders
+from topstepx.desk.resolver import Resolver
+from topstepx.desk.sightings import Sightings
+from topstepx.desk.write import Writer
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Coroutine
+
+    from topstepx.clock import Clock
+    from topstepx.desk.accounts import Accounts
+    from topstepx.desk.contracts import Contracts
+    from topstepx.desk.record import Record
+    from topstepx.desk.recovery import Recovery
+    from topstepx.desk.tasks import Tasks
+    from topstepx.desk.write import Intent
+    from topstepx.net.rest import Rest
+    from topstepx.settings import Settings
+    from topstepx.wire.models import OrderModel
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the trading parts stand on."""
+
+    record: Record
+    rest: Rest
+    clock: Clock
+    settings: Settings
+    accounts: Accounts
+    contracts: Contracts
+    recovery: Recovery
+    tasks: Tasks
+    send: Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]
+    """Starts a sending: a task that the client lets finish when it closes."""
+    chance: Callable[[int], bytes]
+    installation: str | None
+    last_look: Callable[[Intent], None]
+
+
+class Trading:
+    """The parts, built and wired."""
+
+    def __init__(self, around: Surroundings) -> None:
+        record, settings, clock = around.record, around.settings, around.clock
+        self._tasks = around.tasks
+        self.reader = Reader(around.rest, record, settings)
+        # The lives of orders are told first: whoever listens next sees the steps in order.
+        self.lives = Lives(record)
+        self.resolver = Resolver(
+            record,
+            Evidence(self.reader, record),
+            clock,
+            spawn=around.tasks.spawn,
+            cancel=self._cancel_found,
+        )
+        self.sightings = Sightings(record, self.resolver)
+        writer = Writer(
+            record,
+            around.rest,
+            clock,
+            chance=around.chance,
+            spawn=around.send,
+            unknown=self.resolver.start,
+            installation=around.installation,
+            last_look=around.last_look,
+        )
+        self.exits = Exits(writer, record, settings)
+        self.cancelling = Cancelling(self.exits, self.reader, record, spawn=self._quietly)
+        self.flattener = Flattener(self.exits, self.reader, record, clock, spawn=self._quietly)
+        self.orders = Orders(
+            around.accounts,
+            around.contracts,
+            record,
+            around.recovery,
+            writer,
+            self.resolver,
+            around.rest,
+            self.lives,
+            settings,
+        )
+        self.orders.changes = OrderChanges(
+            self.orders,
+            record,
+            writer,
+            self.resolver,
+            self.cancelling,
+            self.reader,
+            settings,
+            spawn=self._quietly,
+        )
+        self.positions = Positions(
+            around.accounts,
+            around.contracts,
+            self.orders,
+            record,
+            self.exits,
+            self.reader,
+            self.flattener,
+            self.resolver,
+            settings,
+        )
+        self.accounting = Accounting(record, self.reader, spawn=around.tasks.spawn)
+        self.orders.accounted = self.accounting.is_settled
+        self.remainders = Remainders(record, self.orders, spawn=around.tasks.spawn)
+        self.legs = LegPrices(record, self.orders, spawn=around.tasks.spawn)
+        self.protection = Protection(
+            record,
+            self.reader,
+            self.orders,
+            self.flattener,
+            settings,
+            spawn=around.tasks.spawn,
+        )
+        self.account_watch = AccountWatch(record)
+
+    def _quietly(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """A task whose error is for whoever waits for it."""
+        return self._tasks.spawn(work, name, watched=False)
+
+    async def _cancel_found(self, order: OrderModel) -> None:
+        await self.cancelling.insist(order.account_id, order.id, order.contract_id)
