@@ -352,7 +352,8 @@ class Client:
         return await self._rest.ping()
 
     async def _rest_accepts(self) -> bool:
-        """Whether REST takes the token that a hub refused."""
+        """Whether REST takes the token that a hub refused; a token renewed meanwhile proves nothing."""
+        before = self._keeper.machine.token
         try:
             await self._rest.call(
                 routes.ACCOUNT_SEARCH,
@@ -362,4 +363,4 @@ class Client:
             )
         except TopstepxError:
             return False
-        return True
+        return before is self._keeper.machine.token
