@@ -52,8 +52,17 @@ def test_what_never_left_is_forgotten_once(moments: list[int], unsent: list[int]
 
 
 def test_old_entries_go_when_no_window_can_reach_them() -> None:
-    log = log_of([0, 1, 500])
-    log.prune(1001)
-    assert len(log) == 2
-    log.prune(1002)
+    log = log_of([0, 1, 500, 1500])
+    log.prune(2000)  # not for every call: the oldest may wait until it is twice too old
+    assert len(log) == 4
+    log.prune(2001)
     assert len(log) == 1
+    assert log.count(1000, 2001) == 1
+
+
+def test_memory_stays_bounded() -> None:
+    log = log_of([])
+    for sent in range(0, 100_000, 10):
+        log.add(sent)
+        log.prune(sent)
+        assert len(log) <= 202

@@ -31,6 +31,7 @@ class ArrivalSpread:
         self._young: list[int] = []
         self._old: list[int] = []
         self._young_since_ns: int | None = None
+        self._old_high_ns, self._old_least_ns = 0, MOST_NS << 20
         self.spread_ns = LEAST_NS
 
     def observe(self, latency_ns: int, now_ns: int) -> None:
@@ -41,8 +42,14 @@ class ArrivalSpread:
             self._young_since_ns = now_ns
         if len(self._young) >= _SAMPLES or now_ns - self._young_since_ns > _AGE_NS:
             self._old, self._young, self._young_since_ns = self._young, [], now_ns
-        insort(self._young, latency_ns)
-        generations = [each for each in (self._young, self._old) if each]
-        high_ns = max(each[len(each) - 1 - len(each) // _ONE_IN] for each in generations)
-        least_ns = min(each[0] for each in generations)
+            self._old_high_ns, self._old_least_ns = _high_ns(self._old), self._old[0]
+        young = self._young
+        insort(young, latency_ns)
+        high_ns = max(_high_ns(young), self._old_high_ns)
+        least_ns = min(young[0], self._old_least_ns)
         self.spread_ns = min(max(high_ns - least_ns, LEAST_NS), MOST_NS)
+
+
+def _high_ns(ordered: list[int]) -> int:
+    """The 99.9th percentile."""
+    return ordered[len(ordered) - 1 - len(ordered) // _ONE_IN]

@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from topstepx.clock import NANOSECONDS
 
 if TYPE_CHECKING:
@@ -93,8 +95,7 @@ class Transition:
     next_probe_ns: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(msgspec.Struct, frozen=True):
     """One call that passed; hand it back to `settle`. `life` is the closed spell it began in."""
 
     number: int

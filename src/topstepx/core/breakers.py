@@ -8,9 +8,10 @@ breaker is open no other breaker opens, learns or spends a probe: a lost Wi-Fi i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from topstepx.core.breaker import (
     Breaker,
@@ -49,8 +50,7 @@ POLICIES: Final[Mapping[Scope, BreakerPolicy]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One admitted call: its scope, and its tickets on that scope and on the network."""
 
     scope: Scope

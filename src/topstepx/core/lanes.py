@@ -48,17 +48,18 @@ class WaitingRoom:
 
     def __init__(self) -> None:
         self._turns: OrderedDict[str, deque[Ticket]] = OrderedDict()
-        self._waiting: dict[int, Ticket] = {}
+        self.tickets: dict[int, Ticket] = {}
+        """Who waits, by number; to be looked at only."""
         self._deadlines: list[tuple[int, int]] = []
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.tickets)
 
     def __iter__(self) -> Iterator[Ticket]:
-        return iter(self._waiting.values())
+        return iter(self.tickets.values())
 
     def __contains__(self, ticket: Ticket) -> bool:
-        return ticket.number in self._waiting
+        return ticket.number in self.tickets
 
     def join(self, ticket: Ticket) -> None:
         """Stand in the caller's own row; a new caller gets the last turn."""
@@ -72,7 +73,7 @@ class WaitingRoom:
         self._note(ticket)
 
     def _note(self, ticket: Ticket) -> None:
-        self._waiting[ticket.number] = ticket
+        self.tickets[ticket.number] = ticket
         heapq.heappush(self._deadlines, (ticket.deadline_ns, ticket.number))
 
     def next(self) -> Ticket:
@@ -81,12 +82,12 @@ class WaitingRoom:
         ticket = row.popleft()
         if row:
             self._turns[caller] = row
-        del self._waiting[ticket.number]
+        del self.tickets[ticket.number]
         return ticket
 
     def leave(self, ticket: Ticket) -> bool:
         """Give up a place; False when it was gone already."""
-        if self._waiting.pop(ticket.number, None) is None:
+        if self.tickets.pop(ticket.number, None) is None:
             return False
         row = self._turns[ticket.caller]
         row.remove(ticket)
@@ -96,7 +97,7 @@ class WaitingRoom:
 
     def deadline(self) -> int | None:
         """When the first waiting ticket gives up, or None when nobody waits."""
-        while self._deadlines and self._deadlines[0][1] not in self._waiting:
+        while self._deadlines and self._deadlines[0][1] not in self.tickets:
             heapq.heappop(self._deadlines)
         return self._deadlines[0][0] if self._deadlines else None
 
@@ -104,7 +105,7 @@ class WaitingRoom:
         """Take out every ticket whose deadline has come, earliest deadline first."""
         gone: list[Ticket] = []
         while (deadline_ns := self.deadline()) is not None and deadline_ns <= now_ns:
-            ticket = self._waiting[self._deadlines[0][1]]
+            ticket = self.tickets[self._deadlines[0][1]]
             self.leave(ticket)
             gone.append(ticket)
         return gone

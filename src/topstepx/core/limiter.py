@@ -29,6 +29,7 @@ one window more.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from topstepx.clock import NANOSECONDS
@@ -71,7 +72,15 @@ class Limiter:
         self._throttle = Throttle(policy.window_ns)
         self._steps = {Lane.EXIT: Steps(), Lane.RESOLVE: Steps()}
         self._rooms = {lane: WaitingRoom() for lane in Lane}
-        self._live: dict[int, int] = {}
+        # Who goes first, as plain dicts: this is looked at for every request.
+        self._ahead = {
+            lane: ()
+            if lane is Lane.ORDER
+            else tuple(self._rooms[each].tickets for each in Lane if each <= lane)
+            for lane in Lane
+        }
+        # Ordered, because a dict that loses its first key again and again looks for the next one.
+        self._live: OrderedDict[int, int] = OrderedDict()
         self._numbers = 0
         self._quota = 1.0
         self._last_exit_ns = self._overruled_until_ns = -FOREVER_NS
@@ -95,7 +104,7 @@ class Limiter:
         free_at_ns = self._free_at_ns(lane, now_ns)
         if deadline_ns <= now_ns:
             return Denied(lane, "its deadline has passed", self._known(free_at_ns))
-        ahead = lane is not Lane.ORDER and any(self._rooms[each] for each in Lane if each <= lane)
+        ahead = any(self._ahead[lane])
         if free_at_ns <= now_ns and not ahead:
             return Granted(self._grant(lane, caller, now_ns))
         reason = self._reason(lane, now_ns) or "others came first"

@@ -15,7 +15,6 @@ For a read UNKNOWN only means "ask again"; for an order it means "find out, neve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +39,7 @@ class Verdict(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """A verdict with its evidence. `answer` is set for ACCEPTED, and for a refusal that has one."""
 
     verdict: Verdict

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import msgspec
+
 from topstepx.clock import NANOSECONDS
 from topstepx.core.lanes import Lane, Ticket
 from topstepx.wire.routes import Bucket
@@ -73,8 +75,7 @@ class UnknownPast:
     used_share: float = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
+class Permit(msgspec.Struct, frozen=True, gc=False):
     """Leave to send one attempt, counted at `at_ns`."""
 
     number: int
@@ -84,8 +85,7 @@ class Permit:
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(msgspec.Struct, frozen=True):
     """Send now. `ticket` is None when there was no wait."""
 
     permit: Permit

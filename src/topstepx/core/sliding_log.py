@@ -52,7 +52,6 @@ class SlidingLog:
         return self._sent[index] + window_ns + 1 if index >= 0 else -FOREVER_NS
 
     def prune(self, now_ns: int) -> None:
-        """Drop what no window can reach any more."""
-        reached = bisect_left(self._sent, now_ns - self._keep_ns)
-        if reached:
-            del self._sent[:reached]
+        """Drop what no window can reach any more; now and then, not for every call."""
+        if self._sent and self._sent[0] < now_ns - 2 * self._keep_ns:
+            del self._sent[: bisect_left(self._sent, now_ns - self._keep_ns)]

@@ -48,11 +48,18 @@ _LOOK_S = 0.1
 
 def scope_of(route: Route[Any, Any]) -> Scope:
     """Which breaker a route belongs to."""
+    return _SCOPES.get(route.path) or _scope(route)
+
+
+def _scope(route: Route[Any, Any]) -> Scope:
     if route.path in _MUTATIONS:
         return Scope.TRADE_MUTATION
     if route.path.startswith("/api/Auth/"):
         return Scope.AUTH
     return Scope.HISTORY if route.bucket is Bucket.BARS else Scope.TRADE_READ
+
+
+_SCOPES = {route.path: _scope(route) for route in routes.ROUTES}
 
 
 class Gate:

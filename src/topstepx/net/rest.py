@@ -7,9 +7,10 @@ renewal the same request may go once more; everything else is for the caller to 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import msgspec
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core.lanes import Lane
@@ -47,8 +48,7 @@ AnswerT = TypeVar("AnswerT", bound=models.Envelope)
 _UNAUTHORIZED, _TOO_MANY = 401, 429
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """What came of one request: the verdict, or the error that took its place."""
 
     outcome: Outcome | None
@@ -74,6 +74,7 @@ class Rest:
         self._gate = gate
         self._retries = retries
         self._ahead = timedelta()
+        self._date: str | None = None
 
     def server_now(self) -> datetime:
         """The gateway's clock, as far as its answers tell it; ours until the first one."""
@@ -186,9 +187,12 @@ class Rest:
         except BaseException:  # boundary: a cancelled call must give its ticket back
             ticket.abandoned()
             raise
-        said = server_time(answer.headers)
-        if said is not None:
-            self._ahead = said - self._clock.now()
+        date = answer.headers.get("date")
+        if date != self._date:  # whole seconds: within one there is nothing to learn
+            self._date = date
+            said = server_time(answer.headers)
+            if said is not None:
+                self._ahead = said - self._clock.now()
         outcome = judge_answer(route, answer)
         retry_after_s = ticket.answered(answer, outcome)
         return Sent(outcome, None, retry_after_s)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from topstepx.clock import Clock
 
+_TIMEOUTS_MAX = 100
 IDLE_S = 15.0
 """Connections idle for longer are not used again: the gateway drops them unannounced (observed live)."""
 
@@ -52,6 +53,7 @@ class HttpTransport:
         self._tls = tls
         self._clock = clock or SystemClock()
         self._session: aiohttp.ClientSession | None = None
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._sockets = Sockets()
         self._under_way = 0
         self._used_ns = 0
@@ -88,12 +90,8 @@ class HttpTransport:
     ) -> HttpAnswer | NotSent | AnswerLost:
         import aiohttp  # noqa: PLC0415  see _open
 
+        timeout = self._timeouts.get(timeout_s) or self._timeout(timeout_s)
         where = f"{method} {path.partition('?')[0]}"
-        timeout = aiohttp.ClientTimeout(
-            total=timeout_s,
-            connect=min(self._connect_timeout_s, timeout_s * 0.9),
-            ceil_threshold=_NEVER_ROUNDED_S,
-        )
         try:
             async with session.request(
                 method,
@@ -124,6 +122,19 @@ class HttpTransport:
             return AnswerLost(_told(where, f"no whole answer within {timeout_s:g} s", error))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return AnswerLost(_told(where, "the connection broke", error))
+
+    def _timeout(self, timeout_s: float) -> aiohttp.ClientTimeout:
+        """A time-out as aiohttp wants it; kept, since there are only a few different ones."""
+        import aiohttp  # noqa: PLC0415  see _open
+
+        if len(self._timeouts) >= _TIMEOUTS_MAX:
+            self._timeouts.clear()
+        timeout = self._timeouts[timeout_s] = aiohttp.ClientTimeout(
+            total=timeout_s,
+            connect=min(self._connect_timeout_s, timeout_s * 0.9),
+            ceil_threshold=_NEVER_ROUNDED_S,
+        )
+        return timeout
 
     async def _warm_session(self, where: str) -> aiohttp.ClientSession:
         """The session to use now; a new one when everything in the old one has gone stale.
@@ -167,6 +178,10 @@ class HttpTransport:
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes | None:
         """The body as it was before compression; None when it is larger than we accept."""
+        size_told = response.content_length
+        plain = "Content-Encoding" not in response.headers
+        if plain and size_told is not None and size_told <= self._body_bytes_max:
+            return await response.read()
         parts: list[bytes] = []
         size = 0
         async for part in response.content.iter_any():

@@ -1,0 +1,261 @@
+"""What one REST call costs: the whole pipeline beside bare libraries and a bare socket.
+
+    python bench/rest.py [rounds] [--json]
+
+"topstepx" is `Rest.call` of an open client: permit, token, breaker, send, judge, typed decode. "aiohttp"
+and "httpx" post the same bytes with the same headers and read the answer's bytes; nothing is decoded.
+"aiohttp+json" parses them, which is what people write. "socket" writes and reads an asyncio stream. All
+talk, in turns within one run, to one server process that does next to nothing; figures are medians over
+the rounds, CPU is this process's own. Ratios are against bare aiohttp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gc
+import json
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import AsyncExitStack
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from topstepx.client import Client, Ports
+from topstepx.core.lanes import Lane
+from topstepx.core.permits import BucketPolicy
+from topstepx.net.transport_http import HttpTransport
+from topstepx.net.transport_hub import PicowsTransport
+from topstepx.settings import Credentials, Secret, Settings, simulator_environment
+from topstepx.wire import codec, models, routes
+from topstepx.wire.routes import Bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Call = Callable[[], Awaitable[object]]
+
+CALLS = 200
+ROUNDS = 25
+ROUTE = routes.POSITION_SEARCH_OPEN
+REQUEST = models.PositionSearchOpenRequest(account_id=26282001)
+POSITIONS = [
+    {
+        "id": 7_512_345 + number,
+        "accountId": 26282001,
+        "contractId": contract,
+        "creationTimestamp": "2026-11-23T15:04:05.123456+00:00",
+        "type": 1,
+        "size": 2,
+        "averagePrice": 21503.25,
+    }
+    for number, contract in enumerate(("CON.F.US.MNQ.Z26", "CON.F.US.MES.Z26"))
+]
+
+
+# ------------------------------------------------------------------ the server, in its own process
+
+
+def jwt() -> str:
+    """A token that lives a day; nobody checks its signature."""
+
+    def part(content: dict[str, object]) -> str:
+        raw = base64.urlsafe_b64encode(json.dumps(content).encode())
+        return raw.rstrip(b"=").decode()
+
+    now = int(time.time())
+    return f"{part({'alg': 'none'})}.{part({'iat': now, 'exp': now + 86400})}.{'x' * 43}"
+
+
+def answer(content: dict[str, object]) -> bytes:
+    """A whole HTTP answer."""
+    body = json.dumps({"success": True, "errorCode": 0, "errorMessage": None, **content}).encode()
+    head = (
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+        f"Date: Mon, 23 Nov 2026 15:00:00 GMT\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Answers(asyncio.Protocol):
+    """Looks at the path, skips the body, answers from memory."""
+
+    LOGIN = answer({"token": jwt()})
+    ACCOUNTS = answer({"accounts": []})
+    POSITIONS = answer({"positions": POSITIONS})
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A connection; only its requests matter."""
+        self.transport: Any = transport
+        self.buffer = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every whole request."""
+        self.buffer += data
+        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
+            head = self.buffer[:end].lower()
+            at = head.find(b"content-length:")
+            length = 0 if at < 0 else int(head[at + 15 :].split(b"\r\n", 1)[0])
+            whole = end + 4 + length
+            if len(self.buffer) < whole:
+                return
+            path, self.buffer = head.split(b" ", 2)[1], self.buffer[whole:]
+            known = {b"loginkey": self.LOGIN, b"open": self.POSITIONS}
+            name = next((each for each in known if path.endswith(each)), b"")
+            self.transport.write(known.get(name, self.ACCOUNTS))
+
+
+async def serve() -> None:
+    """Listen, say where, stop with the parent."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Answers, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+
+
+# ------------------------------------------------------------------ the contenders
+
+
+def headers() -> dict[str, str]:
+    """What every contender sends."""
+    return {
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "User-Agent": "topstepx-python",
+        "Authorization": f"Bearer {jwt()}",
+    }
+
+
+async def open_topstepx(url: str, stack: AsyncExitStack) -> Call:
+    environment = simulator_environment(url)
+    ports = Ports(
+        HttpTransport(url),
+        PicowsTransport(environment.hub_url),
+        # No call may wait here, and the log holds about as much as it does in earnest.
+        policies=[BucketPolicy(Bucket.GENERAL, 1_000_000, 0.05)],
+    )
+    credentials = Credentials("bench", Secret("key"))
+    tsx = await stack.enter_async_context(Client(Settings(environment), credentials, ports))
+
+    async def call() -> object:
+        return await tsx._rest.call(ROUTE, REQUEST, lane=Lane.READ, timeout_s=6.0)  # noqa: SLF001  the part under measurement
+
+    return call
+
+
+async def open_aiohttp(url: str, stack: AsyncExitStack, *, parse: bool) -> Call:
+    aiohttp = import_module("aiohttp")
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    body, sent, target = codec.encode(REQUEST), headers(), url + ROUTE.path
+
+    async def call() -> object:
+        async with session.post(target, data=body, headers=sent) as response:
+            return await response.json() if parse else await response.read()
+
+    return call
+
+
+async def open_httpx(url: str, stack: AsyncExitStack) -> Call:
+    httpx = import_module("httpx")
+    client = await stack.enter_async_context(httpx.AsyncClient())
+    body, sent, target = codec.encode(REQUEST), headers(), url + ROUTE.path
+
+    async def call() -> object:
+        response = await client.post(target, content=body, headers=sent)
+        return response.content
+
+    return call
+
+
+async def open_socket(url: str, stack: AsyncExitStack) -> Call:
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    stack.callback(writer.close)
+    body = codec.encode(REQUEST)
+    lines = [f"POST {ROUTE.path} HTTP/1.1", f"Host: {host}:{port}"]
+    lines += [f"{name}: {value}" for name, value in headers().items()]
+    request = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
+
+    async def call() -> object:
+        writer.write(request)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        at = head.index(b"content-length:") + 15
+        return await reader.readexactly(int(head[at : head.index(b"\r\n", at)]))
+
+    return call
+
+
+# ------------------------------------------------------------------ measuring
+
+
+async def measure(calls: dict[str, Call], rounds: int) -> dict[str, dict[str, float]]:
+    """Median latency and median CPU per call, in microseconds."""
+    waits: dict[str, list[float]] = {name: [] for name in calls}
+    cpu: dict[str, list[float]] = {name: [] for name in calls}
+    names = list(calls)
+    for number in range(-2, rounds):
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            call, took = calls[name], []
+            gc.collect()
+            cpu_before = time.process_time()
+            for _ in range(CALLS):
+                before = time.perf_counter()
+                await call()
+                took.append(time.perf_counter() - before)
+            if number >= 0:
+                cpu[name].append((time.process_time() - cpu_before) / CALLS)
+                waits[name].append(statistics.median(took))
+    return {
+        name: {
+            "p50_us": statistics.median(waits[name]) * 1e6,
+            "cpu_us": statistics.median(cpu[name]) * 1e6,
+        }
+        for name in calls
+    }
+
+
+async def run(url: str, rounds: int) -> dict[str, dict[str, float]]:
+    async with AsyncExitStack() as stack:
+        calls = {
+            "topstepx": await open_topstepx(url, stack),
+            "aiohttp": await open_aiohttp(url, stack, parse=False),
+            "aiohttp+json": await open_aiohttp(url, stack, parse=True),
+            "socket": await open_socket(url, stack),
+        }
+        try:
+            calls["httpx"] = await open_httpx(url, stack)
+        except ImportError:
+            print("httpx is not installed (requirements/bench.txt); it is left out")
+        return await measure(calls, rounds)
+
+
+def main() -> None:
+    numbers = [int(each) for each in sys.argv[1:] if each.isdigit()]
+    command = [sys.executable, __file__, "--serve"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
+        found = asyncio.run(run(url, numbers[0] if numbers else ROUNDS))
+        server.terminate()
+    if "--json" in sys.argv:
+        print(json.dumps(found))
+        return
+    base = found["aiohttp"]
+    print(f"{'':14}{'p50 us':>9}{'ratio':>7}{'CPU us':>9}{'ratio':>7}")
+    for name, row in sorted(found.items(), key=lambda item: item[1]["cpu_us"]):
+        wait, work = row["p50_us"], row["cpu_us"]
+        print(
+            f"{name:14}{wait:9.0f}{wait / base['p50_us']:7.2f}{work:9.0f}{work / base['cpu_us']:7.2f}"
+        )
+
+
+if __name__ == "__main__":
+    if "--serve" in sys.argv:
+        asyncio.run(serve())
+    else:
+        main()
