@@ -19,7 +19,9 @@ from topstepx.errors import RecordDamaged, RecordUnavailable
 from topstepx.events import (
     AlarmRaised,
     ClientStarted,
+    Event,
     ExitVerified,
+    IntentRecorded,
     IntentResolved,
     ModeCauseAdded,
     ModeCauseCleared,
@@ -29,8 +31,7 @@ from topstepx.version import __version__
 from topstepx.wire.models import ModifyRequest
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from topstepx.core.ledger import Change
     from topstepx.core.ledger_intents import IntentBelief
     from topstepx.core.ledger_orders import OrderBelief
     from topstepx.desk.authority import Authority
@@ -61,8 +62,13 @@ class Starting:
         self._resolver = resolver
         self._settings = settings
         self._installation = installation
-        self._began_at: datetime | None = None
+        self._own: set[str] = set()
         self._verified: dict[int, str] = {}
+        record.listen(self._on_fact)
+
+    def _on_fact(self, event: Event, _changes: tuple[Change, ...]) -> None:
+        if isinstance(event, IntentRecorded):
+            self._own.add(event.intent_id)  # what is read back comes by here never
 
     async def open(self) -> None:
         """Read the journal back. One that cannot be used leaves the exits open and nothing else."""
@@ -72,13 +78,13 @@ class Starting:
         except RecordUnavailable as error:
             unusable = error
             await self._record.keep_nothing(error)
-        started = ClientStarted(
-            at=self._record.stamp(),
-            environment=self._settings.environment.name,
-            version=__version__,
+        self._record.commit(
+            ClientStarted(
+                at=self._record.stamp(),
+                environment=self._settings.environment.name,
+                version=__version__,
+            )
         )
-        self._began_at = started.at
-        self._record.commit(started)
         if unusable is None:
             return
         damaged = isinstance(unusable, RecordDamaged)
@@ -219,13 +225,12 @@ class Starting:
 
     def adopted(self, account_id: int) -> tuple[OrderBelief, ...]:
         """Working orders that an earlier run of this installation placed, legs included."""
-        ledger, began_at = self._record.ledger, self._began_at
+        ledger = self._record.ledger
         found = []
         for belief in ledger.working(account_id):
             tag = belief.order.custom_tag
             intent = ledger.intent_by_tag(account_id, tags.entry_tag(tag)) if tag else None
-            recorded_at = intent.recorded_at if intent is not None else None
-            if recorded_at is not None and began_at is not None and recorded_at < began_at:
+            if intent is not None and intent.intent_id not in self._own:
                 found.append(belief)
         return tuple(found)
 
