@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -206,6 +207,7 @@ class Client:
         self._leaving = Leaving(
             self._record, self.orders, self._recovery, settings, trading.flattener.flatten
         )
+        self._settled = False
         self.left_open: tuple[str, ...] = ()
         """After the end: the intents of which it is not known what became of them."""
         self.left_behind: tuple[str, ...] = ()
@@ -214,7 +216,11 @@ class Client:
     # -- life
 
     async def __aenter__(self) -> Self:
-        await self._starting.open()
+        try:
+            await self._starting.open()
+        except BaseException:
+            await self._last().aclose()
+            raise
         await self._limiter.start()
         self._tasks.spawn(self._timekeeper.run(), "clock watch")
         self._tasks.spawn(self._authority.run(), "right to trade")
@@ -235,30 +241,40 @@ class Client:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        if kind is not None:
-            await self._leaving.tidy()
-        await self._close("left the context" if kind is None else f"left by {kind.__name__}")
+        try:
+            if kind is not None:
+                await self._leaving.tidy()
+        finally:
+            await self._close("left the context" if kind is None else f"left by {kind.__name__}")
 
     async def _close(self, reason: str) -> None:
-        """Let what is on its way arrive, then let go of everything."""
-        await self._tasks.finish(self._sending, self.settings.timeouts.shutdown_s)
-        self.left_open = await self._leaving.settle()
-        self.left_behind = self._leaving.left()
-        for line in self.left_open:
-            _LOG.error("it is not known what became of: %s", line)
-        self.market.close()
-        if self.settings.logout_on_exit:
-            await self._keeper.logout()
-        await self._tasks.stop()
-        await self._limiter.close()
-        clean = not self.left_open
-        self._record.commit(ClientStopped(at=self._record.stamp(), reason=reason, clean=clean))
+        """Let what is on its way arrive, then let go of everything, also when a part of that fails."""
+        async with self._last() as last:  # the last one named is let go of first
+            last.push_async_callback(self._record.close)
+            last.callback(self._stopped, reason)
+            last.push_async_callback(self._limiter.close)
+            last.push_async_callback(self._tasks.stop)
+            if self.settings.logout_on_exit:
+                last.push_async_callback(self._keeper.logout)
+            last.callback(self.market.close)
+            await self._tasks.finish(self._sending, self.settings.timeouts.shutdown_s)
+            self.left_open = await self._leaving.settle()
+            self._settled = True
+            self.left_behind = self._leaving.left()
+            for line in self.left_open:
+                _LOG.error("it is not known what became of: %s", line)
+
+    def _last(self) -> AsyncExitStack:
+        """What the program must not keep, whatever happens."""
+        last = AsyncExitStack()
+        last.callback(self._authority.close)
         for transport in self._transports:
-            await transport.close()
-        try:
-            await self._record.close()
-        finally:
-            self._authority.close()
+            last.push_async_callback(transport.close)
+        return last
+
+    def _stopped(self, reason: str) -> None:
+        clean = self._settled and not self.left_open
+        self._record.commit(ClientStopped(at=self._record.stamp(), reason=reason, clean=clean))
 
     async def logout(self) -> None:
         """End the session at the gateway and forget the token; nothing works afterwards."""
