@@ -127,11 +127,20 @@ class Authority:
         if not lease.is_current():
             detail = self._fenced(account_id, lease)
             raise ModeRefused(
-                f"Entries on account {account_id} are refused: {detail}.",
+                f"Entries on account {account_id} are refused: this process was fenced ({detail}).",
                 mode="REDUCE_ONLY",
                 causes=("fenced",),
                 next_step="Look at the account; then resume(account) takes the right back.",
             )
+
+    def is_ours(self, account_id: int) -> bool:
+        """Whether this process is the one that trades the account, so that what is open there is its own."""
+        if self._settings.exits_only:
+            return False
+        if self._leases is None:
+            return True
+        lease = self._held.get(account_id)
+        return lease is not None and lease.is_taken
 
     def epoch(self, account_id: int) -> int:
         """The number of this process's turn on the account; 0 where there are no turns."""

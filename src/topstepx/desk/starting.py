@@ -100,12 +100,17 @@ class Starting:
         return await self._authority.take(account_id)
 
     async def adopt(self, account: AccountModel) -> None:
-        """After the account was read whole: find out what is open, and whose the orders are."""
+        """After the account was read whole: find out what is open, and whose the orders are.
+
+        Only in the process that trades the account: another one's orders may be under way right now.
+        """
+        self._look_at_exit(account)
+        if not self._authority.is_ours(account.id):
+            return
         for intent in self._record.ledger.open_intents(account.id):
             self._take_up(intent)
         self._watch_again(account.id)
         await self._find_orphans(account.id)
-        self._look_at_exit(account)
 
     def _take_up(self, intent: IntentBelief) -> None:
         recorded = intent.recorded
