@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -9,6 +11,7 @@ from urllib.parse import urlsplit
 from topstepx.errors import ConfigurationError
 from topstepx.profiles import PROJECT_FILE, USER_FILE, Profile, pins_of, read_profile
 from topstepx.settings import Credentials, Secret
+from topstepx.store.budget import SqliteBudget, budget_path
 from topstepx.store.credentials import CredentialStore, Found
 from topstepx.store.login_log import SqliteLoginLog, login_log_path
 from topstepx.store.places import config_folder, state_folder
@@ -100,6 +103,17 @@ def login_log(target: Environment, user_name: str, clock: Clock) -> SqliteLoginL
     if target.simulated:
         return None
     return SqliteLoginLog(login_log_path(state_folder(), host_of(target), user_name), clock)
+
+
+def shares_budget(target: Environment, choice: bool | None) -> bool:  # noqa: FBT001  a setting, as read
+    """Whether this program keeps the request limit together with others: by default where it is real."""
+    return not target.simulated if choice is None else choice
+
+
+def shared_budget(target: Environment, user_name: str, clock: Clock) -> SqliteBudget:
+    """The request log that all programs of this user on this computer share."""
+    path = budget_path(state_folder(), host_of(target), user_name)
+    return SqliteBudget(path, clock, f"{os.getpid()}-{secrets.token_hex(4)}")
 
 
 def shared_session(target: Environment, credentials: Credentials, clock: Clock) -> FileSession:

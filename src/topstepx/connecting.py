@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from topstepx.access import (
@@ -12,7 +13,9 @@ from topstepx.access import (
     given_credentials,
     login_log,
     profile_of,
+    shared_budget,
     shared_session,
+    shares_budget,
 )
 from topstepx.client import Client, Ports
 from topstepx.clock import SystemClock
@@ -83,6 +86,7 @@ def connect(
     limits: Limits | None = None,
     live_data: bool | None = None,
     share_session: bool | None = None,
+    share_budget: bool | None = None,
     logout_on_exit: bool | None = None,
     exits_only: bool = False,
     on_exit: OnExit = "cancel_entries",
@@ -104,6 +108,7 @@ def connect(
     Without `api_key` the key is looked for: in the system's keychain, in an encrypted file (`passphrase`
     is called to open it, such as `getpass.getpass`), in the environment. `share_session` lets all
     programs of this user on this computer use one session; `logout_on_exit` ends the session on leaving.
+    `share_budget` lets them keep the gateway's request limit together; outside the simulator they do.
 
     Raises `ConfigurationError` here (`ProfileUnknown` for the name), and on entering
     `CredentialsMissing`, `LoginRefused`, `NotSent` or `DeadlinePassed`.
@@ -124,7 +129,10 @@ def connect(
         "hub_socket": profile.get("hub_socket", default="picows").value,
         "ca_file": profile.get("ca_file").value,
         "pins": pins_of(profile.get("pins")),
+        "bars_limit_per_30s": profile.get("bars_limit_per_30s", default=50).value,
+        "general_limit_per_60s": profile.get("general_limit_per_60s", default=200).value,
     }
+    budget = profile.get("share_budget", share_budget).value
     share = profile.get("share_session", share_session, default=False).value
     given = given_credentials(user_name, api_key)
 
@@ -143,7 +151,12 @@ def connect(
             credentials = found.credentials
         settings = Settings(environment=reached, **options)
         keeps = await asyncio.to_thread(kept, settings, credentials.user_name, journal)
-        return Client(settings, credentials, _ports(settings, credentials, keeps, share=share))
+        ports = _ports(settings, credentials, keeps, share=share)
+        if shares_budget(reached, budget):
+            ports = replace(
+                ports, budget=shared_budget(reached, credentials.user_name, ports.clock)
+            )
+        return Client(settings, credentials, ports)
 
     return Connection(opened)
 

@@ -50,6 +50,9 @@ FIELDS: Final[Mapping[str, type]] = {
     "hub_socket": str,
     "ca_file": str,
     "share_session": bool,
+    "share_budget": bool,
+    "bars_limit_per_30s": int,
+    "general_limit_per_60s": int,
     "logout_on_exit": bool,
     "pins": dict,
 }

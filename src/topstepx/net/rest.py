@@ -75,6 +75,7 @@ class Rest:
         self._retries = retries
         self._ahead = timedelta()
         self._date: str | None = None
+        self._said: datetime | None = None
 
     def server_now(self) -> datetime:
         """The gateway's clock, as far as its answers tell it; ours until the first one."""
@@ -188,11 +189,10 @@ class Rest:
             ticket.abandoned()
             raise
         date = answer.headers.get("date")
-        if date != self._date:  # whole seconds: within one there is nothing to learn
-            self._date = date
-            said = server_time(answer.headers)
-            if said is not None:
-                self._ahead = said - self._clock.now()
+        if date != self._date:  # whole seconds, so it is the same text for many answers
+            self._date, self._said = date, server_time(answer.headers)
+        if self._said is not None:
+            self._ahead = self._said - self._clock.now()
         outcome = judge_answer(route, answer)
         retry_after_s = ticket.answered(answer, outcome)
         return Sent(outcome, None, retry_after_s)
