@@ -113,7 +113,8 @@ class Positions:
         account_ = await self._accounts.exact(account)
         contract_ = await self._contracts.one(contract)
         self._orders.check_may_trade()
-        if isinstance(target, bool) or not isinstance(target, int) or target < 0:
+        given: object = target
+        if isinstance(given, bool) or not isinstance(given, int) or given < 0:
             raise InvalidRequest(
                 "target",
                 target,
