@@ -152,7 +152,9 @@ def test_the_other_records() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [Decimal("NaN"), Decimal("-Infinity"), object(), "\ud800", {(): 1}], ids=repr
+    "value",
+    [Decimal("NaN"), Decimal("-Infinity"), object(), "\ud800", {(): 1}],
+    ids=["NaN", "-Infinity", "object", "surrogate", "tuple key"],
 )
 def test_what_json_cannot_say_is_refused_here(value: object) -> None:
     with pytest.raises(InvalidRequest, match="arguments"):
