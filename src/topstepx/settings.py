@@ -107,10 +107,18 @@ def is_loopback(url: str) -> bool:
 
 
 def _check_url(field_name: str, url: str, schemes: tuple[str, str]) -> None:
-    parts = urlsplit(url)
     plain, secure = schemes
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  reading it checks it
+    except ValueError:
+        msg = f"{field_name}: this is no address, or its port is no port."
+        raise ConfigurationError(msg, next_step=f"Give for example {secure}://host:443.") from None
     if parts.username or parts.password or parts.query or parts.fragment:
         msg = f"{field_name}: an address must carry no user, password or query."
+        raise ConfigurationError(msg, next_step="Give scheme, host and port only.")
+    if parts.hostname and parts.path.strip("/"):
+        msg = f"{field_name}={url!r}: the path {parts.path!r} is not part of an address."
         raise ConfigurationError(msg, next_step="Give scheme, host and port only.")
     if parts.scheme == secure and parts.hostname:
         return
