@@ -54,7 +54,7 @@ WORDS: Final[dict[str, Words]] = {
     "LimitRefused": Words("one of your own limits forbids it", "Trade smaller, or cancel first."),
     "DuplicateOrder": Words(
         "the same order left a moment ago, so this one was not sent",
-        "Look at `order`; to send it again all the same, wait two seconds.",
+        "Look at `order`; if you mean two of them, pass allow_duplicate=True.",
     ),
     "AccountCannotTrade": Words(
         "the gateway says that this account may not trade", "Ask the firm."
