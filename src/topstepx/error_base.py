@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from topstepx.error_words import WORDS
@@ -22,11 +23,21 @@ _UNSAFE = dict.fromkeys(
 )
 
 
+_TOKEN_SHAPE = re.compile(
+    r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,2}|\bbearer\s+[\w.~+/=-]{8,}|\baccess_token=[^&\s\"']+",
+    re.IGNORECASE,
+)
+
+
 def sanitised(text: str | None, length_max: int = 300) -> str | None:
-    """Text of the gateway or the network, safe to print: nothing that controls, bounded length."""
+    """Text of the gateway or the network, safe to print.
+
+    Without anything that controls, of bounded length, and with what is shaped like a token masked: an
+    answer may repeat what was sent.
+    """
     if text is None:
         return None
-    clean = text.translate(_UNSAFE)
+    clean = _TOKEN_SHAPE.sub("[masked]", text.translate(_UNSAFE))
     return clean if len(clean) <= length_max else clean[: length_max - 1] + "…"
 
 

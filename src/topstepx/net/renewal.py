@@ -27,6 +27,7 @@ from topstepx.errors import (
     NotSent,
     RefusedHere,
     TopstepxError,
+    sanitised,
 )
 from topstepx.settings import Secret
 from topstepx.wire import codec, models, routes
@@ -250,7 +251,7 @@ class Renewer:
         value = _token_of(outcome)
         if value is not None:
             return value, server_time(answer.headers)
-        raise _refusal(route, answer, outcome, retry_after_s)
+        raise _refusal(route, answer, outcome, retry_after_s, self._credentials.api_key)
 
     async def _exchange(
         self, route: Route[Any, Any], lane: Lane, headers: Mapping[str, str], body: bytes
@@ -307,7 +308,11 @@ def _token_of(outcome: Outcome) -> str | None:
 
 
 def _refusal(
-    route: Route[Any, Any], answer: HttpAnswer, outcome: Outcome, retry_after_s: float | None
+    route: Route[Any, Any],
+    answer: HttpAnswer,
+    outcome: Outcome,
+    retry_after_s: float | None,
+    api_key: Secret,
 ) -> TopstepxError:
     """The error for an answer without a token."""
     if outcome.status == _TOO_MANY:
@@ -329,16 +334,22 @@ def _refusal(
             name=refusal.name,
             meaning=refusal.meaning,
             next_step=refusal.next_step,
-            gateway_text=outcome.answer.error_message if outcome.answer else None,
+            gateway_text=_without(api_key, outcome.answer),
             status=answer.status,
         )
     return AnswerLost(f"{route.name}: {outcome.reason}.")
 
 
+def _without(api_key: Secret, answer: models.Envelope | None) -> str | None:
+    """The gateway's words, should they repeat the key that was sent."""
+    text = answer.error_message if answer is not None else None
+    return text.replace(api_key.reveal(), "[masked]") if text else None
+
+
 def judge_answer(route: Route[Any, Any], answer: HttpAnswer) -> Outcome:
     """Decode and judge one HTTP answer; see `core.outcome`."""
     if answer.status != _OK:
-        return judge(route, answer.status, None, problem_text(answer.body))
+        return judge(route, answer.status, None, sanitised(problem_text(answer.body)))
     try:
         decoded = codec.decode(route.answer, answer.body)
     except codec.PayloadMalformed as error:
