@@ -125,6 +125,14 @@ WORDS: Final[dict[str, Words]] = {
     "RecordUnavailable": Words(
         "the journal cannot be written, so nothing was sent", "Free the disk, or its permissions."
     ),
+    "RecordDamaged": Words(
+        "the journal's content is not what was written to it",
+        "Keep the file, look at the account on the web platform, then begin a new journal.",
+    ),
+    "IntentsLeftOpen": Words(
+        "the client ended, and it is not known what became of some requests",
+        "Start again: that looks for each of them first.",
+    ),
     "RemoteProtocolError": Words(
         "a hub spoke what SignalR does not know",
         "Nothing to do: the hub is opened again; tell the maintainers.",
