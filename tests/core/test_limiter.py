@@ -54,7 +54,11 @@ MUTANTS = [
     Mutant("spread ignores the least", "arrival", "high_ns - least_ns", "high_ns"),
     Mutant("reserves forgotten", "permits", "if other < lane", "if other > lane"),
     Mutant("own reserve held back", "permits", "if other < lane", "if other <= lane"),
-    Mutant("exits stop when full", "limiter", "min(free_ns, self._last_exit_ns + EXIT_PACE_NS)", "free_ns"),
+    Mutant("exits stop when full", "limiter", "min(free_ns, own_ns, self._last_exit_ns + EXIT_PACE_NS)", "min(free_ns, own_ns)"),
+    Mutant("reserved exits look at the count", "limiter", "min(free_ns, own_ns, self", "min(free_ns, self"),
+    Mutant("reserved exits without end", "limiter", "            self._exits.add(now_ns)\n", ""),
+    Mutant("unsent exits stay counted", "limiter", "            if permit.lane is Lane.EXIT:\n                self._exits.remove(at_ns)\n", ""),
+    Mutant("a permit is forgotten too early", "limiter", "oldest_ns = self._now_ns - self._keep_ns", "oldest_ns = self._now_ns - 5 * NANOSECONDS"),
     Mutant("exits unpaced", "limiter", "self._last_exit_ns + EXIT_PACE_NS", "self._last_exit_ns"),
     Mutant("attempt not counted", "limiter", "        self._log.add(now_ns)\n        self._live", "        self._live"),
     Mutant("orders wait", "limiter", "        if lane is Lane.ORDER:\n            return Denied(lane, reason, self._known(free_at_ns))\n        if len", "        if len"),
@@ -196,6 +200,30 @@ def exits_have_their_own_schedule(kit: Copied) -> None:
     assert isinstance(limiter.ask(kit.Lane.EXIT, "ann", 10**15, now_ns), kit.Granted)
 
 
+def exits_find_room_in_a_window_that_grew(kit: Copied) -> None:
+    """Twice the limit of others within the longer window that one slow answer makes of it."""
+    limiter = small(kit)
+    permits = [
+        limiter.ask(kit.Lane.RESOLVE, "ann", 10**15, at_ns).permit
+        for at_ns in (0, WINDOW_NS + 1)
+        for _ in range(9)
+    ]
+    slow, quick = permits[0], permits[-1]
+    limiter.foreign([WINDOW_NS + 1] * 20)
+    now_ns = WINDOW_NS + SECOND
+    limiter.answered(quick, now_ns)
+    limiter.answered(slow, now_ns)
+    assert limiter.snapshot(now_ns).used == 38
+    answers = [limiter.ask(kit.Lane.EXIT, "ann", 10**15, now_ns) for _ in range(4)]
+    assert [isinstance(each, kit.Granted) for each in answers] == [True] * 3 + [False]
+    limiter.unsent(answers[0].permit, now_ns)
+    assert [each.permit.at_ns for each in limiter.advance(now_ns)] == [now_ns]
+    late_ns = 15_100_000_000
+    used = limiter.snapshot(late_ns).used
+    limiter.unsent(slow, late_ns)
+    assert limiter.snapshot(late_ns).used == used - 1
+
+
 def exits_together_count_once(kit: Copied) -> None:
     limiter = small(kit)
     permits = [limiter.ask(kit.Lane.EXIT, "ann", 10**15, 0).permit for _ in range(5)]
@@ -212,6 +240,7 @@ DIRECTED = [
     the_share_grows_back,
     the_half_known_past_ends,
     exits_have_their_own_schedule,
+    exits_find_room_in_a_window_that_grew,
     exits_together_count_once,
 ]
 

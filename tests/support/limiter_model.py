@@ -83,13 +83,18 @@ class LimiterModel(RuleBasedStateMachine):
         window = self.limiter.window_ns
         return sum(1 for moment, _, _ in self.sent if at - moment <= window)
 
+    def exits(self, at: int) -> int:
+        sent = [moment for moment, lane, _ in self.sent if lane == self.kit.Lane.EXIT]
+        return sum(at - moment <= self.limiter.window_ns for moment in sent)
+
     def may_leave(self, lane: Copied, at: int) -> bool | None:
         """Whether the lane may send at this moment; None: a 429 schedule decides, tested elsewhere."""
         Lane = self.kit.Lane  # noqa: N806  it is a class
         if lane == Lane.EXIT:
             if self.urgent_unknown:
                 return None
-            return self.count(at) < LIMIT or at >= self.last_exit + SECOND
+            reserved = self.exits(at) < EXITS
+            return self.count(at) < LIMIT or reserved or at >= self.last_exit + SECOND
         if at < max(self.full_until, self.overruled_until):
             return False
         if lane >= Lane.ORDER and at < self.paused_until:
@@ -293,12 +298,8 @@ class LimiterModel(RuleBasedStateMachine):
         kit = self.kit
         if self.urgent_unknown or self.waiting[kit.Lane.EXIT]:
             return
-        foreign = [each for each in self.sent if each[1] is None]
-        used = sum(
-            1 for at, lane, _ in self.sent if lane == kit.Lane.EXIT and self.now - at <= 10**12
-        )
         trial = copy.deepcopy(self.limiter)
-        for _ in range(EXITS - used if not foreign else 0):
+        for _ in range(EXITS - self.exits(self.now)):
             answer = trial.ask(kit.Lane.EXIT, "exit", self.now + 1, self.now)
             assert isinstance(answer, kit.Granted), "no room for an exit"
 

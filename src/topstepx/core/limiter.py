@@ -14,7 +14,8 @@ N in every fixed window and within a token bucket of N; the reverse is false.
 *Lines instead of queues.* Each lane is admitted while the window holds fewer attempts than the lane's
 line: the limit less what is reserved for the lanes above it. With 40 for exits, 20 for resolving and 30
 for orders: exits 200, resolving 160, orders 140, the rest 110. Nobody below can push the count past 160,
-so 40 exits at once always find room.
+so 40 exits at once always find room. The first 40 of a window do not even look at the count: when a slow
+answer has just made the window longer, or somebody else overfilled it, they leave all the same.
 
 *Exits always leave.* When even the whole window is spent, by more exits than anybody should need, they
 go on at one a second and may meet a 429: a rejected exit is better than one never tried.
@@ -67,7 +68,9 @@ class Limiter:
         self.policy = policy
         self.note: str | None = None
         self._unknown_past = unknown_past
-        self._log = SlidingLog(policy.window_ns + MOST_NS + 2 * SLACK_NS)
+        self._keep_ns = policy.window_ns + MOST_NS + 2 * SLACK_NS
+        self._log = SlidingLog(self._keep_ns)
+        self._exits = SlidingLog(self._keep_ns)
         self._spread = ArrivalSpread()
         self._throttle = Throttle(policy.window_ns)
         self._steps = {Lane.EXIT: Steps(), Lane.RESOLVE: Steps()}
@@ -177,6 +180,8 @@ class Limiter:
         self._see(now_ns)
         if (at_ns := self._live.pop(permit.number, None)) is not None:
             self._log.remove(at_ns)
+            if permit.lane is Lane.EXIT:
+                self._exits.remove(at_ns)
 
     def resumed(self, now_ns: int) -> None:
         """After start or suspend: what was sent before, or what leaves a socket late, is not known."""
@@ -201,6 +206,9 @@ class Limiter:
         if permit.number in self._live:
             self._log.remove(self._live[permit.number])
             self._log.add(at_ns)
+            if permit.lane is Lane.EXIT:
+                self._exits.remove(self._live[permit.number])
+                self._exits.add(at_ns)
             self._live[permit.number] = at_ns
         return Permit(permit.number, permit.bucket, permit.lane, permit.caller, at_ns)
 
@@ -270,7 +278,8 @@ class Limiter:
     def _see(self, now_ns: int) -> None:
         self._now_ns = max(self._now_ns, now_ns)
         self._log.prune(self._now_ns)
-        oldest_ns = self._now_ns - self.policy.window_ns - MOST_NS
+        self._exits.prune(self._now_ns)
+        oldest_ns = self._now_ns - self._keep_ns
         while self._live and (first := next(iter(self._live))) and self._live[first] < oldest_ns:
             del self._live[first]
 
@@ -282,6 +291,7 @@ class Limiter:
             self._steps[lane].left(now_ns)
         if lane is Lane.EXIT:
             self._last_exit_ns = now_ns
+            self._exits.add(now_ns)
         return Permit(self._numbers, self.policy.bucket, lane, caller, now_ns)
 
     def _gate_ns(self, lane: Lane, now_ns: int) -> int:
@@ -298,7 +308,8 @@ class Limiter:
         gate_ns = self._gate_ns(lane, now_ns)
         free_ns = self._log.free_at_ns(self.line(lane, now_ns), self.window_ns)
         if lane is Lane.EXIT:
-            return max(gate_ns, min(free_ns, self._last_exit_ns + EXIT_PACE_NS))
+            own_ns = self._exits.free_at_ns(self.policy.reserves.get(lane, 0), self.window_ns)
+            return max(gate_ns, min(free_ns, own_ns, self._last_exit_ns + EXIT_PACE_NS))
         if now_ns < self._half_until_ns:
             whole_ns = self._log.free_at_ns(self.line(lane, self._half_until_ns), self.window_ns)
             free_ns = min(free_ns, max(self._half_until_ns, whole_ns))
