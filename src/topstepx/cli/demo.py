@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import gzip
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from topstepx.cli.bar_rows import FileRow, rows_of
 from topstepx.cli.exit_codes import ExitCode
 from topstepx.cli.narration import JsonNarrator, Narrator, SpokenNarrator
 from topstepx.connecting import connect
@@ -22,7 +21,7 @@ from topstepx.sim.server import SimServer
 from topstepx.wire.enums import OrderStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from topstepx.client import Client
     from topstepx.core.ledger_trades import TradeBelief
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from topstepx.desk.contracts import Contract
     from topstepx.desk.desk import Desk
     from topstepx.desk.order import Order
+    from topstepx.sim.faults import Fault
     from topstepx.sim.venue import Truth
     from topstepx.wire.models import TradeModel
 
@@ -37,10 +37,6 @@ _ACCOUNT = "PRAC-V2-600001-47190001"
 _STOP_TICKS, _TARGET_TICKS, _MOVE_TICKS = 40, 80, 4
 _QUOTES = 8
 _STEP_S = 20.0
-
-
-FileRow = tuple[Decimal, Decimal, Decimal, Decimal, int]
-"""Open, high, low, close and volume of one row."""
 
 
 class StepFailed(TopstepxError):
@@ -76,14 +72,25 @@ class Walk:
 
 
 async def run_demo(
-    *, as_json: bool, fast: bool, seed: int, bars: Path | None, product: str
+    *,
+    as_json: bool,
+    fast: bool,
+    seed: int,
+    bars: Path | None,
+    product: str,
+    faults: Sequence[Fault] = (),
 ) -> bool:
-    """Walk through everything; True only if every step agreed with the venue."""
+    """Walk through everything; True only if every step agreed with the venue.
+
+    `faults` go into the embedded gateway's plan before anything else happens.
+    """
     say: Narrator = JsonNarrator() if as_json else SpokenNarrator()
     real = _read_bars(bars, product)
-    checks = 0
+    walk: Walk | None = None
     try:
         async with SimServer(seed=seed, real=real) as sim:
+            for fault in faults:
+                sim.gateway.faults.add(fault)
             start = {"url": sim.url, "seed": seed}
             say.step(
                 "gateway", f"a simulated gateway runs at {sim.url}; no account is needed", start
@@ -93,15 +100,15 @@ async def run_demo(
             ) as tsx:
                 walk = Walk(sim, tsx, say, pace_s=0.0 if fast else 0.8)
                 await _walk(walk, product, bars)
-                checks = walk.checks
-    except TopstepxError as error:
-        say.failed("demo", str(error))
+    except (TopstepxError, TimeoutError) as error:
+        checks = 0 if walk is None else walk.checks
+        say.failed("demo", str(error) or f"a step took longer than {_STEP_S:.0f} s")
         say.finished(
             "demo_finished", ok=False, facts={"text": "The demo failed.", "checks": checks}
         )
         return False
-    text = f"Done: flat, {checks} comparisons with the venue's own books, all equal."
-    say.finished("demo_finished", ok=True, facts={"text": text, "checks": checks})
+    text = f"Done: flat, {walk.checks} comparisons with the venue's own books, all equal."
+    say.finished("demo_finished", ok=True, facts={"text": text, "checks": walk.checks})
     return True
 
 
@@ -109,21 +116,6 @@ def _read_bars(bars: Path | None, product: str) -> RealBars | None:
     if bars is None:
         return None
     return read_bars_csv(bars, Catalogue().front(product, now=first_moment(bars)))
-
-
-def _rows_of(bars: Path) -> dict[datetime, FileRow]:
-    """The file, read once more by other means than the simulator's, to compare with."""
-    with gzip.open(bars, "rt") if bars.suffix == ".gz" else bars.open() as text:
-        return {
-            datetime.fromisoformat(row["timestamp_utc"]).replace(tzinfo=UTC): (
-                Decimal(row["open"]),
-                Decimal(row["high"]),
-                Decimal(row["low"]),
-                Decimal(row["close"]),
-                int(row["volume"]),
-            )
-            for row in csv.DictReader(text)
-        }
 
 
 async def _walk(walk: Walk, product: str, bars: Path | None) -> None:
@@ -135,7 +127,7 @@ async def _walk(walk: Walk, product: str, bars: Path | None) -> None:
         {"id": contract.id, "name": contract.name, "tick_size": contract.tick_size},
     )
     if bars is not None:
-        await _bars_equal_the_file(walk, contract, _rows_of(bars))
+        await _bars_equal_the_file(walk, contract, rows_of(bars))
     await _quotes(walk, contract)
     await walk.tsx.ready(account)
     desk = walk.tsx.desk(account, contract)
@@ -145,7 +137,7 @@ async def _walk(walk: Walk, product: str, bars: Path | None) -> None:
     await _close(walk, desk, order)
     await _settle(walk, account, before)
     if bars is not None:
-        await _fills_in_bars(walk, _rows_of(bars))
+        await _fills_in_bars(walk, rows_of(bars))
 
 
 async def _login(walk: Walk) -> tuple[Account, Decimal]:
@@ -284,7 +276,7 @@ async def _close(walk: Walk, desk: Desk, order: Order) -> None:
 async def _settle(walk: Walk, account: Account, before: Decimal) -> None:
     true_trades = walk.truth.trades(account.id)
     trades = await _trades_once_visible(walk, account, len(true_trades))
-    same = sorted(trade.id for trade in trades) == sorted(trade.id for trade in true_trades)
+    same = sorted(map(_figures, trades)) == sorted(map(_figures, true_trades))
     walk.check(holds=same, what="the trades are not the venue's")
     gross = sum((trade.profit_and_loss or Decimal(0) for trade in trades), Decimal(0))
     fees = sum((trade.fees + (trade.commissions or Decimal(0)) for trade in trades), Decimal(0))
@@ -312,6 +304,21 @@ async def _settle(walk: Walk, account: Account, before: Decimal) -> None:
         "balance",
         f"{after:,.2f} $ = {before:,.2f} {gross:+,.2f} profit and loss - {fees:,.2f} fees",
         {"balance": after, "profit_and_loss": gross, "fees": fees},
+    )
+
+
+def _figures(trade: TradeModel) -> tuple[int, Decimal, int, str, Decimal, bool, Decimal]:
+    """What two accounts of one trade must agree on."""
+    costs = trade.fees + (trade.commissions or 0)
+    result = trade.profit_and_loss
+    return (
+        trade.id,
+        trade.price,
+        trade.size,
+        trade.side.name,
+        costs,
+        result is None,
+        result or Decimal(0),
     )
 
 

@@ -31,8 +31,10 @@ class SpokenNarrator:
 
     def __init__(self) -> None:
         from rich.console import Console
+        from rich.markup import escape
 
         self._console = Console(highlight=False, soft_wrap=True)
+        self._plain = escape
         self._number = 0
 
     def step(self, name: str, text: str, facts: Mapping[str, object]) -> None:
@@ -40,18 +42,19 @@ class SpokenNarrator:
         del facts  # they are in the sentence
         self._number += 1
         self._console.print(
-            f"[dim]{self._number:>2}[/dim]  [bold cyan]{name:<10}[/bold cyan] {text}"
+            f"[dim]{self._number:>2}[/dim]  [bold cyan]{name:<10}[/bold cyan] {self._plain(text)}"
         )
 
     def failed(self, name: str, text: str) -> None:
         """A line that cannot be overlooked."""
-        self._console.print(f"[bold red]    {name:<10} FAILED: {text}[/bold red]")
+        self._console.print(f"[bold red]    {name:<10} FAILED: {self._plain(text)}[/bold red]")
 
     def finished(self, name: str, *, ok: bool, facts: Mapping[str, object]) -> None:
         """The last line."""
         del name
         colour = "green" if ok else "red"
-        self._console.print(f"\n[bold {colour}]{facts['text']}[/bold {colour}]")
+        text = self._plain(str(facts["text"]))
+        self._console.print(f"\n[bold {colour}]{text}[/bold {colour}]")
 
 
 class JsonNarrator:
