@@ -13,6 +13,7 @@ from topstepx.clock import NANOSECONDS
 from topstepx.core.token import Session, Token
 from topstepx.errors import AuthBroken, DeadlinePassed, LoginRefused
 from topstepx.net.auth import SessionNews, TokenKeeper
+from topstepx.net.renewal import bearer
 from topstepx.settings import Credentials, Secret
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
@@ -279,3 +280,29 @@ async def test_a_whole_client_shares_too(tmp_path: Path) -> None:
             await eventually(lambda: one._keeper.machine.session is Session.GOOD)
             await eventually(lambda: two._keeper.machine.session is Session.GOOD)
         assert len(world.gateway.tokens.live(world.world.now())) == before + 1
+
+
+@virtual
+async def test_three_days_with_short_tokens_and_failing_validates_lose_no_request() -> None:
+    """A request every half minute; 5 % of the validates fail, and nobody notices."""
+    async with bench() as made:
+        made.gateway.tokens.policy.life_s = HOUR_S
+        made.gateway.faults.add(
+            Fault(where="Auth/validate", what=f.Answer(500), times=None, chance=0.05)
+        )
+        keeper, rest = made.keeper(), made.world.rest()
+        body = b'{"onlyActiveAccounts":true}'
+        for _ in range(72 * 120):
+            token = await made.token(keeper)
+            answer = await rest.send(
+                "POST", "/api/Account/search", headers=bearer(token), body=body, timeout_s=5
+            )
+            assert answer.status == 200
+            keeper.proven(token)
+            await asyncio.sleep(30)
+        failed = len(made.gateway.faults.struck)
+        assert 2 <= failed <= 20
+        assert made.calls("loginKey") == 1 + failed
+        assert made.calls("validate") > 130
+        assert keeper.machine.token is not None
+        assert keeper.machine.token.generation == made.calls("validate") + 1

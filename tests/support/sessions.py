@@ -137,6 +137,7 @@ class SessionWorld:
             models.AccountSearchRequest(only_active_accounts=False),
             lane=lane,
             timeout_s=timeout_s,
+            wait_s=timeout_s,
         )
         assert isinstance(answer.accounts, list)
         return len(answer.accounts)
