@@ -178,15 +178,15 @@ async def test_what_is_open_is_waited_for_15_seconds_and_then_listed() -> None:
 async def test_what_is_found_meanwhile_ends_the_wait() -> None:
     async with Runs() as runs:
         journal = MemoryJournal()
-        runs.faults.add(Fault(where="Order/place", what=fault_kinds.DropAnswer(cut=True)))
-        runs.faults.add(Fault(where="Order/*", what=fault_kinds.Answer(503), times=None, after=1))
         tsx = runs.client(journal)
         async with tsx:
             desk = await _desk(tsx)
+            runs.faults.add(Fault(where="Order/place", what=fault_kinds.Hold(8)))
             task = asyncio.ensure_future(desk.buy(1, at=FAR))
             await eventually(tsx._record.ledger.open_intents, timeout_s=5)
             task.cancel()
-            runs.faults.clear()
+            began = asyncio.get_running_loop().time()
+        assert 7 < asyncio.get_running_loop().time() - began < 15
         assert tsx.left_open == ()
         stopped = journal.committed[-1].event()
         assert isinstance(stopped, ClientStopped)

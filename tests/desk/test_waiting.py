@@ -149,3 +149,14 @@ async def test_cancelling_stops_the_asking_and_the_listening() -> None:
     await asyncio.sleep(10)
     assert seen.asked == 3
     assert not book._listeners
+
+
+@virtual
+async def test_the_end_comes_whatever_the_clocks_fractions_are() -> None:
+    """A timer may fire a hair before its time; waiting for that hair again would never end."""
+    book = record()
+    for number in range(300):
+        timeout_s = 0.1 + number / 7
+        began_s = now_s()
+        assert await until(book, Seen().look, timeout_s=timeout_s) is None
+        assert now_s() - began_s == pytest.approx(timeout_s)

@@ -53,7 +53,8 @@ async def until(
                 async with asyncio.timeout_at(ends_at):
                     await changed.wait()
             except TimeoutError:
-                continue
+                # Not by the clock: the timer may come a hair before `ends_at`, and would come again.
+                return look()
     finally:
         forget()
         if asking is not None:
