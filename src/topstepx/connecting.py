@@ -135,6 +135,11 @@ def connect(
     budget = profile.get("share_budget", share_budget).value
     share = profile.get("share_session", share_session, default=False).value
     given = given_credentials(user_name, api_key)
+    if profile.environment is None and (user_name is not None or given is not None):
+        msg = "user_name= or api_key= was given for the simulator inside this program, which has its own."
+        raise ConfigurationError(
+            msg, next_step="Leave them out, or give the url of `topstepx sim`."
+        )
 
     async def opened(stack: AsyncExitStack) -> Client:
         credentials = given
