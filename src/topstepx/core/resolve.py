@@ -295,7 +295,7 @@ class CloseSearch(Search):
         ]
 
     def _is_silent(self, seen: Round) -> bool:
-        return not self._candidates(seen)
+        return len(self._candidates(seen)) <= seen.siblings
 
 
 def _of_order(order: OrderModel, request: PlaceRequest, how: str) -> Finding:

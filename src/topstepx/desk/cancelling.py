@@ -71,6 +71,8 @@ class Cancelling:
             if tried.came is Came.ACCEPTED:
                 await self._settled(account_id, order_id)
                 continue
+            if tried.waits_by_itself:
+                continue  # a read now would only take the turn of the next try
             found = await self._read(account_id, order_id)
             if self._is_over(order_id):
                 return
@@ -80,8 +82,7 @@ class Cancelling:
                 not_there += 1
                 if not_there >= _NOT_THERE_MAX and tried.error is not None:
                     raise tried.error
-            if not tried.waits_by_itself:
-                await self._pause(order_id, pause_s(attempt))
+            await self._pause(order_id, pause_s(attempt))
             attempt += 1
 
     async def _settled(self, account_id: int, order_id: int) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from topstepx.desk.record import Record
     from topstepx.wire.models import OrderModel, TradeModel
 
+_BY_ID_MAX = 5
 _CLOCKS_DIFFER = timedelta(seconds=5)
 
 
@@ -73,6 +74,7 @@ class Evidence:
         try:
             trades = await self._reader.trades_since(account_id, since, lane=lane)
             await self._reader.positions(account_id, lane=lane)
+            orders = await self._with_traded(account_id, contract_id, orders, trades, lane)
             known = {order.id for order in orders}
             unexplained = self._is_unexplained(account_id, contract_id, trades, known, baseline)
         except TopstepxError as error:
@@ -86,6 +88,29 @@ class Evidence:
             tags_shown=tags_are_shown(orders, self._tagged(orders)),
             problem="; ".join(problems),
         )
+
+    async def _with_traded(
+        self,
+        account_id: int,
+        contract_id: str,
+        orders: tuple[OrderModel, ...],
+        trades: tuple[TradeModel, ...],
+        lane: Lane,
+    ) -> tuple[OrderModel, ...]:
+        """The orders, and those that only their trades betray: lists may lag behind them."""
+        known = {order.id for order in orders}
+        strange = {
+            trade.order_id
+            for trade in trades
+            if trade.contract_id == contract_id and trade.order_id not in known
+            if self._record.ledger.order(trade.order_id) is None
+        }
+        found = []
+        for order_id in sorted(strange)[:_BY_ID_MAX]:
+            order = await self._reader.order(account_id, order_id, lane=lane)
+            if order is not None:
+                found.append(order)
+        return (*orders, *found)
 
     def _tagged(self, orders: Iterable[OrderModel]) -> frozenset[int]:
         """The orders that we know to have been placed with a tag."""
