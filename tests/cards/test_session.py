@@ -236,7 +236,7 @@ async def test_opaque_tokens_live_for_a_day() -> None:
 async def test_validate_answers_nonsense(rotation: str, reason: str) -> None:
     """The old token stays, a login follows at once, and somebody else's token is never sent."""
     world = SessionWorld()
-    world.gateway.tokens.policy.rotation = rotation  # type: ignore[assignment]
+    world.gateway.tokens.policy.rotation = rotation  # type: ignore[assignment]  # one of its words
     async with world:
         old = world.tsx._keeper.machine.token
         world.break_(LOGIN, f.Answer(503), times=3)

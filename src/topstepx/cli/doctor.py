@@ -204,7 +204,7 @@ async def _ping(visit: Visit, transport: RestTransport) -> None:
     answer = await transport.send("GET", routes.PING_PATH, headers={}, body=b"", timeout_s=_WAIT_S)
     took_s = (visit.clock.monotonic_ns() - began_ns) / NANOSECONDS
     host = visit.target.reached.rest_url
-    if answer.status != 200:  # noqa: PLR2004  OK
+    if answer.status != 200:  # noqa: PLR2004  anything but OK
         visit.note(
             "gateway",
             f"{host} answers HTTP {answer.status}",
