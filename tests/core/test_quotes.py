@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
@@ -48,3 +50,25 @@ def test_the_whole_is_the_last_thing_said_of_each_part(
         bid = new_bid if isinstance(new_bid, Decimal) else bid
         ask = new_ask if isinstance(new_ask, Decimal) else ask
     assert (quote.bid, quote.ask) == (bid, ask)
+
+
+def test_each_part_goes_to_its_own_place_and_is_kept_there() -> None:
+    numbers = {
+        "best_bid": "bid",
+        "best_ask": "ask",
+        "last_price": "last",
+        "change": "change",
+        "change_percent": "change_percent",
+        "open": "open",
+        "high": "high",
+        "low": "low",
+    }
+    said: dict[str, Any] = {name: Decimal(place) for place, name in enumerate(numbers)}
+    said |= {"volume": 0, "timestamp": AT, "last_updated": AT + timedelta(seconds=1)}
+    whole = merged(None, "C", Sparse(**said))
+    for theirs, ours in numbers.items():  # the first is zero, which is a price like any other
+        assert getattr(whole, ours) == said[theirs], ours
+    assert (whole.volume, whole.at, whole.updated_at) == (0, AT, AT + timedelta(seconds=1))
+    assert merged(whole, "C", Sparse(), count=3) == msgspec.structs.replace(whole, merged=3)
+    zero = merged(whole, "C", Sparse(best_ask=Decimal(0), volume=0))
+    assert (zero.ask, zero.volume) == (Decimal(0), 0)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from topstepx.wire.hub_events import Quote as SparseQuote
 
 
-class Quote(msgspec.Struct, frozen=True, kw_only=True):
+class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The newest quote of a contract. A member is None until the gateway has said it once.
 
     `at` is the exchange's time of the newest part, `merged` how many messages are in it that you did
@@ -45,27 +45,40 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.bid is None or self.ask is None else self.ask - self.bid
 
 
-_MEMBERS = (
-    ("bid", "best_bid"),
-    ("ask", "best_ask"),
-    ("last", "last_price"),
-    ("change", "change"),
-    ("change_percent", "change_percent"),
-    ("open", "open"),
-    ("high", "high"),
-    ("low", "low"),
-    ("volume", "volume"),
-    ("at", "timestamp"),
-    ("updated_at", "last_updated"),
-)
+_UNKNOWN = Quote(contract_id="")
 
 
 def merged(before: Quote | None, contract_id: str, update: SparseQuote, *, count: int = 1) -> Quote:
     """The whole quote after `update`. Absent and null both mean "not said", never zero (observed live)."""
-    values = {}
-    for ours, theirs in _MEMBERS:
-        value = getattr(update, theirs)
-        if value is UNSET or value is None:
-            value = getattr(before, ours) if before is not None else None
-        values[ours] = value
-    return Quote(contract_id=contract_id, merged=count, **values)
+    before = before or _UNKNOWN
+    # Member by member: a loop over their names takes eight times as long, for each quote.
+    bid = before.bid if (said := update.best_bid) is UNSET or said is None else said
+    ask = before.ask if (said := update.best_ask) is UNSET or said is None else said
+    last = before.last if (said := update.last_price) is UNSET or said is None else said
+    change = before.change if (said := update.change) is UNSET or said is None else said
+    change_percent = (
+        before.change_percent if (said := update.change_percent) is UNSET or said is None else said
+    )
+    opened = before.open if (said := update.open) is UNSET or said is None else said
+    high = before.high if (said := update.high) is UNSET or said is None else said
+    low = before.low if (said := update.low) is UNSET or said is None else said
+    volume = before.volume if (total := update.volume) is UNSET or total is None else total
+    at = before.at if (moment := update.timestamp) is UNSET or moment is None else moment
+    updated_at = (
+        before.updated_at if (moment := update.last_updated) is UNSET or moment is None else moment
+    )
+    return Quote(
+        contract_id=contract_id,
+        bid=bid,
+        ask=ask,
+        last=last,
+        change=change,
+        change_percent=change_percent,
+        open=opened,
+        high=high,
+        low=low,
+        volume=volume,
+        at=at,
+        updated_at=updated_at,
+        merged=count,
+    )

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
-from weakref import WeakSet
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,7 +17,7 @@ from topstepx.core.lanes import Lane
 from topstepx.core.link import Subscription
 from topstepx.core.moments import aware
 from topstepx.desk.contracts import Contract
-from topstepx.desk.streams import MarketStream, QuoteBoard, QuoteStream
+from topstepx.desk.streams import Audience, MarketStream, QuoteBoard, QuoteStream
 from topstepx.errors import AnswerUnusable, InvalidRequest
 from topstepx.wire import models, routes
 from topstepx.wire.hub_events import DepthRow, DepthUpdate, QuoteUpdate, TapeTrade, TapeUpdate
@@ -42,8 +41,6 @@ _LAST_MAX = 10_000_000
 _UNREAD_MAX = 100_000
 """Tape and depth messages that may lie unread before a stream ends with `StreamLagged`."""
 
-StreamT = TypeVar("StreamT", bound=MarketStream)  # type: ignore[type-arg]  # any item
-
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True):
     """One bar; `at` is its open time, aware UTC."""
@@ -56,7 +53,7 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True):
     volume: int
 
 
-class Depth(msgspec.Struct, frozen=True, kw_only=True):
+class Depth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One depth message: the rows that changed, in the order the gateway sent them."""
 
     contract_id: str
@@ -71,9 +68,9 @@ class MarketData:
         self._rest = rest
         self._settings = settings
         self._board = QuoteBoard()
-        self._quotes: dict[str, WeakSet[QuoteStream]] = {}
-        self._tapes: dict[str, WeakSet[MarketStream[TapeTrade]]] = {}
-        self._depths: dict[str, WeakSet[MarketStream[Depth]]] = {}
+        self._quotes: Audience[Quote] = Audience()
+        self._tapes: Audience[TapeTrade] = Audience()
+        self._depths: Audience[Depth] = Audience()
 
     # -- streams
 
@@ -83,7 +80,7 @@ class MarketData:
         subscribe, unsubscribe = self._switches(Subscription(routes.SUBSCRIBE_QUOTES, contract_id))
 
         async def start() -> None:
-            if sum(one.is_open for one in self._quotes.get(contract_id, ())) <= 1:
+            if self._quotes.open(contract_id) <= 1:
                 self._board.forget(contract_id)  # what was heard before nobody listened is old
             await subscribe()
 
@@ -93,7 +90,8 @@ class MarketData:
             unsubscribe,
             newest=lambda: self._board.newest(contract_id),
         )
-        return _kept(self._quotes, contract_id, stream)
+        self._quotes.add(contract_id, stream)
+        return stream
 
     def trades(self, contract: Contract) -> MarketStream[TapeTrade]:
         """Every trade of the tape. Read slower than it prints for long and it ends with `StreamLagged`."""
@@ -101,7 +99,8 @@ class MarketData:
         stream: MarketStream[TapeTrade] = MarketStream(
             f"tape {contract.name}", *self._switches(subscription), items_max=_UNREAD_MAX
         )
-        return _kept(self._tapes, contract.id, stream)
+        self._tapes.add(contract.id, stream)
+        return stream
 
     def depth(self, contract: Contract) -> MarketStream[Depth]:
         """Every depth message. After `StreamLagged` or a reconnect start again from the next Reset."""
@@ -109,7 +108,8 @@ class MarketData:
         stream: MarketStream[Depth] = MarketStream(
             f"depth {contract.name}", *self._switches(subscription), items_max=_UNREAD_MAX
         )
-        return _kept(self._depths, contract.id, stream)
+        self._depths.add(contract.id, stream)
+        return stream
 
     def newest(self, contract: Contract) -> Quote | None:
         """The newest quote that came while somebody streamed this contract, or None."""
@@ -128,21 +128,18 @@ class MarketData:
 
     def on_quote(self, event: QuoteUpdate) -> None:
         """A quote message came."""
-        quote = self._board.update(event.contract_id, event.quote)
-        for stream in self._quotes.get(event.contract_id, ()):
-            stream.push(quote)
+        contract_id = event.contract_id
+        self._quotes.push(contract_id, self._board.update(contract_id, event.quote))
 
     def on_tape(self, event: TapeUpdate) -> None:
         """A tape message came."""
-        for stream in self._tapes.get(event.contract_id, ()):
-            for trade in event.trades:
-                stream.push(trade)
+        for trade in event.trades:
+            self._tapes.push(event.contract_id, trade)
 
     def on_depth(self, event: DepthUpdate) -> None:
         """A depth message came."""
-        depth = Depth(contract_id=event.contract_id, rows=event.rows)
-        for stream in self._depths.get(event.contract_id, ()):
-            stream.push(depth)
+        contract_id = event.contract_id
+        self._depths.push(contract_id, Depth(contract_id=contract_id, rows=event.rows))
 
     def interrupted(self) -> None:
         """The market hub is gone: what is merged so far is history, a new life starts with whole quotes."""
@@ -150,9 +147,9 @@ class MarketData:
 
     def close(self) -> None:
         """End every stream."""
-        _end(self._quotes)
-        _end(self._tapes)
-        _end(self._depths)
+        self._quotes.end()
+        self._tapes.end()
+        self._depths.end()
 
     # -- bars
 
@@ -259,14 +256,3 @@ def _known(contract: object) -> Contract:
             'Get one: await tsx.contracts.front("MNQ").',
         )
     return contract
-
-
-def _kept(kept: dict[str, WeakSet[StreamT]], contract_id: str, stream: StreamT) -> StreamT:
-    kept.setdefault(contract_id, WeakSet()).add(stream)
-    return stream
-
-
-def _end(kept: dict[str, WeakSet[StreamT]]) -> None:
-    for streams in kept.values():
-        for stream in list(streams):
-            stream.end()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from weakref import ref
 
 import msgspec
 
@@ -58,18 +59,15 @@ class MarketStream(Generic[ItemT]):
         After the first item that did not fit nothing more is queued: what is read stays without a gap,
         and the end says how many are missing.
         """
-        if not self._takes:
+        if self._closed or not self._started:  # another stream of the contract is open, not this
             return
         if self._missed or len(self._items) >= self._items_max:
             self._missed += 1
             return
         self._items.append(item)
-        self._wake()
-
-    @property
-    def _takes(self) -> bool:
-        """Whether it is open: an item for another stream of the same contract is not for this one."""
-        return self._started and not self._closed
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _wake(self) -> None:
         waiter = self._waiter
@@ -84,7 +82,7 @@ class MarketStream(Generic[ItemT]):
     @property
     def is_open(self) -> bool:
         """Whether it has begun and not ended."""
-        return self._takes
+        return self._started and not self._closed
 
     @property
     def waiting(self) -> int:
@@ -95,7 +93,11 @@ class MarketStream(Generic[ItemT]):
         return self
 
     async def __anext__(self) -> ItemT:
-        await self._begin()
+        items = self._items
+        if items:  # the way of nearly every item, without a second coroutine
+            return items.popleft()
+        if not self._subscribed:
+            await self._begin()
         while not self._items:
             self._check_end()
             if self._waiter is not None:
@@ -117,7 +119,8 @@ class MarketStream(Generic[ItemT]):
             raise StopAsyncIteration
 
     async def _begin(self) -> None:
-        if self._started or self._closed:
+        begun = self._started or self._closed
+        if begun:
             return
         self._started = True
         try:
@@ -189,13 +192,52 @@ class QuoteStream(MarketStream[Quote]):
 
     def push(self, item: Quote) -> None:
         """The newest whole quote."""
-        if not self._takes:
+        if self._closed or not self._started:
             return
         if self._items:
             unread = self._items.pop()
             item = msgspec.structs.replace(item, merged=item.merged + unread.merged)
         self._items.append(item)
-        self._wake()
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+
+class Audience(Generic[ItemT]):
+    """The streams of one kind of market data, by contract; one that is dropped is forgotten."""
+
+    def __init__(self) -> None:
+        # Weak references in a tuple: a WeakSet takes twelve times as long to walk, for each message.
+        self._streams: dict[str, tuple[ref[MarketStream[ItemT]], ...]] = {}
+
+    def add(self, contract_id: str, stream: MarketStream[ItemT]) -> None:
+        """From now on the stream gets what is pushed for the contract."""
+
+        def forget(dropped: ref[MarketStream[ItemT]]) -> None:
+            left = tuple(one for one in self._streams[contract_id] if one is not dropped)
+            self._streams[contract_id] = left
+
+        self._streams[contract_id] = (*self._streams.get(contract_id, ()), ref(stream, forget))
+
+    def push(self, contract_id: str, item: ItemT) -> None:
+        """An item for every stream of the contract."""
+        for reference in self._streams.get(contract_id, ()):
+            stream = reference()
+            if stream is not None:
+                stream.push(item)
+
+    def open(self, contract_id: str) -> int:
+        """How many streams of the contract have begun and not ended."""
+        streams = [reference() for reference in self._streams.get(contract_id, ())]
+        return sum(stream is not None and stream.is_open for stream in streams)
+
+    def end(self) -> None:
+        """End every stream."""
+        for references in self._streams.values():
+            for reference in references:
+                stream = reference()
+                if stream is not None:
+                    stream.end()
 
 
 class QuoteBoard:
