@@ -3,8 +3,9 @@
     python bench/ticks.py [--rounds 5] [--records 20000] [--paced 2000] [--contracts 50] [--json]
 
 Beside `topstepx` (typed and checked, in `async for`, three streams for each contract or one of the
-facts) run `bare`, which is picows and msgspec with the same types and nothing else, and `pysignalr`,
-which hands out untyped dicts with floats. A server process plays prepared frames, one record in each;
+facts) run `bare`, which is picows and msgspec with the same types and nothing else, `bare+async`, which
+hands the same out through just as many queues in `async for`, and `pysignalr`, which hands out untyped
+dicts with floats in callbacks. A server process plays prepared frames, one record in each;
 every contender is a process of its own and takes its turn in every round. Figures are medians, ratios
 the medians of the ratios within a round. Delivery is checked: each record once, in order, and every
 quote that was conflated into a later one counted by it.
@@ -67,7 +68,7 @@ class Child:
 
 def measure(options: argparse.Namespace) -> dict[tuple[str, str], dict[str, list[dict[str, Any]]]]:
     """The figures of every round, by play and contender."""
-    names = ["topstepx", BASE, *(["pysignalr"] if find_spec("pysignalr") else [])]
+    names = ["topstepx", BASE, "bare+async", *(["pysignalr"] if find_spec("pysignalr") else [])]
     server = Child("bench.feed.server")
     server.tell(
         {"contracts": options.contracts, "records": options.records, "paced": options.paced}

@@ -1,6 +1,6 @@
 """One client that listens to the scripted server; a process of its own, so that its CPU is only its own.
 
-    python -m bench.feed.readers topstepx|bare|pysignalr
+    python -m bench.feed.readers topstepx|bare|bare+async|pysignalr
 
 The first line of its input is what the server said of itself, each further line a round:
 {"play": "market"|"user", "pace": "blast"|"paced"}, answered with one line of figures.
@@ -15,75 +15,23 @@ import json
 import sys
 import time
 from contextlib import AsyncExitStack
-from http.client import HTTPConnection
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import msgspec
-import picows
-from msgspec import Raw, Struct
+from typing import TYPE_CHECKING, Any
 
 import topstepx
+from bench.feed.bare import bare, bare_queues
 from bench.feed.script import ACCOUNT, DEPTH, ORDER, POSITION, QUOTE, TAPE, TRADE, records
 from bench.feed.script import expected as expected_of
+from bench.feed.tally import Server, Tally
 from topstepx import events
-from topstepx.wire import hub_models
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import AsyncIterator, Coroutine
 
     from topstepx.client import Client
     from topstepx.wire.hub_models import TapeTrade
 
 _PATIENCE_S = 20.0
-
-Key = tuple[str, str]
-
-
-class Server(NamedTuple):
-    """What the server said of itself."""
-
-    port: int
-    user_name: str
-    api_key: str
-    contracts: list[str]
-    account_id: int
-    counts: dict[str, int]
-    paced: int
-
-    def start(self, play: str, pace: str) -> None:
-        """Have it play; it begins a moment later."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
-        connection.request("POST", f"/play/{play}/{pace}")
-        assert connection.getresponse().status == 200
-        connection.close()
-
-
-class Tally:
-    """What arrived: how much of each kind, in what order, and how late."""
-
-    def __init__(self, expected: Counter[Key], *, paced: bool) -> None:
-        self.expected = expected
-        self.missing = expected.total()
-        self.merged = 0
-        self.lates: list[int] | None = [] if paced else None
-        self.done = asyncio.Event()
-        self._last: dict[Key, int] = dict.fromkeys(expected, 0)
-
-    def saw(self, key: Key, number: int) -> None:
-        """One record with its number."""
-        assert number > self._last[key], f"{key}: {number} after {self._last[key]}"
-        self._last[key] = number
-        if self.lates is not None:
-            self.lates.append(time.monotonic_ns() - number)
-        self.counted()
-
-    def counted(self, count: int = 1) -> None:
-        """That many records more."""
-        self.missing -= count
-        if self.missing <= 0:
-            self.done.set()
 
 
 # ---- the whole client
@@ -172,73 +120,6 @@ async def _facts(facts: AsyncIterator[events.Event], about: str, tally: Tally) -
             tally.counted()
 
 
-# ---- as little as possible
-
-
-class _Envelope(Struct):
-    target: str
-    arguments: tuple[Raw, ...]
-
-
-_envelope = msgspec.json.Decoder(_Envelope).decode
-_text = msgspec.json.Decoder(str).decode
-_quote = msgspec.json.Decoder(hub_models.Quote).decode
-_tape_rows = msgspec.json.Decoder(tuple[hub_models.TapeTrade, ...]).decode
-_depth_rows = msgspec.json.Decoder(tuple[hub_models.DepthRow, ...]).decode
-_order = msgspec.json.Decoder(hub_models.UserOrder).decode
-_trade = msgspec.json.Decoder(hub_models.UserTrade).decode
-_position = msgspec.json.Decoder(hub_models.UserPosition).decode
-_account = msgspec.json.Decoder(hub_models.UserAccount).decode
-
-
-class _Bare(picows.WSListener):
-    """Decodes into the types of the library, in the callback, without a check or a queue."""
-
-    def __init__(self, tally: Tally, about: str) -> None:
-        self._tally, self._about = tally, about
-
-    def on_ws_connected(self, transport: picows.WSTransport) -> None:
-        transport.send(picows.WSMsgType.TEXT, b'{"protocol":"json","version":1}\x1e')
-
-    def on_ws_frame(self, _transport: picows.WSTransport, frame: picows.WSFrame) -> None:
-        for record in frame.get_payload_as_bytes().split(b"\x1e")[:-1]:
-            if record != b"{}":
-                message = _envelope(record)
-                self._take(message.target, message.arguments)
-
-    def _take(self, target: str, arguments: tuple[Raw, ...]) -> None:
-        saw = self._tally.saw
-        if target == DEPTH:
-            saw((DEPTH, _text(arguments[0])), _depth_rows(arguments[1])[0].volume)
-        elif target == QUOTE:
-            number = _quote(arguments[1]).volume
-            assert type(number) is int
-            saw((QUOTE, _text(arguments[0])), number)
-        elif target == TAPE:
-            saw((TAPE, _text(arguments[0])), _tape_rows(arguments[1])[0].volume)
-        elif target == ORDER:
-            saw((ORDER, self._about), _order(arguments[0]).data.id)
-        elif target == TRADE:
-            saw((TRADE, self._about), _trade(arguments[0]).data.id)
-        else:
-            (_position if target == POSITION else _account)(arguments[0])
-            self._tally.counted()
-
-
-@contextlib.asynccontextmanager
-async def bare(server: Server, play: str, tally: Tally) -> AsyncIterator[None]:
-    """As little as possible: picows and msgspec."""
-    transport, _ = await picows.ws_connect(
-        lambda: _Bare(tally, str(server.account_id)), f"ws://127.0.0.1:{server.port}/hubs/{play}"
-    )
-    await asyncio.sleep(0.05)  # the handshake's answer
-    try:
-        yield
-    finally:
-        transport.disconnect()
-        await transport.wait_disconnected()
-
-
 # ---- the other library
 
 
@@ -288,7 +169,12 @@ async def pysignalr(server: Server, play: str, tally: Tally) -> AsyncIterator[No
 # ---- rounds
 
 
-CONTENDERS = {"topstepx": whole_client, "bare": bare, "pysignalr": pysignalr}
+CONTENDERS = {
+    "topstepx": whole_client,
+    "bare": bare,
+    "bare+async": bare_queues,
+    "pysignalr": pysignalr,
+}
 
 
 async def one_round(name: str, server: Server, play: str, pace: str) -> dict[str, Any]:
