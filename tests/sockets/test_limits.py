@@ -1,0 +1,114 @@
+"""Full demand against every kind of limit, over real sockets with jittered arrival: no 429, little unused.
+
+The windows are compressed; the documented ones are kept up for ten minutes by the long version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import statistics
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.demand import Demand, client_of, policies, worst
+from tests.support.wire_proxy import Proxy
+from topstepx.settings import Credentials, Secret
+from topstepx.sim import limits as sim_limits
+from topstepx.sim.limits import WindowKind
+from topstepx.sim.server import SimServer
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from topstepx.core.permits import BucketPolicy
+
+KINDS = (WindowKind.SLIDING, WindowKind.FIXED, WindowKind.BUCKET)
+JITTER_S = 0.25
+
+
+def limited(sim: SimServer, kind: WindowKind, limits: tuple[BucketPolicy, ...]) -> None:
+    """Make the gateway enforce these limits."""
+    general, bars = limits
+    sim.gateway.limits.policy = sim_limits.LimitPolicy(
+        kind=kind,
+        general=sim_limits.Limit(general.limit, general.window_s),
+        bars=sim_limits.Limit(bars.limit, bars.window_s),
+    )
+
+
+def moments(sim: SimServer, bucket: str) -> list[datetime]:
+    return sorted(one.at for one in sim.gateway.limits.arrivals if one.bucket == bucket)
+
+
+async def demanded(
+    kind: WindowKind, limits: tuple[BucketPolicy, ...], seconds: float, ramp_s: float
+) -> None:
+    chance = random.Random(7)
+    async with (
+        SimServer(rate=0.02) as sim,
+        Proxy(sim.port, lambda: chance.random() * JITTER_S) as proxy,
+    ):
+        limited(sim, kind, limits)
+        credentials = Credentials(sim.user_name, Secret(sim.api_key))
+        async with client_of(proxy.url, sim.url, credentials, limits) as tsx:
+            demand = Demand(tsx, sim.now)
+            await demand.run(seconds)
+        assert sim.gateway.limits.refused == 0
+        for policy in limits:
+            name = policy.bucket.value
+            assert 0 < worst(moments(sim, name), policy.window_s) <= policy.limit
+        assert demand.fates["cancel"] >= 20, demand.fates
+        assert demand.fates["order placed"] >= 30, demand.fates
+        assert not any("Error" in fate or "Lost" in fate for fate in demand.fates), demand.fates
+        steady = demand.used[int(len(demand.used) * ramp_s / seconds) :]
+        general, bars = (statistics.fmean(share[at] for share in steady) for at in (0, 1))
+        assert min(general, bars) >= 0.97, f"used: general {general:.3f}, bars {bars:.3f}"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.value)
+def test_full_demand_meets_no_429(kind: WindowKind) -> None:
+    asyncio.run(demanded(kind, policies(200, 50, 3.0), seconds=9.0, ramp_s=2.0))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.value)
+def test_full_demand_for_ten_minutes(kind: WindowKind) -> None:
+    asyncio.run(demanded(kind, policies(200, 50, 60.0), seconds=600.0, ramp_s=5.0))
+
+
+def test_three_processes_stay_within_one_limit(tmp_path: Path) -> None:
+    limits = policies(200, 50, 3.0)
+
+    async def run() -> None:
+        async with SimServer(rate=0.02) as sim:
+            limited(sim, WindowKind.SLIDING, limits)
+            command = [sys.executable, "-m", "tests.support.demand", sim.url]
+            command += [sim.user_name, sim.api_key, str(tmp_path / "log.sqlite")]
+            command += ["6", "200", "50", "3"]
+            started = [
+                await asyncio.create_subprocess_exec(
+                    *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                )
+                for _ in range(3)
+            ]
+            for each in started:
+                assert each.stdout is not None
+                assert await each.stdout.readline() == b"ready\n"
+            said = await asyncio.gather(*(each.communicate(b"go\n") for each in started))
+            assert [each.returncode for each in started] == [0, 0, 0]
+            fates = [json.loads(out) for out, _ in said]
+            assert all(fate["alone"] == [] for fate in fates), fates
+            assert all(fate.get("read", 0) and fate.get("bars", 0) for fate in fates), fates
+            assert set().union(*fates) == {"read", "bars", "alone"}, fates
+            assert sim.gateway.limits.refused == 0
+            for policy in limits:
+                most = worst(moments(sim, policy.bucket.value), policy.window_s)
+                assert policy.limit / 3 < most <= policy.limit, "they did hammer"
+
+    asyncio.run(run())
