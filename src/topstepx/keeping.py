@@ -80,7 +80,21 @@ def kept(
     except OSError as error:
         msg = f"This installation's name cannot be kept in {state_folder()}: {error.strerror}."
         raise ConfigurationError(msg, next_step="Make the folder writable for you.") from None
-    return Kept(SqliteJournal(path), Leases(folder, _who()), installation)
+    return Kept(
+        SqliteJournal(path, prove=not settings.exits_only), Leases(folder, _who()), installation
+    )
+
+
+def trading_folders(environment_name: str | None = None) -> tuple[Path, ...]:
+    """Every folder in which a program that trades keeps its leases; None: of every environment."""
+    pattern = "*" if environment_name is None else f"{environment_name}-*"
+    found = (state_folder() / "trading").glob(pattern)
+    return tuple(sorted(folder for folder in found if folder.is_dir()))
+
+
+def leases_in(folder: Path) -> Leases:
+    """The leases in a folder, for this process."""
+    return Leases(folder, _who())
 
 
 def leases_of(target: Environment, user_name: str, journal: JournalChoice = None) -> Leases:

@@ -59,6 +59,51 @@ GROUPS = (
         "Print what to do when things are bad, such as a stolen key.",
     ),
     (
+        "topstepx.cli.trading:orders_command",
+        "orders",
+        "List the live orders, suspended bracket legs included.",
+    ),
+    (
+        "topstepx.cli.trading:positions_command",
+        "positions",
+        "List the open positions.",
+    ),
+    (
+        "topstepx.cli.trading:buy_command",
+        "buy",
+        "Buy, once: topstepx buy 1 MNQ --at limit:21503.25.",
+    ),
+    (
+        "topstepx.cli.trading:sell_command",
+        "sell",
+        "Sell, once: topstepx sell 1 MNQ --at market.",
+    ),
+    (
+        "topstepx.cli.exits:cancel_command",
+        "cancel",
+        "Cancel one order and wait until it is over.",
+    ),
+    (
+        "topstepx.cli.exits:close_command",
+        "close",
+        "Close a position and cancel what is left on its contract.",
+    ),
+    (
+        "topstepx.cli.exits:flatten_command",
+        "flatten",
+        "Take an account flat, also while the program that trades it hangs.",
+    ),
+    (
+        "topstepx.cli.exits:kill_command",
+        "kill",
+        "Stop every program from opening anything, until released.",
+    ),
+    (
+        "topstepx.cli.journal:journal_app",
+        "journal",
+        "Show, follow or export what was wanted, sent and heard.",
+    ),
+    (
         "topstepx.cli.errors:errors_command",
         "errors",
         "Explain the gateway's error codes, endpoint by endpoint.",

@@ -89,8 +89,8 @@ class Record:
 
     # ------------------------------------------------------------ life
 
-    async def open(self) -> int:
-        """Open the journal and read it back; the number of facts read.
+    async def open(self, *, replay: bool = True) -> int:
+        """Open the journal and read it back (not for who only adds to it); the number of facts read.
 
         Observations are folded as "replayed": what they say is believed until anything newer is heard,
         and has no age. Nobody is told.
@@ -99,7 +99,7 @@ class Record:
             errors.RecordUnavailable: the journal cannot be used; the message says what to do.
         """
         await self._journal.open()
-        return await self._read_on(Event)
+        return await self._read_on(Event) if replay else 0
 
     async def catch_up(self) -> int:
         """Read what other processes wrote since: what they saw and what they wanted; how many facts.

@@ -71,10 +71,13 @@ class Starting:
             self._own.add(event.intent_id)  # what is read back comes by here never
 
     async def open(self) -> None:
-        """Read the journal back. One that cannot be used leaves the exits open and nothing else."""
+        """Read the journal back. One that cannot be used leaves the exits open and nothing else.
+
+        A client for exits does not wait for the reading: what it closes and cancels it reads anew.
+        """
         unusable: RecordUnavailable | None = None
         try:
-            await self._record.open()
+            await self._record.open(replay=not self._settings.exits_only)
         except RecordUnavailable as error:
             unusable = error
             await self._record.keep_nothing(error)

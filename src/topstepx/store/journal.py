@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from topstepx import errors
@@ -29,7 +30,8 @@ class SqliteJournal:
     """A `Journal` in a SQLite file at ``path``.
 
     ``group_delay_s``: how long facts that nobody waits for gather. ``retry_s``: how soon a failing disk
-    is tried again. ``pending_max``: how many facts may wait for it.
+    is tried again. ``pending_max``: how many facts may wait for it. ``prove`` False opens it at once, for
+    who only adds to it.
     """
 
     def __init__(
@@ -39,8 +41,10 @@ class SqliteJournal:
         group_delay_s: float = 0.02,
         retry_s: float = 1.0,
         pending_max: int = 10_000,
+        prove: bool = True,
     ) -> None:
         self.path = path
+        self._prove = prove
         self._file = JournalFile(path)
         self._group_delay_s, self._retry_s, self._pending_max = group_delay_s, retry_s, pending_max
         self._listeners: list[Callable[[str | None], None]] = []
@@ -51,7 +55,7 @@ class SqliteJournal:
         """Make the file if there is none, else prove that it is whole; see `Journal.open`."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="topstepx-journal")
         try:
-            await self._on_thread(self._file.open)
+            await self._on_thread(partial(self._file.open, prove=self._prove))
         except BaseException:
             self._thread.shutdown(wait=False)
             self._thread = None

@@ -1,0 +1,219 @@
+"""`topstepx orders`, `positions`, `buy` and `sell`: a look, and an order by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from topstepx.cli.exit_codes import ExitCode
+from topstepx.cli.targets import Target
+from topstepx.cli.where import Where, confirm
+from topstepx.core.terms import Bracket, Limit, Market, Stop
+from topstepx.errors import ConfigurationError, InvalidRequest
+from topstepx.wire.enums import Side
+
+if TYPE_CHECKING:
+    from topstepx.client import Client
+    from topstepx.desk.contracts import Contract
+
+_FLAG = Parameter(negative=())
+_NOWHERE = Where()
+Yes = Annotated[bool, _FLAG]
+
+
+def orders_command(*, where: Where = _NOWHERE) -> int:
+    """List the live orders as the gateway has them now, suspended bracket legs included.
+
+    Args:
+        where: Which gateway and account.
+    """
+    return asyncio.run(_orders(where, where.target()))
+
+
+async def _orders(where: Where, target: Target) -> int:
+    async with where.connection(target, where.credentials(target)) as tsx:
+        rows = await tsx.orders.open(await where.chosen(tsx))
+        for row in rows:
+            price = row.limit_price if row.limit_price is not None else row.stop_price
+            facts = {
+                "id": row.id,
+                "contract": row.contract_id,
+                "side": row.side.name,
+                "size": row.size,
+                "type": row.type.name,
+                "price": price,
+                "status": row.status.name,
+                "filled": row.fill_volume or 0,
+                "tag": row.custom_tag,
+            }
+            where.say(
+                f"{row.id}  {row.side.name:4} {row.size:>3} {row.contract_id:22} {row.type.name:13}"
+                f" {price if price is not None else '-':>10}  {row.status.name}",
+                facts,
+            )
+        if not rows and not where.as_json:
+            where.say("No live orders.", {})
+    return ExitCode.DONE
+
+
+def positions_command(*, where: Where = _NOWHERE) -> int:
+    """List the open positions as the gateway has them now.
+
+    Args:
+        where: Which gateway and account.
+    """
+    return asyncio.run(_positions(where, where.target()))
+
+
+async def _positions(where: Where, target: Target) -> int:
+    async with where.connection(target, where.credentials(target)) as tsx:
+        rows = await tsx.positions.open(await where.chosen(tsx))
+        for row in rows:
+            facts = {
+                "contract": row.contract_id,
+                "side": row.type.name,
+                "size": row.size,
+                "average_price": row.average_price,
+            }
+            where.say(
+                f"{row.type.name:5} {row.size:>3} {row.contract_id:22} at {row.average_price}",
+                facts,
+            )
+        if not rows and not where.as_json:
+            where.say("Flat.", {})
+    return ExitCode.DONE
+
+
+def buy_command(
+    size: int,
+    contract: str,
+    /,
+    *,
+    at: str,
+    where: Where = _NOWHERE,
+    max_contracts: int | None = None,
+    stop_ticks: int | None = None,
+    target_ticks: int | None = None,
+    key: str | None = None,
+    yes: Yes = False,
+) -> int:
+    """Buy, once.
+
+    Args:
+        size: How many contracts.
+        contract: The product, such as MNQ, or the contract's id.
+        at: The price: market, limit:21503.25 or stop:21510.
+        where: Which gateway and account.
+        max_contracts: What the position may come to at most; needed for real orders.
+        stop_ticks: A protective stop this far from the fill, in ticks.
+        target_ticks: A profit target this far from the fill, in ticks.
+        key: A name of your own: the same key never makes a second order.
+        yes: Do not ask.
+    """
+    terms = _Terms(size, contract, at, stop_ticks, target_ticks, key, max_contracts)
+    return _place(Side.BUY, terms, where, yes=yes)
+
+
+def sell_command(
+    size: int,
+    contract: str,
+    /,
+    *,
+    at: str,
+    where: Where = _NOWHERE,
+    max_contracts: int | None = None,
+    stop_ticks: int | None = None,
+    target_ticks: int | None = None,
+    key: str | None = None,
+    yes: Yes = False,
+) -> int:
+    """Sell, once.
+
+    Args:
+        size: How many contracts.
+        contract: The product, such as MNQ, or the contract's id.
+        at: The price: market, limit:21503.25 or stop:21490.
+        where: Which gateway and account.
+        max_contracts: What the position may come to at most; needed for real orders.
+        stop_ticks: A protective stop this far from the fill, in ticks.
+        target_ticks: A profit target this far from the fill, in ticks.
+        key: A name of your own: the same key never makes a second order.
+        yes: Do not ask.
+    """
+    terms = _Terms(size, contract, at, stop_ticks, target_ticks, key, max_contracts)
+    return _place(Side.SELL, terms, where, yes=yes)
+
+
+class _Terms:
+    """What the order is to be."""
+
+    def __init__(  # noqa: PLR0917  as typed on the command line
+        self,
+        size: int,
+        contract: str,
+        at: str,
+        stop_ticks: int | None,
+        target_ticks: int | None,
+        key: str | None,
+        max_contracts: int | None,
+    ) -> None:
+        self.size, self.contract, self.key = size, contract, key
+        self.max_contracts = max_contracts
+        self.at_text, self.at = at, price_of(at)
+        self.bracket = None
+        if stop_ticks is not None or target_ticks is not None:
+            self.bracket = Bracket(stop_ticks=stop_ticks, target_ticks=target_ticks)
+
+
+def price_of(text: str) -> Market | Limit | Stop:
+    """`market`, `limit:PRICE` or `stop:PRICE`; raises `InvalidRequest` for anything else."""
+    kind, _, price = text.partition(":")
+    if kind == "market" and not price:
+        return Market()
+    if kind == "limit" and price:
+        return Limit(price)
+    if kind == "stop" and price:
+        return Stop(price)
+    raise InvalidRequest("--at", text, "is no price.", "Say market, limit:PRICE or stop:PRICE.")
+
+
+def _place(side: Side, terms: _Terms, where: Where, *, yes: bool) -> int:
+    target = where.target()
+    confirm(
+        f"{side.name} {terms.size} {terms.contract} at {terms.at_text}, {target.reached.name}?",
+        yes=yes,
+    )
+    return asyncio.run(_placing(side, terms, where, target))
+
+
+async def _placing(side: Side, terms: _Terms, where: Where, target: Target) -> int:
+    connection = where.connection(
+        target,
+        where.credentials(target),
+        trade=True,
+        max_contracts=terms.max_contracts,
+        on_exit="keep",
+    )
+    async with connection as tsx:
+        account = await where.chosen(tsx)
+        contract = await _contract(tsx, terms.contract)
+        order = await tsx.orders.place(
+            account,
+            contract,
+            side,
+            terms.size,
+            at=terms.at,
+            bracket=terms.bracket,
+            key=terms.key,
+        )
+        facts = {"order_id": order.id, "tag": order.tag, "status": order.status.name}
+        where.say(f"{order.describe()}: {order.status.name}", facts)
+    return ExitCode.DONE
+
+
+async def _contract(tsx: Client, name: str) -> Contract:
+    if not name.strip():
+        raise ConfigurationError("The contract is empty.", next_step="Say for example MNQ.")
+    return await (tsx.contracts.one(name) if "." in name else tsx.contracts.front(name))
