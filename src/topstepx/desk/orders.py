@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -120,6 +121,7 @@ class Orders:
         not stop an order that has begun to leave: find it by its key.
         """
         self.check_may_trade()
+        decided_ns = self._record.now_ns()
         account_ = await self._accounts.exact(account)
         contract_ = await self._contracts.one(contract)
         intent_id, tag = self._writer.name()
@@ -132,17 +134,8 @@ class Orders:
             bracket=bracket,
             custom_tag=tag,
         )
-        if not contract_.is_active:
-            raise InvalidRequest(
-                "contract", contract_.name, "does not trade now.", "Use contracts.front(product)."
-            )
-        if remainder is not None and not isinstance(remainder, CancelRest):
-            raise InvalidRequest(
-                "remainder", remainder, "must be a CancelRest.", "Give CancelRest(after_s=5)."
-            )
-        stop_at, target_at = leg_prices(bracket, contract_.model)
-        existing = self._existing(account_.id, contract_, key, request)
-        if existing is not None:
+        _check_wishes(contract_, remainder)
+        if (existing := self._existing(account_.id, contract_, key, request)) is not None:
             return existing
         await self._recovery.ready(account_)
 
@@ -152,23 +145,13 @@ class Orders:
             self._gate.check(request, contract_.name, allow_duplicate=allow_duplicate)
             self._gate.passed(request, intent_id)
 
-        timeouts = self._settings.timeouts
-        intent = Intent(
-            action="place",
-            route=routes.PLACE,
-            request=request,
-            account_id=account_.id,
-            lane=Lane.ORDER,
-            send_within_s=timeouts.order_deadline_s,
-            timeout_s=timeouts.place_s,
-            contract_id=contract_.id,
-            intent_id=intent_id,
-            tag=tag,
+        stop_at, target_at = leg_prices(bracket, contract_.model)
+        intent = dataclasses.replace(
+            self._intent(request, intent_id, decided_ns),
             key=key,
             cancel_rest_s=remainder.after_s if remainder is not None else None,
             stop_at=stop_at,
             target_at=target_at,
-            recheck=lambda: self._gate.recheck(request),
         )
         try:
             sent = await self._writer.write(intent, guard)
@@ -176,6 +159,23 @@ class Orders:
             return twin.order
         order = Order(self, account_.id, contract_.id, Name(intent_id=intent_id))
         return await self._placed(order, intent_id, sent)
+
+    def _intent(self, request: PlaceRequest, intent_id: str, decided_ns: int) -> Intent:
+        timeouts = self._settings.timeouts
+        return Intent(
+            action="place",
+            route=routes.PLACE,
+            request=request,
+            account_id=request.account_id,
+            lane=Lane.ORDER,
+            send_within_s=timeouts.order_deadline_s,
+            decided_ns=decided_ns,
+            timeout_s=timeouts.place_s,
+            contract_id=request.contract_id,
+            intent_id=intent_id,
+            tag=request.custom_tag,
+            recheck=lambda: self._gate.recheck(request),
+        )
 
     def _existing(
         self, account_id: int, contract: Contract, key: object, request: PlaceRequest
@@ -372,3 +372,14 @@ class Orders:
         self._record.commit(OrderObserved(at=at, order=answer.order))
         if answer.order.fill_volume and not self.ledger.is_complete(order.id):
             await self._recovery.read_trades(order.account_id)
+
+
+def _check_wishes(contract: Contract, remainder: object) -> None:
+    if not contract.is_active:
+        raise InvalidRequest(
+            "contract", contract.name, "does not trade now.", "Use contracts.front(product)."
+        )
+    if remainder is not None and not isinstance(remainder, CancelRest):
+        raise InvalidRequest(
+            "remainder", remainder, "must be a CancelRest.", "Give CancelRest(after_s=5)."
+        )

@@ -124,17 +124,17 @@ class Trading:
             self.resolver,
             settings,
         )
-        self.accounting = Accounting(record, self.reader, spawn=around.tasks.spawn)
+        self._look_after(around)
+
+    def _look_after(self, around: Surroundings) -> None:
+        """What listens to the record and cares for what was begun."""
+        record, spawn = around.record, around.tasks.spawn
+        self.accounting = Accounting(record, self.reader, spawn=spawn)
         self.orders.accounted = self.accounting.is_settled
-        self.remainders = Remainders(record, self.orders, spawn=around.tasks.spawn)
-        self.legs = LegPrices(record, self.orders, spawn=around.tasks.spawn)
+        self.remainders = Remainders(record, self.orders, spawn=spawn)
+        self.legs = LegPrices(record, self.orders, spawn=spawn)
         self.protection = Protection(
-            record,
-            self.reader,
-            self.orders,
-            self.flattener,
-            settings,
-            spawn=around.tasks.spawn,
+            record, self.reader, self.orders, self.flattener, around.settings, spawn=spawn
         )
         self.account_watch = AccountWatch(record)
 

@@ -17,7 +17,7 @@ from topstepx.core import tags
 from topstepx.core.lanes import Lane
 from topstepx.core.outcome import Verdict
 from topstepx.core.ownership import answered_id_is_foreign
-from topstepx.errors import AnswerLost, TopstepxError, sanitised
+from topstepx.errors import AnswerLost, DeadlinePassed, TopstepxError, sanitised
 from topstepx.events import (
     Action,
     IntentAnswered,
@@ -62,6 +62,8 @@ class Intent:
     lane: Lane
     send_within_s: float
     timeout_s: float
+    decided_ns: int | None = None
+    """When it was decided on, from which `send_within_s` counts; None: now."""
     contract_id: str | None = None
     order_id: int | None = None
     intent_id: str = ""
@@ -121,7 +123,13 @@ class Writer:
 
     async def _write(self, intent: Intent, guard: Callable[[], None] | None) -> Sent:
         intent_id = intent.intent_id or self.name()[0]
-        send_by_ns = self._clock.monotonic_ns() + round(intent.send_within_s * NANOSECONDS)
+        decided_ns = intent.decided_ns
+        if decided_ns is None:
+            decided_ns = self._clock.monotonic_ns()
+        send_by_ns = decided_ns + round(intent.send_within_s * NANOSECONDS)
+        if self._clock.monotonic_ns() >= send_by_ns:
+            msg = "Getting ready took longer than the order's deadline, so it was not sent."
+            raise DeadlinePassed(msg, next_step="Await ready(account) first; then decide anew.")
         if guard is not None:
             guard()
         await self._write_down(intent, intent_id)
