@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from topstepx.core.exposure import exposure
@@ -55,3 +56,22 @@ def test_everything_that_may_fill_counts_and_siblings_count_once(
     found = exposure(net, working, unresolved)
     assert (found.long, found.short) == (long, short)
     assert found.worst == max(abs(long), abs(short))
+
+
+def test_legs_that_sleep_take_back_no_more_than_their_entry_filled() -> None:
+    entry = _order(1, Side.BUY, 2, filled=1)
+    legs = [
+        msgspec.structs.replace(
+            _order(number, Side.SELL, 2, parent=1), status=OrderStatus.SUSPENDED
+        )
+        for number in (2, 3)
+    ]
+    assert exposure(1, [entry, *legs], []).short == 0
+    assert exposure(0, legs, []).short == -2  # their entry is not known: the worst is believed
+
+
+def test_the_reach_of_a_side_does_not_count_the_other() -> None:
+    found = exposure(5, [_order(1, Side.SELL, 2)], [])
+    assert found.reach(Side.BUY) == 5
+    assert found.reach(Side.SELL) == 0
+    assert exposure(-1, [_order(1, Side.SELL, 2)], []).reach(Side.SELL) == 3

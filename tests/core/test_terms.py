@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from topstepx.core.terms import (
     Bracket,
+    CancelRest,
     JoinAsk,
     JoinBid,
     Limit,
@@ -15,6 +17,7 @@ from topstepx.core.terms import (
     Stop,
     StopLimit,
     TrailingStop,
+    leg_prices,
     place_request,
 )
 from topstepx.errors import InvalidRequest, PriceOffGrid
@@ -125,3 +128,19 @@ def test_the_side_is_a_side(side: object) -> None:
 def test_a_price_off_the_grid_names_its_field() -> None:
     with pytest.raises(PriceOffGrid, match=r"stop price.*21503\.25 or 21503\.50"):
         _request(at=Stop("21503.30"))
+
+
+@pytest.mark.parametrize("after_s", [-1, True, "5", float("nan"), float("inf"), None])
+def test_the_rest_is_cancelled_after_a_number_of_seconds(after_s: Any) -> None:  # noqa: ANN401  anything at all
+    with pytest.raises(InvalidRequest, match=r"remainder\.after_s"):
+        CancelRest(after_s)
+    assert CancelRest(0).after_s == 0
+
+
+def test_the_prices_legs_were_given_as() -> None:
+    assert leg_prices(None, MNQ) == (None, None)
+    assert leg_prices(Bracket(stop_ticks=40), MNQ) == (None, None)
+    found = leg_prices(Bracket(stop="100.25", target="200"), MNQ)
+    assert found == (Decimal("100.25"), Decimal(200))
+    with pytest.raises(PriceOffGrid):
+        leg_prices(Bracket(stop="100.10"), MNQ)

@@ -1,0 +1,106 @@
+"""Getting flat: the right step after each look, whatever happens in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.facts import ES, MNQ, order
+from topstepx.clock import NANOSECONDS
+from topstepx.core.flatten import REFUSALS_MAX, Flattening, Look, State, is_exit
+from topstepx.wire.enums import Side
+
+if TYPE_CHECKING:
+    from topstepx.wire.models import OrderModel
+
+END = 60 * NANOSECONDS
+ENTRY = order(1, side=Side.BUY)
+EXIT = order(2, side=Side.SELL)
+LEG = order(3, side=Side.SELL, parent_order_id=1)
+NOTHING = Look((), {})
+
+
+def test_entries_go_first_and_stops_stay_until_the_position_is_gone() -> None:
+    machine = Flattening(END)
+    move = machine.looked(Look((ENTRY, EXIT, LEG), {MNQ: 2}), 0)
+    assert (move.cancel, move.close) == ((ENTRY,), (MNQ,))
+    move = machine.looked(Look((EXIT, LEG), {}), 1)
+    assert (move.cancel, move.close) == ((EXIT, LEG), ())
+
+
+def test_flat_is_shown_twice_in_a_row() -> None:
+    machine = Flattening(END)
+    first = machine.looked(NOTHING, 0)
+    assert first.state is State.GOING
+    assert first.wait_s > 0
+    machine.looked(Look((), {MNQ: 1}), 1)  # a fill came late
+    assert machine.looked(NOTHING, 2).state is State.GOING
+    assert machine.looked(NOTHING, 3).state is State.FLAT
+
+
+def test_a_look_that_failed_is_no_look() -> None:
+    machine = Flattening(END)
+    machine.looked(NOTHING, 0)
+    assert machine.blind((MNQ,), 1).close == (MNQ,)
+    assert machine.looked(NOTHING, 2).state is State.GOING
+    assert machine.looked(NOTHING, 3).state is State.FLAT
+
+
+def test_time_ends_it_but_never_while_it_is_flat() -> None:
+    machine = Flattening(END)
+    assert machine.looked(Look((), {MNQ: 1}), END).state is State.LATE
+    assert machine.blind((), END).state is State.LATE
+    assert machine.looked(NOTHING, END).state is State.GOING
+    assert machine.looked(NOTHING, END).state is State.FLAT
+
+
+def test_what_is_refused_for_good_again_and_again_is_given_up() -> None:
+    machine = Flattening(END)
+    look = Look((LEG,), {MNQ: 1})
+    for _ in range(REFUSALS_MAX):
+        assert machine.looked(look, 0).state is State.GOING
+        machine.was_refused(MNQ)
+    assert machine.looked(look, 0).state is State.HOPELESS
+
+
+def test_it_goes_on_while_anything_of_it_may_still_succeed() -> None:
+    machine = Flattening(END)
+    for _ in range(REFUSALS_MAX):
+        machine.was_refused(MNQ)
+    assert machine.looked(Look((), {MNQ: 1, ES: 1}), 0).close == (ES, MNQ)
+
+
+def test_the_waits_grow_and_stay_bounded() -> None:
+    machine = Flattening(END)
+    waits = [machine.looked(Look((), {MNQ: 1}), 0).wait_s for _ in range(10)]
+    assert waits == sorted(waits)
+    assert waits[0] <= 0.5
+    assert waits[-1] == 5
+
+
+def test_what_is_an_exit() -> None:
+    assert is_exit(LEG, {})
+    assert is_exit(EXIT, {MNQ: 1})
+    assert not is_exit(EXIT, {MNQ: -1})
+    assert not is_exit(EXIT, {})
+    assert not is_exit(ENTRY, {MNQ: 1})
+
+
+ORDERS = st.lists(st.sampled_from([ENTRY, EXIT, LEG]), unique_by=lambda one: one.id)
+POSITIONS = st.dictionaries(st.sampled_from([MNQ, ES]), st.sampled_from([-2, 1]))
+
+
+@given(st.lists(st.tuples(ORDERS, POSITIONS)))
+def test_nothing_protective_is_cancelled_while_a_position_stands(
+    looks: list[tuple[list[OrderModel], dict[str, int]]],
+) -> None:
+    machine = Flattening(END)
+    for orders, positions in looks:
+        move = machine.looked(Look(tuple(orders), positions), 0)
+        if positions:
+            assert not any(is_exit(one, positions) for one in move.cancel)
+            assert move.state is not State.FLAT
+        if move.state is State.FLAT:
+            assert not orders

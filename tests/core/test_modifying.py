@@ -1,0 +1,80 @@
+"""Changes of orders: what they do to the risk, and whether they are in force."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.support.facts import order
+from topstepx.core.mode import Operation
+from topstepx.core.modifying import Reading, is_tighter, operation, reading
+from topstepx.wire.enums import OrderType, Side
+from topstepx.wire.models import ModifyRequest, OrderModel
+
+BEFORE = order(7, size=2, limit_price=Decimal(100))
+STOP = order(
+    8, type=OrderType.STOP, side=Side.SELL, size=2, limit_price=None, stop_price=Decimal(90)
+)
+
+
+def change(**parts: object) -> ModifyRequest:
+    return ModifyRequest(account_id=1, order_id=7, **parts)  # type: ignore[arg-type]  # any member
+
+
+@pytest.mark.parametrize(
+    ("now", "seen"),
+    [
+        (order(7, size=2, limit_price=Decimal("101.00")), Reading.WANTED),
+        (order(7, size=1, limit_price=Decimal(101)), Reading.WANTED),
+        (order(7, size=2, limit_price=Decimal(100)), Reading.BEFORE),
+        (order(7, size=2, limit_price=Decimal(102)), Reading.OTHER),
+    ],
+)
+def test_only_what_was_asked_is_compared(now: OrderModel, seen: Reading) -> None:
+    assert reading(BEFORE, change(limit_price=Decimal(101)), now) is seen
+
+
+def test_half_of_a_change_is_no_change() -> None:
+    wanted = change(size=1, limit_price=Decimal(101))
+    assert reading(BEFORE, wanted, order(7, size=1, limit_price=Decimal(100))) is Reading.OTHER
+
+
+@pytest.mark.parametrize(
+    ("subject", "parts", "net", "lowers"),
+    [
+        (BEFORE, {"size": 1}, 0, True),
+        (BEFORE, {"size": 3}, 0, False),
+        (BEFORE, {"limit_price": Decimal(99)}, 0, False),
+        (STOP, {"stop_price": Decimal(95)}, 2, True),
+        (STOP, {"stop_price": Decimal(85)}, 2, False),
+        (STOP, {"stop_price": Decimal(95)}, 0, False),
+        (STOP, {"stop_price": Decimal(95)}, None, False),
+        (STOP, {"stop_price": Decimal(95), "size": 3}, 2, False),
+        (order(8, type=OrderType.TRAILING_STOP), {"trail_price": Decimal(95)}, 2, False),
+    ],
+)
+def test_only_what_cannot_raise_the_risk_counts_as_lowering(
+    subject: OrderModel, parts: dict[str, object], net: int | None, lowers: bool
+) -> None:
+    wanted = Operation.MODIFY_LOWERING if lowers else Operation.MODIFY_RAISING
+    assert operation(subject, change(**parts), net) is wanted
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "tighter"),
+    [
+        (Side.SELL, 91, True),
+        (Side.SELL, 90, True),
+        (Side.SELL, 89, False),
+        (Side.BUY, 89, True),
+        (Side.BUY, 91, False),
+    ],
+)
+def test_closer_to_the_market_is_tighter(side: Side, price: int, tighter: bool) -> None:
+    stop = order(8, type=OrderType.STOP, side=side, stop_price=Decimal(90))
+    assert is_tighter(stop, Decimal(price)) is tighter
+
+
+def test_a_limit_has_no_stop_to_tighten() -> None:
+    assert not is_tighter(BEFORE, Decimal(1))
