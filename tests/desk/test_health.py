@@ -114,6 +114,7 @@ async def test_an_order_nobody_knows_the_fate_of_is_a_problem() -> None:
         desk = pair.tsx.desk(await practice(pair), await mnq(pair))
         await pair.tsx.ready(desk.account)
         pair.faults.add(Fault(where="Order/place", what=f.DropAnswer()))
+        pair.faults.add(Fault(where="hub/user", what=f.DropEvents(), times=None))
         for where in ("Order/v2/query", "Order/search", "Order/searchOpen"):
             pair.faults.add(Fault(where=where, what=f.DropAnswer(), times=None))
         with pytest.raises(OrderUnresolved):

@@ -214,7 +214,10 @@ async def test_events_twice_late_and_out_of_order_change_nothing() -> None:
             Fault(where="hub/user", what=f.DelayEvents(2.0, "GatewayUserTrade"), times=None)
         )
         desk = pair.tsx.desk(await practice(pair), await mnq(pair))
-        orders = [await desk.buy(1, at=Market()) for _ in range(5)]
+        orders = []
+        for _ in range(5):
+            orders.append(await desk.buy(1, at=Market()))
+            await asyncio.sleep(2.5)  # twice the same within two seconds is taken for a slip
         await asyncio.sleep(5)
         assert all(order.status is OrderStatus.FILLED for order in orders)
         assert desk.position is not None

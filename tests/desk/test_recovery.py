@@ -445,6 +445,7 @@ async def test_an_intent_nobody_knows_the_fate_of_is_in_the_report() -> None:
         account, contract = await practice(pair), await mnq(pair)
         await pair.tsx.ready(account)
         pair.faults.add(Fault(where="Order/place", what=f.DropAnswer()))
+        pair.faults.add(Fault(where="hub/user", what=f.DropEvents(), times=None))
         for route in ("Order/v2/query", "Order/search", "Order/searchOpen", "Trade/search"):
             pair.faults.add(Fault(where=route, what=f.DropAnswer(), times=None))
         with pytest.raises(OrderUnresolved):
