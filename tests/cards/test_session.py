@@ -122,7 +122,7 @@ async def test_login_refused_while_the_old_token_lives() -> None:
     async with SessionWorld() as world:
         world.gateway.users[world.gateway.user_name].login_code = 9
         world.break_(VALIDATE, f.Answer(500), times=None)
-        await asyncio.sleep(20 * HOUR_S)
+        await asyncio.sleep(14 * HOUR_S)
         assert world.told == [
             "refreshed 1",
             "suspect 1: Auth/validate: HTTP 500.",
@@ -141,7 +141,7 @@ async def test_login_refused_while_the_old_token_lives() -> None:
             await world.read()
         assert caught.value.name == "ApiSubscriptionNotFound"
         assert caught.value.next_step
-        await asyncio.sleep(10 * HOUR_S)
+        await asyncio.sleep(HOUR_S)
         assert world.calls(LOGIN) == 2
 
 
@@ -259,9 +259,10 @@ async def test_validate_gives_the_same_token_back() -> None:
     """It lives no longer for that: a login comes before its end."""
     world = SessionWorld()
     world.gateway.tokens.policy.rotation = "same"
+    world.gateway.tokens.policy.life_s = 4 * HOUR_S
     async with world:
-        for _ in range(30):
-            await asyncio.sleep(HOUR_S)
+        for _ in range(10):
+            await asyncio.sleep(HOUR_S / 2)
             assert await world.read() == 4
         assert world.told == ["refreshed 1", "refreshed 2"]
         assert world.calls(LOGIN) == 2
@@ -436,7 +437,7 @@ async def test_logout_ends_the_session_here_and_there() -> None:
         assert world.gateway.tokens.live(world.world.now()) == []
         with pytest.raises(AuthBroken, match="logged out"):
             await world.read()
-        await asyncio.sleep(24 * HOUR_S)
+        await asyncio.sleep(HOUR_S)
         assert world.calls(LOGIN) == 1
 
 
