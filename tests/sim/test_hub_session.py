@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.sim_line import HANDSHAKE, MNQ, PRACTICE, Line, Listener, load
+from tests.support.sim_line import HANDSHAKE, MNQ, NOON, PRACTICE, Line, Listener, load
 from topstepx.sim.fault_kinds import (
     FailInvocation,
     IgnoreInvocation,
@@ -16,7 +16,9 @@ from topstepx.sim.fault_kinds import (
     Slice,
 )
 from topstepx.sim.faults import Fault
+from topstepx.sim.gateway import Gateway
 from topstepx.sim.hub_session import HubSession
+from topstepx.sim.switches import Switches
 
 FAILED = "Failed to invoke '{}' due to an error on the server. "
 
@@ -155,6 +157,14 @@ def test_pings_every_fifteen_seconds_and_a_silent_client_is_dropped_after_thirty
         "allowReconnect": True,
     }
     assert listener.session.closed
+
+
+def test_a_shorter_keep_alive_holds_from_the_handshake_on() -> None:
+    gateway = Gateway.build(at=NOON, switches=Switches(keep_alive_s=2))
+    line = Line(gateway).log_in()
+    listener = line.open("user")
+    line.pass_time(2.1)
+    assert listener.listen() == [{"type": 6}]
 
 
 def test_a_client_that_pings_stays() -> None:

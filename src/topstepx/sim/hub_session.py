@@ -110,11 +110,16 @@ class HubSession:
         if self.closed:
             return
         self.heard_at = now
+        shaken_before = self.shaken
         try:
             messages = self._connection.receive(data)
         except RemoteProtocolError:
             self.close(_ERROR, now=now)
             return
+        if self.shaken and not shaken_before:
+            self._hubs.look_at(
+                self.deadline()
+            )  # the keep-alive may be due before the handshake was
         for message in messages:
             self.received_records += 1
             if self._ended_by(message, now):

@@ -136,7 +136,7 @@ class Hubs:
         """A new session; its handshake is still to come."""
         opened = HubSession(self, hub, session, token, now)
         self.sessions[opened] = None
-        self._look_at(opened.deadline())
+        self.look_at(opened.deadline())
         return opened
 
     def forget(self, session: HubSession) -> None:
@@ -260,7 +260,7 @@ class Hubs:
             if now >= session.deadline():
                 session.check(now)
             if not session.closed:
-                self._look_at(session.deadline())
+                self.look_at(session.deadline())
 
     def recheck(self) -> None:
         """Look at every session again, after the policy or a token's life changed."""
@@ -268,7 +268,8 @@ class Hubs:
 
     # ------------------------------------------------------------ inside
 
-    def _look_at(self, moment: datetime) -> None:
+    def look_at(self, moment: datetime) -> None:
+        """Somebody wants `check` at this moment; the earliest such wish counts."""
         if self._check_at is None or moment < self._check_at:
             self._check_at = moment
 
