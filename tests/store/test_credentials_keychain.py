@@ -119,7 +119,9 @@ def test_without_the_package_it_says_how_to_get_it(tmp_path: Path) -> None:
 
 DAEMON = shutil.which("gnome-keyring-daemon")
 BUS = shutil.which("dbus-run-session")
-UNLOCK = 'printf "opens it" | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec "$@"'
+UNLOCK = (
+    'printf "opens it" | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec "$@"'
+)
 
 
 @pytest.mark.skipif(
