@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -160,7 +161,7 @@ def test_pings_every_fifteen_seconds_and_a_silent_client_is_dropped_after_thirty
 
 
 def test_a_shorter_keep_alive_holds_from_the_handshake_on() -> None:
-    gateway = Gateway.build(at=NOON, switches=Switches(keep_alive_s=2))
+    gateway = Gateway.build(at=NOON, switches=Switches(keep_alive_s=Decimal(2)))
     line = Line(gateway).log_in()
     listener = line.open("user")
     line.pass_time(2.1)
