@@ -350,11 +350,13 @@ async def test_a_hub_lost_again_while_reading_keeps_the_account_closed() -> None
         pair.faults.add(Fault(where="Position/searchOpen", what=f.Delay(3), times=1))
         pair.faults.add(Fault(where="hub/user", what=f.CutHub()))
         await eventually(lambda: "recovering" in causes(pair))
+        moves = pair.tsx.events(ModeChanged)
         pair.faults.add(Fault(where="hub/user", what=f.RefuseUpgrade(503), times=None))
         pair.faults.add(Fault(where="hub/user", what=f.CutHub()))
         await asyncio.sleep(10)
         assert mode(pair) is Mode.REDUCE_ONLY
         assert "hub_down" in causes(pair)
+        assert not moves._queue, "not open for a moment either"
         pair.faults.clear()
         await until_active(pair)
 

@@ -68,8 +68,8 @@ class Bench:
     def state(self, scope: Scope) -> State:
         return next(one.state for one in self.gate.snapshot() if one.scope is scope)
 
-    def used(self) -> int:
-        return next(one.used for one in self.limiter.snapshot() if one.bucket is Bucket.GENERAL)
+    def used(self, bucket: Bucket = Bucket.GENERAL) -> int:
+        return next(one.used for one in self.limiter.snapshot() if one.bucket is bucket)
 
 
 def test_every_route_has_its_scope() -> None:
@@ -90,13 +90,13 @@ async def test_five_failures_open_one_part_and_only_that_part() -> None:
     bench = Bench()
     await bench.fail(routes.RETRIEVE_BARS)
     assert bench.state(Scope.HISTORY) is State.OPEN
-    before = bench.used()
+    before = bench.used(Bucket.BARS)
     with pytest.raises(BreakerOpen, match="history") as opened:
         await bench.enter(routes.RETRIEVE_BARS)
     assert opened.value.did_it_happen == "no"
     assert opened.value.retry_after_s is not None
     assert 0 < opened.value.retry_after_s < 2
-    assert bench.used() == before, "what was not sent costs nothing"
+    assert bench.used(Bucket.BARS) == before == 5, "what was not sent costs nothing"
     (await bench.enter(routes.ORDER_SEARCH)).answered(HttpAnswer(200, {}, b""), OK)
     assert [(one.scope, one.after) for one in bench.told] == [(Scope.HISTORY, State.OPEN)]
 

@@ -77,6 +77,30 @@ async def test_a_second_401_with_the_new_token_is_broken_and_not_a_loop() -> Non
 
 
 @virtual
+async def test_a_route_that_always_says_401_makes_no_logins_for_ever_while_others_are_served() -> (
+    None
+):
+    async with Pair() as pair:
+        pair.network.latency_s = 0.2
+        pair.faults.add(Fault(where="Account/search", what=f.Answer(401), times=None))
+
+        async def others() -> None:
+            while True:
+                await pair.tsx.contracts.available(fresh=True)
+                await asyncio.sleep(0.05)
+
+        served = asyncio.create_task(others())
+        await asyncio.sleep(60)
+        logins = seen(pair, "Auth/loginKey")
+        with pytest.raises(AuthBroken):
+            await read(pair, timeout_s=60)
+        assert sum(place == "Account/search" for _, place, _ in pair.faults.struck) == 2
+        assert seen(pair, "Auth/loginKey") == logins + 1
+        assert not served.done()
+        served.cancel()
+
+
+@virtual
 async def test_a_401_to_an_order_proves_that_nothing_happened_so_it_goes_once_more() -> None:
     async with Pair() as pair:
         desk = pair.tsx.desk(await practice(pair), await mnq(pair))
