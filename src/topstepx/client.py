@@ -45,6 +45,7 @@ from topstepx.net.hub import HubLink, TokenPlace
 from topstepx.net.hub_gate import GatedHubs
 from topstepx.net.limiter import RateLimiter
 from topstepx.net.rest import Rest
+from topstepx.redaction import KNOWN
 from topstepx.store.journal_memory import MemoryJournal
 from topstepx.wire import models, routes
 from topstepx.wire.hub_events import Logout
@@ -130,6 +131,8 @@ class Client:
             shared=ports.shared,
             told=SessionReport(self._record).told,
         )
+        KNOWN.learn(credentials.api_key)
+        self._keeper.listen(lambda token: KNOWN.learn(token.value))
         self._rest = Rest(ports.rest, self._keeper, clock, self._gate, RetryBudget(ports.jitter))
         self.breakers = BreakerPanel(self._gate)
         hubs = GatedHubs(ports.hubs, self._gate, clock)

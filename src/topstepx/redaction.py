@@ -101,6 +101,10 @@ class Redactor:
         return text
 
 
+KNOWN: Final = Redactor()
+"""The secrets of this process: every open client adds its key and each of its tokens."""
+
+
 def spellings(value: str) -> frozenset[str]:
     """Every way in which a value may turn up in a log line."""
     if len(value) < _SHORTEST:

@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError
 
 from topstepx import __version__
 from topstepx.cli.exit_codes import ExitCode, exit_code_of
+from topstepx.cli.logs import show_warnings
 from topstepx.errors import TopstepxError
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ for _path, _name, _help in GROUPS:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit code (see `exit_codes`)."""
+    show_warnings(sys.stderr)
     try:
         result = app(arguments, exit_on_error=False, print_error=True)
     except CycloptsError:
