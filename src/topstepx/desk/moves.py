@@ -57,7 +57,7 @@ class Moves:
         if order_id not in self._working:
             self._working.add(order_id)
             task = self._spawn(self._work(order_id), f"move {order_id}")
-            task.add_done_callback(lambda _: self._ended(order_id))
+            task.add_done_callback(lambda ended: self._ended(order_id, ended))
         await done
 
     async def _work(self, order_id: int) -> None:
@@ -86,10 +86,10 @@ class Moves:
         else:
             newer.waiting += wish.waiting
 
-    def _ended(self, order_id: int) -> None:
-        """The work was cut short: nobody must wait for ever."""
-        if order_id not in self._working:
-            return
+    def _ended(self, order_id: int, task: asyncio.Task[None]) -> None:
+        """If the work was cut short, nobody must wait for ever."""
+        if not task.cancelled() and task.exception() is None:
+            return  # it ended by itself, and another may have begun since
         self._working.discard(order_id)
         wish = self._wishes.pop(order_id, None)
         for done in wish.waiting if wish is not None else ():

@@ -1,0 +1,72 @@
+"""Flattening: the shell around the plan."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.cards.world import CLOSE, world
+from topstepx import Market
+from topstepx.events import Flattened, FlattenFailed, FlattenStarted
+from topstepx.sim import fault_kinds as f
+from topstepx.testing.loop import virtual
+from topstepx.wire.enums import Side
+
+
+@virtual
+async def test_already_flat_is_shown_too() -> None:
+    async with world() as w:
+        result = await w.tsx.flatten(w.account)
+        assert isinstance(result, Flattened)
+        assert (result.closed, result.cancelled, result.rounds) == ((), (), 2)
+        assert w.requests("close") == 0
+
+
+@virtual
+async def test_it_is_told_from_start_to_end() -> None:
+    async with world() as w:
+        held = await w.buy(at=Market())
+        await held.filled(timeout=5)
+        resting = await w.buy(1)
+        result = await w.tsx.flatten(w.account)
+        kinds = [type(fact) for fact in w.facts]
+        assert kinds.index(FlattenStarted) < kinds.index(Flattened)
+        assert result.closed == (w.contract.id,)
+        assert result.cancelled == (resting.id,)
+        assert not w.standing()
+
+
+@virtual
+async def test_a_second_call_joins_the_first_and_a_cancelled_one_stops_nothing() -> None:
+    async with world() as w:
+        held = await w.buy(at=Market())
+        await held.filled(timeout=5)
+        first = asyncio.create_task(w.tsx.flatten(w.account))
+        second = asyncio.create_task(w.tsx.flatten(w.account))
+        await asyncio.sleep(0.01)
+        first.cancel()
+        assert isinstance(await second, Flattened)
+        assert sum(isinstance(fact, FlattenStarted) for fact in w.facts) == 1
+        assert w.net == 0
+
+
+@virtual
+async def test_one_contract_is_flattened_and_the_others_stay() -> None:
+    async with world() as w:
+        other = await w.tsx.contracts.front("MES")
+        for contract in (w.contract, other):
+            order = await w.tsx.orders.place(w.account, contract, Side.BUY, 1, at=Market())
+            await order.filled(timeout=5)
+        await w.tsx._trading.flattener.flatten(w.account.id, other.id)
+        assert w.net == 1
+        assert w.pair.truth.net_size(w.account.id, other.id) == 0
+
+
+@virtual
+async def test_a_read_that_fails_to_the_end_says_that_it_is_not_known() -> None:
+    async with world() as w:
+        w.break_("Position/searchOpen", f.Answer(500), times=None)
+        w.break_(CLOSE, f.Answer(503), times=None)
+        result = await w.tsx.flatten(w.account, timeout_s=5)
+        assert isinstance(result, FlattenFailed)
+        assert "Position/searchOpen" in result.remaining[0].reason
+        assert "flattening" not in w.standing()

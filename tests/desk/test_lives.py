@@ -1,0 +1,105 @@
+"""Lives: steps, contradictions and other people's edits, each told once."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tests.cards.world import World, world
+from topstepx import Market
+from topstepx.core.order_life import LEGAL, REACHABLE, Stage
+from topstepx.events import OrderAnomaly, OrderEdited, OrderMoved, OrderObserved
+from topstepx.testing.eventually import eventually
+from topstepx.testing.loop import virtual
+from topstepx.wire.enums import OrderStatus
+from topstepx.wire.models import ModifyRequest, OrderModel
+
+
+def moves(w: World, order_id: int) -> list[tuple[str, str, int]]:
+    return [
+        (fact.before, fact.after, fact.filled)
+        for fact in w.facts
+        if isinstance(fact, OrderMoved) and fact.order_id == order_id
+    ]
+
+
+@virtual
+async def test_each_fill_is_a_step_with_what_is_left() -> None:
+    async with world() as w:
+        order = await w.buy(5)
+        for size in (1, 3, 1):
+            w.fill(order.id, size, order.limit_price)
+            await eventually(lambda: True)
+        await order.filled(timeout=5)
+        steps = [fact for fact in w.facts if isinstance(fact, OrderMoved) and fact.filled]
+        assert [(fact.after, fact.filled, fact.remaining) for fact in steps] == [
+            ("PARTIAL", 1, 4),
+            ("PARTIAL", 4, 1),
+            ("FILLED", 5, 0),
+        ]
+
+
+@virtual
+async def test_every_step_told_is_legal_and_they_join() -> None:
+    async with world() as w:
+        order = await w.buy(at=Market())
+        await order.filled(timeout=5)
+        told = [fact for fact in order.log if isinstance(fact, OrderMoved)]
+        for fact in told:
+            if fact.before:
+                assert Stage[fact.after] in REACHABLE[Stage[fact.before]]
+        assert told[0].before == ""
+        assert not LEGAL[Stage[told[-1].after]]
+        assert [one.before for one in told[1:]] == [one.after for one in told[:-1]]
+
+
+def observed(w: World, model: OrderModel) -> None:
+    record = w.tsx._record
+    record.commit(OrderObserved(at=record.stamp(), order=model, source="hub"))
+
+
+@virtual
+async def test_repeated_and_stale_reports_tell_nothing() -> None:
+    async with world() as w:
+        order = await w.buy()
+        model = order.belief.order
+        before = len(w.facts)
+        observed(w, model)
+        observed(w, msgspec.structs.replace(model, status=OrderStatus.PENDING))
+        assert len(w.facts) == before
+
+
+@virtual
+async def test_contradictions_are_anomalies() -> None:
+    async with world() as w:
+        order = await w.buy()
+        w.fill(order.id, 2, order.limit_price)
+        await order.filled(timeout=5)
+        observed(w, msgspec.structs.replace(order.belief.order, status=OrderStatus.CANCELLED))
+        told = [fact.what for fact in w.facts if isinstance(fact, OrderAnomaly)]
+        assert told == ["two endings"]
+        assert order.status is OrderStatus.FILLED
+
+
+@virtual
+async def test_edits_of_others_are_told_and_ours_are_not() -> None:
+    async with world() as w:
+        order = await w.buy()
+        mine = w.contract.floor(w.market() - 210)
+        theirs = w.contract.floor(w.market() - 220)
+        await order.modify(limit=mine)
+        request = ModifyRequest(account_id=w.account.id, order_id=order.id, limit_price=theirs)
+        w.others("modify", request)
+        await eventually(lambda: order.limit_price == theirs)
+        (edit,) = [fact for fact in w.facts if isinstance(fact, OrderEdited)]
+        assert edit.changes == (f"limit_price: {mine} -> {theirs}",)
+
+
+@virtual
+async def test_logs_are_bounded() -> None:
+    async with world() as w:
+        first = await w.buy(1)
+        lives = w.tsx.orders.lives
+        for number in range(6000):
+            lives._note(number, w.facts[0])
+        assert len(lives._logs) == 5000
+        assert first.log == ()

@@ -1,0 +1,105 @@
+"""Moves coalesce: one at a time, the latest wins, nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from topstepx.desk.moves import MOVE_EVERY_S, Moves
+from topstepx.errors import ModeRefused, RateLimited
+from topstepx.testing.loop import virtual
+
+
+class Line:
+    """Takes changes and remembers them."""
+
+    def __init__(self, *errors: Exception, takes_s: float = 0.1) -> None:
+        self.sent: list[tuple[float, Decimal]] = []
+        self.errors = list(errors)
+        self.takes_s = takes_s
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def change(self, _order_id: int, price: Decimal) -> None:
+        self.sent.append((asyncio.get_running_loop().time(), price))
+        await asyncio.sleep(self.takes_s)
+        if self.errors:
+            raise self.errors.pop(0)
+
+    def moves(self) -> Moves:
+        def spawn(work: object, name: str) -> asyncio.Task[None]:
+            task: asyncio.Task[None] = asyncio.create_task(work, name=name)  # type: ignore[arg-type]  # a coroutine
+            self.tasks.append(task)
+            return task
+
+        return Moves(self.change, spawn=spawn)
+
+    @property
+    def prices(self) -> list[int]:
+        return [int(price) for _, price in self.sent]
+
+
+@virtual(seeds=[None, *range(10)])
+async def test_a_hundred_wishes_are_a_handful_of_changes_and_the_last_one_wins() -> None:
+    line = Line()
+    moves = line.moves()
+    waiting = []
+    for number in range(100):
+        waiting.append(asyncio.create_task(moves.move(1, Decimal(number))))
+        await asyncio.sleep(0.05)
+    await asyncio.gather(*waiting)
+    assert line.prices[-1] == 99
+    assert len(line.sent) <= 7
+    gaps = [later[0] - earlier[0] for earlier, later in zip(line.sent, line.sent[1:], strict=False)]
+    assert min(gaps) >= MOVE_EVERY_S
+
+
+@virtual
+async def test_a_wish_that_comes_as_the_work_ends_is_not_lost() -> None:
+    line = Line(takes_s=0)
+    moves = line.moves()
+    for number in range(5):
+        await moves.move(1, Decimal(number))
+        await asyncio.sleep(MOVE_EVERY_S)
+    assert line.prices == [0, 1, 2, 3, 4]
+
+
+@virtual
+async def test_orders_do_not_wait_for_each_other() -> None:
+    line = Line()
+    moves = line.moves()
+    await asyncio.gather(*(moves.move(order_id, Decimal(1)) for order_id in range(5)))
+    assert {at for at, _ in line.sent} == {0.0}
+
+
+@virtual
+async def test_no_room_in_the_budget_waits_and_then_sends_the_latest() -> None:
+    line = Line(RateLimited("full", retry_after_s=3))
+    moves = line.moves()
+    first = asyncio.create_task(moves.move(1, Decimal(1)))
+    await asyncio.sleep(1)
+    second = asyncio.create_task(moves.move(1, Decimal(2)))
+    await asyncio.gather(first, second)
+    assert line.prices == [1, 2]
+
+
+@virtual
+async def test_an_error_goes_to_whoever_waits_and_the_next_move_goes_on() -> None:
+    line = Line(ModeRefused("no", mode="HALTED", causes=(), next_step="wait"))
+    moves = line.moves()
+    with pytest.raises(ModeRefused):
+        await moves.move(1, Decimal(1))
+    await moves.move(1, Decimal(2))
+    assert line.prices == [1, 2]
+
+
+@virtual
+async def test_when_the_work_is_cut_short_nobody_waits_on() -> None:
+    line = Line(takes_s=100)
+    moves = line.moves()
+    waiting = asyncio.create_task(moves.move(1, Decimal(1)))
+    await asyncio.sleep(1)
+    line.tasks[0].cancel()
+    ended = await asyncio.gather(waiting, return_exceptions=True)
+    assert isinstance(ended[0], asyncio.CancelledError)
