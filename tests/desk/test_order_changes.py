@@ -1,0 +1,124 @@
+"""Changes: one at a time, read back, and conflicts are told."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.cards.world import MODIFY, world
+from topstepx import Bracket, Market
+from topstepx.errors import GatewayRefused, InvalidRequest, ModeRefused, PriceOffGrid
+from topstepx.events import ModeCauseAdded
+from topstepx.sim import fault_kinds as f
+from topstepx.testing.eventually import eventually
+from topstepx.testing.loop import virtual
+
+
+@virtual
+async def test_bad_changes_are_refused_before_anything_leaves() -> None:
+    async with world() as w:
+        order = await w.buy()
+        with pytest.raises(InvalidRequest, match="nothing is to be changed"):
+            await order.modify()
+        with pytest.raises(PriceOffGrid):
+            await order.modify(limit="100.10")
+        with pytest.raises(InvalidRequest):
+            await order.modify(size=0)
+        await order.cancel()
+        with pytest.raises(InvalidRequest, match="is over"):
+            await order.modify(size=1)
+        assert w.requests("modify") == 0
+
+
+@virtual
+async def test_a_refused_change_leaves_the_order_as_it_was() -> None:
+    async with world() as w:
+        order = await w.buy()
+        before = order.limit_price
+        w.pair.gateway.venue.faults.reject_next("modify", code=3, text="No.")
+        with pytest.raises(GatewayRefused):
+            await order.modify(limit=w.contract.floor(w.market() - 250))
+        assert order.limit_price == before
+
+
+@virtual
+async def test_only_what_lowers_the_risk_passes_reduce_only() -> None:
+    async with world() as w:
+        order = await w.buy(at=Market(), bracket=Bracket(stop_ticks=400))
+        await order.stop.working()
+        resting = await w.buy(3)
+        record = w.tsx._record
+        record.commit(
+            ModeCauseAdded(at=record.stamp(), account_id=w.account.id, reason="market_stale")
+        )
+        closer = order.stop.stop_price + 10
+        await order.stop.modify(stop=closer)
+        await resting.modify(size=1)
+        with pytest.raises(ModeRefused):
+            await order.stop.modify(stop=closer - 20)
+        with pytest.raises(ModeRefused):
+            await resting.modify(size=4)
+
+
+@virtual
+async def test_a_stop_is_only_tightened_when_that_is_asked_for() -> None:
+    async with world() as w:
+        order = await w.buy(at=Market(), bracket=Bracket(stop_ticks=400))
+        await order.stop.working()
+        start = order.stop.stop_price
+        await order.stop.move(start - 10, tighten_only=True)
+        assert order.stop.stop_price == start
+        await order.stop.move(start + 10, tighten_only=True)
+        assert order.stop.stop_price == start + 10
+        await order.stop.move(start + 10)
+        assert w.requests("modify") == 1
+
+
+@virtual
+async def test_trailing_at_every_tick_costs_a_change_a_second() -> None:
+    async with world() as w:
+        order = await w.buy(at=Market(), bracket=Bracket(stop_ticks=400))
+        await order.stop.working()
+        start = order.stop.stop_price
+        moving = []
+        for number in range(1, 41):
+            price = start + number * w.contract.tick_size
+            moving.append(asyncio.create_task(order.stop.move(price)))
+            await asyncio.sleep(0.1)
+        await asyncio.gather(*moving)
+        assert order.stop.stop_price == start + 10
+        assert w.requests("modify") <= 6
+
+
+@virtual
+async def test_moving_what_has_no_price_is_refused() -> None:
+    async with world() as w:
+        w.pair.gateway.venue.faults.frozen_contracts.add(w.contract.id)
+        order = await w.buy(at=Market())
+        moving = asyncio.create_task(order.move("100"))
+        await asyncio.sleep(11)
+        assert isinstance(moving.exception(), Exception)
+
+
+@virtual
+async def test_a_change_that_the_gateway_only_says_it_made_is_a_conflict() -> None:
+    async with world() as w:
+        order = await w.buy()
+        wanted = w.contract.floor(w.market() - 250)
+        w.break_(MODIFY, f.Answer(200, '{"success":true,"errorCode":0,"errorMessage":null}'))
+        with pytest.raises(Exception, match="not in force"):
+            await order.modify(limit=wanted)
+
+
+@virtual
+async def test_a_fill_that_beats_the_change_is_told() -> None:
+    async with world() as w:
+        order = await w.buy()
+        w.break_(MODIFY, f.LoseRequest())
+        changing = asyncio.create_task(order.modify(limit=w.contract.floor(w.market() - 250)))
+        await asyncio.sleep(1)
+        w.fill(order.id, 2, order.limit_price)
+        with pytest.raises(Exception, match="ended as FILLED first"):
+            await changing
+        await eventually(lambda: order.is_over)

@@ -1,0 +1,99 @@
+"""Protection: a stop that was ordered is there, or it is said and done."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.cards.world import World, world
+from topstepx import Bracket, Market
+from topstepx.testing.eventually import eventually
+from topstepx.testing.loop import virtual
+from topstepx.wire.enums import OrderType
+from topstepx.wire.models import CancelRequest
+
+STOP = Bracket(stop_ticks=400)
+
+
+async def filled(w: World, **parts: object) -> object:
+    order = await w.buy(2, at=Market(), bracket=STOP, **parts)
+    await order.filled(timeout=5)
+    return order
+
+
+@virtual
+async def test_a_stop_that_works_keeps_it_quiet() -> None:
+    async with world() as w:
+        await filled(w)
+        await asyncio.sleep(60)
+        assert not w.alarms()
+        await w.desk.close()
+        assert not w.alarms()
+
+
+@virtual
+async def test_a_position_without_an_ordered_stop_is_the_traders_own_affair() -> None:
+    async with world() as w:
+        order = await w.buy(2, at=Market())
+        await order.filled(timeout=5)
+        await asyncio.sleep(60)
+        assert not w.alarms()
+
+
+@virtual
+async def test_a_stop_that_somebody_cancels_is_missed_within_the_grace() -> None:
+    async with world() as w:
+        order = await filled(w)
+        await order.stop.working()  # type: ignore[attr-defined]  # an order
+        stop_id = order.stop.id  # type: ignore[attr-defined]  # an order
+        w.others("cancel", CancelRequest(account_id=w.account.id, order_id=stop_id))
+        await eventually(lambda: w.alarms("unprotected"), timeout_s=10)
+        assert "unprotected" in w.standing()
+        assert len(w.alarms("unprotected")) == 1
+        await w.desk.close()
+        assert not w.standing()
+
+
+@virtual
+async def test_the_policy_that_places_a_stop() -> None:
+    async with world(settings={"unprotected": "place_stop"}) as w:
+        w.pair.gateway.venue.faults.hide_legs = True
+        order = await filled(w)
+        await eventually(
+            lambda: [one for one in w.tsx.orders.working(w.account) if one.size == 2], timeout_s=10
+        )
+        (stop,) = w.tsx.orders.working(w.account)
+        assert stop.belief.order.type is OrderType.STOP
+        assert stop.stop_price == order.average_price - 100  # type: ignore[attr-defined]  # an order
+        assert w.alarms("unprotected")
+        assert "unprotected" not in w.standing()
+
+
+@virtual
+async def test_the_policy_that_flattens() -> None:
+    async with world(settings={"unprotected": "flatten"}) as w:
+        w.pair.gateway.venue.faults.hide_legs = True
+        await filled(w)
+        await eventually(lambda: w.net == 0, timeout_s=20)
+        assert w.alarms("unprotected")
+
+
+@virtual
+async def test_a_policy_that_fails_leaves_the_cause_standing() -> None:
+    async with world(settings={"unprotected": "place_stop"}) as w:
+        w.pair.gateway.venue.faults.hide_legs = True
+        await filled(w)
+        w.pair.gateway.venue.faults.reject_next("place", code=2, text="No.")
+        await eventually(lambda: w.alarms("unprotected_policy_failed"), timeout_s=10)
+        assert "unprotected" in w.standing()
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@virtual
+async def test_what_is_missing_shrinks_with_the_position(size: int) -> None:
+    async with world() as w:
+        w.pair.gateway.venue.faults.hide_legs = True
+        await filled(w)
+        await w.tsx.positions.reduce_to(w.account, w.contract, size)
+        assert w.tsx._trading.protection.missing(w.account.id, w.contract.id) == size
