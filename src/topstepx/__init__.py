@@ -9,6 +9,7 @@ from topstepx.core.mode import Mode
 from topstepx.core.quotes import Quote
 from topstepx.core.terms import (
     Bracket,
+    CancelRest,
     JoinAsk,
     JoinBid,
     Limit,
@@ -23,6 +24,7 @@ from topstepx.desk.desk import Desk
 from topstepx.desk.market import Bar, Depth
 from topstepx.desk.order import Order
 from topstepx.errors import (
+    AccountCannotTrade,
     AccountUnknown,
     AnswerLost,
     AnswerUnusable,
@@ -31,13 +33,17 @@ from topstepx.errors import (
     ConfigurationError,
     ContractUnknown,
     DeadlinePassed,
+    DuplicateOrder,
+    ExitUnavailable,
     GatewayBusy,
     GatewayRefused,
     InvalidRequest,
     LimitRefused,
     LoginRefused,
     ModeRefused,
+    ModifyConflict,
     NotFilled,
+    NotFlat,
     NotSent,
     OrderRefused,
     OrderUnresolved,
@@ -48,12 +54,14 @@ from topstepx.errors import (
     TopstepxError,
     TradingDisabled,
 )
+from topstepx.events import Flattened, FlattenFailed, OrderMoved
 from topstepx.settings import Limits, Secret
 from topstepx.version import __version__
 from topstepx.wire.enums import OrderStatus, OrderType, Side
 
 __all__ = [
     "Account",
+    "AccountCannotTrade",
     "AccountUnknown",
     "AnswerLost",
     "AnswerUnusable",
@@ -61,6 +69,7 @@ __all__ = [
     "Bar",
     "Bracket",
     "BreakerOpen",
+    "CancelRest",
     "Client",
     "ConfigurationError",
     "Contract",
@@ -68,6 +77,10 @@ __all__ = [
     "DeadlinePassed",
     "Depth",
     "Desk",
+    "DuplicateOrder",
+    "ExitUnavailable",
+    "FlattenFailed",
+    "Flattened",
     "GatewayBusy",
     "GatewayRefused",
     "InvalidRequest",
@@ -80,9 +93,12 @@ __all__ = [
     "Market",
     "Mode",
     "ModeRefused",
+    "ModifyConflict",
     "NotFilled",
+    "NotFlat",
     "NotSent",
     "Order",
+    "OrderMoved",
     "OrderRefused",
     "OrderStatus",
     "OrderType",

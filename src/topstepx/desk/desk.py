@@ -11,7 +11,7 @@ from topstepx.wire.models import AccountModel
 
 if TYPE_CHECKING:
     from topstepx.core.ledger_positions import PositionBelief
-    from topstepx.core.terms import Bracket
+    from topstepx.core.terms import Bracket, CancelRest
     from topstepx.desk.accounts import Account
     from topstepx.desk.order import Order
     from topstepx.desk.orders import Orders
@@ -48,24 +48,58 @@ class Desk:
         self._state = state
 
     async def buy(
-        self, size: int, *, at: object, bracket: Bracket | None = None, key: str | None = None
+        self,
+        size: int,
+        *,
+        at: object,
+        bracket: Bracket | None = None,
+        key: str | None = None,
+        remainder: CancelRest | None = None,
+        allow_duplicate: bool = False,
     ) -> Order:
-        """Buy; see `Orders.place` for what it raises and what a key does."""
+        """Buy; see `Orders.place` for what it raises and what each part does."""
         return await self._orders.place(
-            self.account, self.contract, Side.BUY, size, at=at, bracket=bracket, key=key
+            self.account,
+            self.contract,
+            Side.BUY,
+            size,
+            at=at,
+            bracket=bracket,
+            key=key,
+            remainder=remainder,
+            allow_duplicate=allow_duplicate,
         )
 
     async def sell(
-        self, size: int, *, at: object, bracket: Bracket | None = None, key: str | None = None
+        self,
+        size: int,
+        *,
+        at: object,
+        bracket: Bracket | None = None,
+        key: str | None = None,
+        remainder: CancelRest | None = None,
+        allow_duplicate: bool = False,
     ) -> Order:
-        """Sell; see `Orders.place` for what it raises and what a key does."""
+        """Sell; see `Orders.place` for what it raises and what each part does."""
         return await self._orders.place(
-            self.account, self.contract, Side.SELL, size, at=at, bracket=bracket, key=key
+            self.account,
+            self.contract,
+            Side.SELL,
+            size,
+            at=at,
+            bracket=bracket,
+            key=key,
+            remainder=remainder,
+            allow_duplicate=allow_duplicate,
         )
 
     async def close(self, size: int | None = None) -> Closed:
         """Close the position and cancel what is left on the contract; `close(1)` only reduces by one."""
         return await self._positions.close(self.account, self.contract, size)
+
+    async def reduce_to(self, target: int) -> Closed:
+        """Reduce the position to at most `target` contracts; see `Positions.reduce_to`."""
+        return await self._positions.reduce_to(self.account, self.contract, target)
 
     @property
     def position(self) -> PositionBelief | None:
