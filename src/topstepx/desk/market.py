@@ -5,6 +5,7 @@ Nothing here passes the record: market data is not kept, and never waits for a d
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,6 +21,7 @@ from topstepx.desk.contracts import Contract
 from topstepx.desk.streams import Audience, MarketStream, QuoteBoard, QuoteStream
 from topstepx.errors import AnswerUnusable, InvalidRequest
 from topstepx.wire import models, routes
+from topstepx.wire.enums import DomType
 from topstepx.wire.hub_events import DepthRow, DepthUpdate, QuoteUpdate, TapeTrade, TapeUpdate
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 _PAGE_MAX = 20_000
 """Bars per call (verified)."""
+
+_LARGE_ROWS = 1000
+"""Pages from this size on are sorted in on a thread."""
 
 _BARS_WAIT_S = 600.0
 """How long one page of a download may wait for room in the request budget; events say that it does."""
@@ -54,10 +59,15 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Depth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One depth message: the rows that changed, in the order the gateway sent them."""
+    """One depth message: the rows that changed, in the order the gateway sent them.
+
+    `is_valid` False: something before this message is missing, so a book built from these is wrong
+    until the next Reset. There is no other way to get a book than from its Reset on.
+    """
 
     contract_id: str
     rows: tuple[DepthRow, ...]
+    is_valid: bool = True
 
 
 class MarketData:
@@ -68,6 +78,7 @@ class MarketData:
         self._rest = rest
         self._settings = settings
         self._board = QuoteBoard()
+        self._whole_books: set[str] = set()
         self._quotes: Audience[Quote] = Audience()
         self._tapes: Audience[TapeTrade] = Audience()
         self._depths: Audience[Depth] = Audience()
@@ -139,11 +150,21 @@ class MarketData:
     def on_depth(self, event: DepthUpdate) -> None:
         """A depth message came."""
         contract_id = event.contract_id
-        self._depths.push(contract_id, Depth(contract_id=contract_id, rows=event.rows))
+        is_valid = contract_id in self._whole_books
+        if not is_valid and any(row.type is DomType.RESET for row in event.rows):
+            self._whole_books.add(contract_id)
+            is_valid = True
+        depth = Depth(contract_id=contract_id, rows=event.rows, is_valid=is_valid)
+        self._depths.push(contract_id, depth)
 
     def interrupted(self) -> None:
         """The market hub is gone: what is merged so far is history, a new life starts with whole quotes."""
         self._board.forget()
+        self.gapped()
+
+    def gapped(self) -> None:
+        """Something of the market hub may be missing: no book is whole until its next Reset."""
+        self._whole_books.clear()
 
     def close(self) -> None:
         """End every stream."""
@@ -200,18 +221,17 @@ class MarketData:
         while True:
             room = _PAGE_MAX if last is None else min(_PAGE_MAX, last - len(found) + 1)
             rows = await self._page(window, end, room)
-            fresh = [row for row in rows if row.t not in found and window.start <= row.t <= end]
-            for row in fresh:
-                found[row.t] = Bar(
-                    at=row.t, open=row.o, high=row.h, low=row.l, close=row.c, volume=row.v
-                )
-            if len(rows) < room or not fresh or (last is not None and len(found) >= last):
+            if len(rows) < _LARGE_ROWS:
+                earliest = _add(found, rows, window.start, end)
+            else:  # on a thread, so that an exit finds the loop free meanwhile
+                earliest = await asyncio.to_thread(_add, found, rows, window.start, end)
+            enough = last is not None and len(found) >= last
+            if len(rows) < room or earliest is None or enough:
                 break
-            end = min(
-                row.t for row in fresh
-            )  # inclusive or not is unknown: overlaps are dropped above
-        ordered = [found[at] for at in sorted(found)]
-        return ordered if last is None else ordered[-last:]
+            end = earliest  # inclusive or not is unknown: overlaps are dropped
+        if len(found) < _LARGE_ROWS:
+            return _ordered(found, last)
+        return await asyncio.to_thread(_ordered, found, last)
 
     async def _page(self, window: _Window, end: datetime, room: int) -> list[models.BarModel]:
         answer = await self._rest.call(
@@ -245,6 +265,26 @@ class _Window:
     start: datetime
     end: datetime
     include_partial: bool
+
+
+def _add(
+    found: dict[datetime, Bar], rows: list[models.BarModel], start: datetime, end: datetime
+) -> datetime | None:
+    """Add what is new and inside the window; the earliest of it, None when nothing was."""
+    earliest: datetime | None = None
+    for row in rows:
+        at = row.t
+        if at in found or not start <= at <= end:
+            continue
+        found[at] = Bar(at=at, open=row.o, high=row.h, low=row.l, close=row.c, volume=row.v)
+        if earliest is None or at < earliest:
+            earliest = at
+    return earliest
+
+
+def _ordered(found: dict[datetime, Bar], last: int | None) -> list[Bar]:
+    ordered = [found[at] for at in sorted(found)]
+    return ordered if last is None else ordered[-last:]
 
 
 def _known(contract: object) -> Contract:
