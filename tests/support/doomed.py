@@ -13,7 +13,6 @@ import random
 import select
 import selectors
 import signal
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from topstepx import connecting
 from topstepx.client import Client, Ports
 from topstepx.clock import NANOSECONDS, SystemClock
 from topstepx.core.terms import Bracket, Limit, Market
-from topstepx.errors import TopstepxError
+from topstepx.errors import DuplicateOrder, ModeRefused, TopstepxError
 from topstepx.keeping import kept
 from topstepx.settings import Credentials, Limits, Secret, Settings, simulator_environment
 from topstepx.store.journal import SqliteJournal
@@ -273,9 +272,15 @@ class Job:
                 end = await tsx.flatten(desk.account)
                 self.say(event=end.kind)
             case "hang":
-                for line in sys.stdin:  # blocks the loop: it hangs, holding its lock
-                    self.say(event="heard", line=line.strip())
-                    break
+                while True:  # a bot that goes on and on, until it may not
+                    await asyncio.sleep(0.2)
+                    try:
+                        await desk.buy(1, at=Market())
+                    except DuplicateOrder:
+                        continue
+                    except ModeRefused as error:
+                        self.say(event="refused", error=str(error))
+                        return
 
     async def _audit(self, tsx: Client, desk: Desk) -> None:
         """The trader's program started again: the same keys, and what it believes, over and over."""

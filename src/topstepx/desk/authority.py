@@ -6,10 +6,11 @@ Exits never ask here. A client without leases (the simulator, by default) has ev
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from topstepx.core.lanes import Lane
-from topstepx.errors import ConfigurationError, ModeRefused, TradingDisabled
+from topstepx.errors import ConfigurationError, ModeRefused, RecordUnavailable, TradingDisabled
 from topstepx.events import AlarmRaised, ModeCauseAdded, ModeCauseCleared
 
 if TYPE_CHECKING:
@@ -70,15 +71,16 @@ class Authority:
             return
         for whose in (account_id, None):
             kill = self._leases.kill(whose)
-            if kill is not None:
-                await self._record.commit_durable(
-                    ModeCauseAdded(
-                        at=self._record.stamp(),
-                        account_id=whose,
-                        reason="killed",
-                        detail=f"by {kill.who}: {kill.why}",
-                    )
-                )
+            if kill is None:
+                continue
+            latch = ModeCauseAdded(
+                at=self._record.stamp(),
+                account_id=whose,
+                reason="killed",
+                detail=f"by {kill.who}: {kill.why}",
+            )
+            with suppress(RecordUnavailable):  # it stands in memory, and in its own file
+                await self._record.commit_durable(latch)
 
     async def resume(self, account_id: int | None, *, released_by: str) -> None:
         """A person gives the right back: kills end, and a lease that was fenced is taken anew."""
