@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
     from topstepx.core.budget import BudgetStore
     from topstepx.core.link import Changed
+    from topstepx.core.link_ends import Reconnecting
     from topstepx.core.logins import LoginLog
     from topstepx.core.permits import BucketPolicy
     from topstepx.core.sharing import SharedSession
@@ -87,6 +88,8 @@ class Ports:
     chance: Callable[[int], bytes] = os.urandom
     logins: LoginLog | None = None
     shared: SharedSession | None = None
+    reconnecting: Reconnecting | None = None
+    """How often the hubs are tried, and your own word on what follows from an end of theirs."""
     budget: BudgetStore | None = None
     """The request log that all processes of this user share."""
     policies: Sequence[BucketPolicy] | None = None
@@ -138,7 +141,7 @@ class Client:
         hubs = GatedHubs(ports.hubs, self._gate, clock)
         place = TokenPlace(settings.hub_token)
 
-        def link(hub: Hub, told: Callable[[Changed], None]) -> HubLink:
+        def link(hub: Hub, told: Callable[[Changed], None], by: HubLink | None = None) -> HubLink:
             return HubLink(
                 hub,
                 hubs,
@@ -152,10 +155,13 @@ class Client:
                 malformed=self._unreadable,
                 open_timeout_s=settings.timeouts.hub_open_s,
                 record_bytes_max=settings.message_bytes_max,
+                recovers=hub == "user",
+                reconnecting=ports.reconnecting,
+                goes_after=by,
             )
 
         self._user_hub = link("user", self._user_link_told)
-        self._market_hub = link("market", self._market_link_told)
+        self._market_hub = link("market", self._market_link_told, self._user_hub)
         self.accounts = Accounts(self._rest, self._record, settings)
         self.contracts = Contracts(self._rest, settings)
         self.market = MarketData(self._market_hub, self._rest, settings)
@@ -165,8 +171,11 @@ class Client:
             self._record,
             self._recovery,
             self.market,
+            self._intake,
+            self._user_hub,
+            read_accounts=partial(self.accounts.all, only_active=False),
             spawn=self._tasks.spawn,
-            backoff=Backoff(base_s=0.5, cap_s=10.0),
+            backoff=Backoff(base_s=0.5, cap_s=8.0),
             jitter=ports.jitter,
         )
         self._timekeeper = Timekeeper(
@@ -174,10 +183,12 @@ class Client:
             self._recovery,
             clock,
             slept=self._limiter.resumed,
+            blocked=self._linkage.stalled,
             look_again=(
                 self._keeper.look_again,
                 self._user_hub.look_again,
                 self._market_hub.look_again,
+                self._linkage.slept,
             ),
             spawn=self._tasks.spawn,
             backoff=Backoff(base_s=0.5, cap_s=10.0),
@@ -255,6 +266,7 @@ class Client:
         async with self._last() as last:  # the last one named is let go of first
             last.push_async_callback(self._record.close)
             last.callback(self._stopped, reason)
+            last.callback(self._intake.close)
             last.push_async_callback(self._limiter.close)
             last.push_async_callback(self._tasks.stop)
             if self.settings.logout_on_exit:
@@ -292,6 +304,8 @@ class Client:
         """
         account_id = (await self.accounts.exact(account)).id if account is not None else None
         self._keeper.resume()
+        self._user_hub.resume()
+        self._market_hub.resume()
         await self._authority.resume(account_id, released_by=released_by)
         releases = self._record.ledger.modes.releases(
             account_id, released_by=released_by, at=self._record.stamp()

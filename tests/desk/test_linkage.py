@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tests.support.trading import hub_session, mnq, practice
 from topstepx.core.backoff import Backoff
 from topstepx.core.link import Changed, LinkState
 from topstepx.core.mode import Mode
+from topstepx.desk.intake import Intake
 from topstepx.desk.linkage import Linkage
+from topstepx.desk.lookout import Seen
 from topstepx.desk.record import Record
 from topstepx.desk.tasks import Tasks
 from topstepx.errors import AnswerLost
@@ -20,9 +22,6 @@ from topstepx.store.journal_memory import MemoryJournal
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import LoopClock, virtual
 from topstepx.testing.pair import Pair
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @virtual
@@ -66,78 +65,129 @@ class Recovery:
 
     def __init__(self) -> None:
         self.accounts: tuple[int, ...] = (1,)
-        self.lost = self.back = 0
+        self.lost = self.looks = 0
         self.failures = 0
         self.takes_s = 0.0
-        self.opened: list[bool] = []
+        self.seen = Seen(0, ())
+        self.begun: list[int] = []
+        self.opened: list[int] = []
 
     def hub_lost(self) -> None:
         self.lost += 1
 
-    async def hub_back(self, still_live: Callable[[], bool]) -> None:
-        self.back += 1
+    def recovering(self, account_id: int) -> None:
+        self.begun.append(account_id)
+
+    def level(self, account_id: int) -> None:
+        self.opened.append(account_id)
+
+    def deaf(self, *, present: bool, detail: str = "") -> None:
+        assert present in {True, False}
+        assert isinstance(detail, str)
+
+    async def snapshot(self, _account_id: int, **_how: object) -> Seen:
+        self.looks += 1
         await asyncio.sleep(self.takes_s)
         if self.failures:
             self.failures -= 1
             raise AnswerLost("not this time")
-        self.opened.append(still_live())
+        return self.seen
 
 
 class Market:
     """Counts interruptions."""
 
     def __init__(self) -> None:
-        self.interruptions = 0
+        self.interruptions = self.gaps = 0
 
     def interrupted(self) -> None:
         self.interruptions += 1
+
+    def gapped(self) -> None:
+        self.gaps += 1
+
+
+class Hub:
+    """Stands in for the user hub's link: notes which lives were called level."""
+
+    def __init__(self) -> None:
+        self.levelled: list[int] = []
+
+    def recovered(self, generation: int) -> None:
+        self.levelled.append(generation)
 
 
 class Bench:
     """A linkage between stand-ins, on a real record."""
 
     def __init__(self) -> None:
-        self.recovery, self.market = Recovery(), Market()
+        self.recovery, self.market, self.hub = Recovery(), Market(), Hub()
         self.tasks = Tasks(lambda name, error: None)
-        parts: list[Any] = [self.recovery, self.market]
         self.record = Record(MemoryJournal(), clock=LoopClock())
+        intake: Any = Intake(self.record, self.market)  # type: ignore[arg-type]  # a stand-in
+        parts: list[Any] = [self.recovery, self.market, intake, self.hub]
+        self.told: list[str] = []
+        self.record.listen(lambda event, _changes: self.told.append(event.kind))
         self.linkage = Linkage(
             self.record,
             *parts,
+            read_accounts=self.balances,
             spawn=self.tasks.spawn,
             backoff=Backoff(base_s=1.0, cap_s=8.0),
             jitter=lambda: 0.999,
         )
+
+    async def balances(self) -> None:
+        """Nothing to read."""
 
     def user(self, state: LinkState, generation: int) -> None:
         self.linkage.user(Changed(state, generation, "a reason"))
 
 
 @virtual
-async def test_failed_reads_are_repeated_further_and_further_apart_until_they_succeed() -> None:
+async def test_failed_reads_are_repeated_further_and_further_apart_until_two_looks_agree() -> None:
     bench = Bench()
     await bench.record.open()
     bench.recovery.failures = 3
-    bench.user(LinkState.LIVE, 1)
+    bench.user(LinkState.RECOVERING, 1)
     await asyncio.sleep(0.5)
-    assert bench.recovery.back == 1
+    assert bench.recovery.looks == 1
     await asyncio.sleep(60)
-    assert (bench.recovery.back, bench.recovery.opened) == (4, [True])
+    assert (bench.recovery.looks, bench.recovery.opened) == (5, [1])
+    assert bench.hub.levelled == [1]
+    await bench.tasks.stop()
 
 
 @virtual
-async def test_a_life_that_is_over_is_not_read_for_any_more() -> None:
+async def test_a_look_that_shows_what_the_hub_should_have_told_does_not_agree() -> None:
     bench = Bench()
     await bench.record.open()
-    bench.recovery.failures = 100
-    bench.user(LinkState.LIVE, 1)
+    bench.recovery.seen = Seen(1, ("trade 7",))
+    bench.user(LinkState.RECOVERING, 1)
+    await asyncio.sleep(20)
+    assert bench.recovery.opened == []
+    bench.recovery.seen = Seen(0, ())
+    await asyncio.sleep(2)
+    assert bench.recovery.opened == [1]
+    await bench.tasks.stop()
+
+
+@virtual
+async def test_a_life_that_is_over_is_not_read_for_any_more_but_polled() -> None:
+    bench = Bench()
+    await bench.record.open()
+    bench.recovery.failures = 1000
+    bench.user(LinkState.RECOVERING, 1)
     await asyncio.sleep(1)
     bench.user(LinkState.WAITING, 1)
     assert bench.recovery.lost == 1
+    assert bench.linkage.poller.is_on
+    assert not bench.linkage.poller.is_paused
     await asyncio.sleep(60)
-    tried = bench.recovery.back
-    await asyncio.sleep(600)
-    assert bench.recovery.back == tried
+    assert bench.hub.levelled == []
+    bench.user(LinkState.LIVE, 2)
+    assert not bench.linkage.poller.is_on
+    await bench.tasks.stop()
 
 
 @virtual
@@ -145,12 +195,14 @@ async def test_what_an_older_life_read_opens_nothing_in_a_newer_one() -> None:
     bench = Bench()
     await bench.record.open()
     bench.recovery.takes_s = 5
-    bench.user(LinkState.LIVE, 1)
+    bench.user(LinkState.RECOVERING, 1)
     await asyncio.sleep(1)
     bench.user(LinkState.WAITING, 1)
-    bench.user(LinkState.LIVE, 2)
+    bench.user(LinkState.RECOVERING, 2)
     await asyncio.sleep(60)
-    assert bench.recovery.opened == [False, True]
+    assert bench.recovery.opened == [1]
+    assert bench.hub.levelled == [2]
+    await bench.tasks.stop()
 
 
 @virtual
@@ -158,9 +210,27 @@ async def test_without_accounts_there_is_nothing_to_read() -> None:
     bench = Bench()
     await bench.record.open()
     bench.recovery.accounts = ()
-    bench.user(LinkState.LIVE, 1)
+    bench.user(LinkState.RECOVERING, 1)
+    assert bench.hub.levelled == [1]
     await asyncio.sleep(10)
-    assert bench.recovery.back == 0
+    assert bench.recovery.looks == 0
+
+
+@virtual
+async def test_an_outage_is_told_once_each_attempt_and_each_power_of_two_loudly() -> None:
+    bench = Bench()
+    await bench.record.open()
+    for attempt in range(1, 9):
+        bench.linkage.market(Changed(LinkState.CONNECTING, attempt))
+        change = Changed(LinkState.WAITING, attempt, "refused", None, attempt, 0.5)
+        bench.linkage.market(change)
+    assert bench.told.count("HubDegraded") == 1
+    assert bench.told.count("HubReconnecting") == 8
+    assert bench.told.count("AlarmRaised") == 3
+    bench.linkage.market(Changed(LinkState.LIVE, 9))
+    assert bench.told.count("HubReconnected") == 1
+    bench.linkage.market(Changed(LinkState.CLOSED, 9, "gave up after 8 attempts: refused"))
+    assert bench.told[-3:] == ["HubDegraded", "HubClosed", "AlarmRaised"]
 
 
 @virtual

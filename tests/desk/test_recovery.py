@@ -334,9 +334,11 @@ async def test_one_account_that_cannot_be_read_does_not_close_the_others() -> No
         for account in accounts:
             await pair.tsx.ready(account)
         refusal = '{"success":false,"errorCode":1,"errorMessage":null,"positions":null}'
-        pair.faults.add(Fault(where="Position/searchOpen", what=f.Answer(200, refusal)))
-        pair.faults.add(Fault(where="hub/user", what=f.CutHub()))
         first, second = (account.id for account in accounts)
+        pair.network.latency_s = 0.05
+        pair.faults.add(Fault(where="hub/user", what=f.CutHub()))
+        await eventually(lambda: "recovering" in causes(pair, first))  # polling read before that
+        pair.faults.add(Fault(where="Position/searchOpen", what=f.Answer(200, refusal)))
         await eventually(lambda: mode(pair, second) is Mode.REDUCE_ONLY)
         await eventually(lambda: mode(pair, second) is Mode.ACTIVE)
         assert causes(pair, first) >= {"recovering"}

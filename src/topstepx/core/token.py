@@ -350,6 +350,12 @@ class TokenMachine:
             self._suspect("the gateway logged a hub out")
             self._forced = Renewal.VALIDATE
 
+    def doubted(self, reason: str) -> None:
+        """Somebody was sent away as if the token were the reason: validate it, and go on using it."""
+        if self.token is not None and self._forced is None and self._session not in _OVER:
+            self._suspect(reason)
+            self._forced = Renewal.VALIDATE
+
     def resumed(self) -> None:
         """A person says that nobody fights over the session any more; no pause is waited out."""
         self.contested = ""

@@ -1,19 +1,21 @@
-"""What the hubs say, on its way in: user events to the record, market data past it."""
+"""What the hubs say, on its way in: user events to the record, market data past it.
+
+User events are put into causal order first (`core.causal`), and while a gap is being looked up they are
+held, so that what happened in the gap is told before what happened after it. Holding is bounded: after
+five seconds or ten thousand events they go in as they are, for the merge does not care about order.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from topstepx.events import (
-    AccountObserved,
-    AlarmRaised,
-    OrderObserved,
-    PayloadMalformed,
-    PositionObserved,
-    trade_fact,
-)
+from topstepx.clock import NANOSECONDS
+from topstepx.core.causal import Causal
+from topstepx.core.gap import fact_of
+from topstepx.events import AccountObserved, AlarmRaised, PayloadMalformed, PositionObserved
 from topstepx.wire.hub_events import (
     DepthUpdate,
     Logout,
@@ -26,12 +28,21 @@ from topstepx.wire.hub_events import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from topstepx.core.gap import Step
     from topstepx.desk.market import MarketData
     from topstepx.desk.record import Record
     from topstepx.wire.hub_events import HubEvent
 
 _LOG = logging.getLogger("topstepx.hub")
-_UNKNOWN_MAX = 100
+HOLD_S: Final = 5.0
+HOLD_MAX: Final = 10_000
+_HEARD_MAX: Final = 4096
+_UNKNOWN_MAX: Final = 100
+
+_User = UserOrder | UserTrade | UserPosition | UserAccount
 
 
 class Intake:
@@ -40,6 +51,13 @@ class Intake:
     def __init__(self, record: Record, market: MarketData) -> None:
         self._record = record
         self._market = market
+        self.suspect: Callable[[str], None] | None = None
+        """Hears of what was lost on the user hub."""
+        self._causal = Causal(record.ledger)
+        self._timer: asyncio.TimerHandle | None = None
+        self._held: list[tuple[datetime, _User]] | None = None
+        self._holding: asyncio.TimerHandle | None = None
+        self._heard: dict[int, int] = {}
         self._malformed: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
 
@@ -47,6 +65,12 @@ class Intake:
     def malformed(self) -> int:
         """How many payloads could not be read so far."""
         return self._malformed.total()
+
+    def heard_ns(self, order_id: int) -> int | None:
+        """When the hub last spoke of an order, on the monotonic clock; None: not lately."""
+        return self._heard.get(order_id)
+
+    # -- in
 
     def take(self, event: HubEvent) -> None:
         """One event of either hub."""
@@ -58,7 +82,7 @@ class Intake:
             case TapeUpdate():
                 self._market.on_tape(event)
             case UserOrder() | UserTrade() | UserPosition() | UserAccount():
-                self._observe(event)
+                self._take_user(event)
             case Logout():
                 self._record.commit(
                     AlarmRaised(
@@ -85,17 +109,75 @@ class Intake:
         """How often each event came that this version does not know."""
         return dict(self._unknown)
 
-    def _observe(self, event: UserOrder | UserTrade | UserPosition | UserAccount) -> None:
+    def _take_user(self, event: _User) -> None:
+        if isinstance(event, UserOrder):
+            self._heard.pop(event.data.id, None)
+            self._heard[event.data.id] = self._record.now_ns()
+            if len(self._heard) > _HEARD_MAX:
+                del self._heard[next(iter(self._heard))]
         at = self._record.stamp()
+        if self._held is None:
+            self._observe(at, event)
+            return
+        self._held.append((at, event))
+        if len(self._held) >= HOLD_MAX:
+            _LOG.warning("%d user events waited for a read: they go in now", HOLD_MAX)
+            self.release()
+
+    def _observe(self, at: datetime, event: _User) -> None:
         match event:
-            case UserOrder(data=order):
-                self._record.commit(OrderObserved(at=at, order=order, source="hub"))
-            case UserTrade(data=trade):
-                self._record.commit(trade_fact(trade, at=at, source="hub"))
+            case UserOrder() | UserTrade():
+                self._tell(self._causal.offer(event.data, self._record.now_ns()), at)
+                self._set_timer()
             case UserPosition(data=position):
                 self._record.commit(PositionObserved(at=at, position=position, source="hub"))
             case UserAccount(data=account):
                 self._record.commit(AccountObserved(at=at, account_model=account, source="hub"))
+
+    def _tell(self, steps: tuple[Step, ...], at: datetime) -> None:
+        for step in steps:
+            self._record.commit(fact_of(step, at=at, source="hub"))
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due_ns = self._causal.deadline()
+        if due_ns is not None:
+            wait_s = max(0.0, (due_ns - self._record.now_ns()) / NANOSECONDS)
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._overdue)
+
+    def _overdue(self) -> None:
+        self._timer = None
+        while steps := self._causal.tick(self._record.now_ns()):
+            self._tell(steps, self._record.stamp())
+        self._set_timer()
+
+    # -- while a gap is looked up
+
+    def hold(self) -> None:
+        """Keep user events back until `release`, but not for long."""
+        if self._held is None:
+            self._held = []
+            self._holding = asyncio.get_running_loop().call_later(HOLD_S, self.release)
+
+    def release(self) -> None:
+        """Let what was kept back in, in the order in which it came."""
+        held, self._held = self._held, None
+        if self._holding is not None:
+            self._holding.cancel()
+            self._holding = None
+        for at, event in held or ():
+            self._observe(at, event)
+
+    def close(self) -> None:
+        """No timer of ours fires any more; what waits goes in."""
+        self.release()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- what could not be read
 
     def unreadable(self, where: str, reason: str) -> None:
         """One payload could not be read: it is lost, counted and told; the stream goes on."""
@@ -105,3 +187,7 @@ class Intake:
                 at=self._record.stamp(), where=where, reason=reason, count=self._malformed[where]
             )
         )
+        if where.startswith("market"):
+            self._market.gapped()
+        elif self.suspect is not None:
+            self.suspect(f"a record of the hub could not be read ({where})")

@@ -1,25 +1,49 @@
-"""What a link's lives mean for the accounts: closed while the user hub is away, level again after."""
+"""What a link's lives mean for the accounts and for whoever listens.
+
+The user hub is trusted from the moment two looks at every account agree until its link ends or it is
+found deaf. While it is not, every account is REDUCE_ONLY and REST polling stands in for it. What was
+missed is told as it would have been, marked `reconciled`, before what the new life tells.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from topstepx.core.link import Changed, LinkState
+from topstepx.core.link_effects import Changed, LinkState
+from topstepx.desk.hub_watch import HubWatch
+from topstepx.desk.polling import Poller
 from topstepx.errors import TopstepxError
-from topstepx.events import LinkConnecting, LinkDown, LinkLive
+from topstepx.events import (
+    AlarmRaised,
+    HubClosed,
+    HubContested,
+    HubDegraded,
+    HubReconnected,
+    HubReconnecting,
+    LinkConnecting,
+    LinkDown,
+    LinkLive,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
+    from datetime import datetime
 
     from topstepx.core.backoff import Backoff
+    from topstepx.desk.intake import Intake
     from topstepx.desk.market import MarketData
     from topstepx.desk.record import Record
     from topstepx.desk.recovery import Recovery
     from topstepx.events import Hub
+    from topstepx.net.hub import HubLink
 
 _LOG = logging.getLogger("topstepx.hub")
+_PAUSE_S: Final = 0.5
+_LOOKS: Final = 2
+_MOVE_TRIES: Final = 3
+_STALL_S: Final = 10.0
 
 
 class Linkage:
@@ -30,7 +54,10 @@ class Linkage:
         record: Record,
         recovery: Recovery,
         market: MarketData,
+        intake: Intake,
+        hub: HubLink,
         *,
+        read_accounts: Callable[[], Awaitable[object]],
         spawn: Callable[[Coroutine[Any, Any, None], str], object],
         backoff: Backoff,
         jitter: Callable[[], float],
@@ -38,29 +65,166 @@ class Linkage:
         self._record = record
         self._recovery = recovery
         self._market = market
+        self._intake = intake
+        self._hub = hub
+        self._read_accounts = read_accounts
         self._spawn = spawn
         self._backoff = backoff
         self._jitter = jitter
-        self._live: int | None = None
+        self._life: int | None = None
+        self._is_trusted = False
+        self._lost_at: dict[Hub, datetime] = {}
+        intake.suspect = self.suspect
+        self.poller = Poller(record, recovery, read_accounts=read_accounts, spawn=spawn)
+        self.watch = HubWatch(
+            hub, record, recovery, intake, deaf=self._deaf, hears=self._hears, spawn=spawn
+        )
+
+    # -- the user hub
 
     def user(self, change: Changed) -> None:
         """The user hub's link is in another state."""
         self._tell("user", change)
-        if change.state is LinkState.LIVE:
-            self._live = change.generation
-            if self._recovery.accounts:
-                self._spawn(
-                    self._recover(change.generation), "recover after the user hub came back"
+        match change.state:
+            case LinkState.SUBSCRIBING if self._recovery.accounts and not self._is_trusted:
+                self._intake.hold()
+            case LinkState.RECOVERING:
+                self._heard(change.generation)
+            case LinkState.LIVE:
+                self._live(change.generation)
+            case _ if change.state.is_down:
+                self._down(change)
+
+    def _heard(self, generation: int) -> None:
+        """Every stream is confirmed: nothing is missed from here on."""
+        if self._is_trusted:
+            self._spawn(self._moving(generation), "look while moving to a new token")
+            return
+        self._life = generation
+        if self._recovery.accounts:
+            self._spawn(self._recover(generation), "recover after the user hub came back")
+        else:
+            self._intake.release()
+            self._hub.recovered(generation)
+
+    def _live(self, generation: int) -> None:
+        self._life, self._is_trusted = generation, True
+        self.poller.stop()
+        self.watch.begin(generation)
+
+    def _down(self, change: Changed) -> None:
+        self._life, self._is_trusted = None, False
+        self.poller.is_paused = False
+        self.watch.end()
+        self._intake.release()
+        self._recovery.hub_lost()
+        if self._recovery.accounts and change.reason != "closed by us":
+            self.poller.start(change.reason)
+
+    async def _recover(self, generation: int) -> None:
+        self.poller.is_paused = True
+        try:
+            found = await self._look_until_level(generation)
+        finally:
+            if generation == self._life:
+                self.poller.is_paused = False
+        if generation == self._life:
+            await self._finish(generation, found)
+
+    async def _look_until_level(self, generation: int) -> int:
+        """Look until two looks agree, account by account, or this life of the hub is over."""
+        looks = dict.fromkeys(self._recovery.accounts, 0)
+        for account_id in looks:
+            self._recovery.recovering(account_id)
+        found = failures = 0
+        while looks and generation == self._life:
+            failed = False
+            for account_id in list(looks):
+                try:
+                    seen = await self._recovery.snapshot(account_id, origin="reconciled")
+                except TopstepxError as error:  # one account's trouble does not hold the others up
+                    _LOG.warning("reading after a reconnect failed, trying again: %s", error)
+                    failed, looks[account_id] = True, 0
+                    continue
+                if generation != self._life:
+                    return found
+                found += seen.news
+                looks[account_id] += 1
+                if looks[account_id] >= _LOOKS and seen.agrees:
+                    del looks[account_id]
+                    self._recovery.level(account_id)
+            self._intake.release()
+            failures = failures + 1 if failed else 0
+            if looks:
+                await asyncio.sleep(
+                    self._backoff.delay_s(failures, self._jitter) if failed else _PAUSE_S
                 )
-        elif change.state in {LinkState.WAITING, LinkState.CLOSED}:
-            self._live = None
-            self._recovery.hub_lost()
+        return found
+
+    async def _finish(self, generation: int, found: int) -> None:
+        try:
+            await self._read_accounts()
+        except TopstepxError as error:
+            _LOG.warning("balances could not be read after a reconnect: %s", error)
+        if generation != self._life:
+            return
+        self._hub.recovered(generation)
+        self._told_back("user", generation, found)
+
+    async def _moving(self, generation: int) -> None:
+        """Both lines are heard, so nothing is missed: look all the same, then move."""
+        for _ in range(_MOVE_TRIES):
+            try:
+                for account_id in self._recovery.accounts:
+                    await self._recovery.snapshot(account_id, origin="reconciled")
+            except TopstepxError as error:
+                _LOG.warning("reading while moving to a new token failed: %s", error)
+                await asyncio.sleep(self._backoff.delay_s(1, self._jitter))
+            else:
+                break
+        self._hub.recovered(generation)
+
+    # -- connected and not to be trusted
+
+    def _deaf(self, reason: str) -> None:
+        self._recovery.deaf(present=True, detail=reason)
+        self._degraded("user", f"the user hub is deaf: {reason}")
+        self.poller.start(f"the user hub is deaf: {reason}")
+
+    def _hears(self) -> None:
+        self._recovery.deaf(present=False)
+        self.poller.stop()
+        if self._life is not None:
+            self._told_back("user", self._life, 0)
+
+    def suspect(self, reason: str) -> None:
+        """Something on the user hub was lost: look at once."""
+        self.watch.suspect(reason)
+
+    def stalled(self, seconds: float) -> None:
+        """We ourselves did nothing for so long: what came meanwhile may be lost."""
+        if seconds >= _STALL_S:
+            self._market.gapped()
+            self.watch.suspect(f"this program stood still for {seconds:.0f} s")
+
+    def slept(self) -> None:
+        """The computer slept: no book is whole, and the timekeeper has the accounts read."""
+        self._market.gapped()
+
+    # -- the market hub
 
     def market(self, change: Changed) -> None:
         """The market hub's link is in another state."""
         self._tell("market", change)
-        if change.state is LinkState.WAITING:
+        if change.state is LinkState.LIVE:
+            if "market" in self._lost_at:
+                self._told_back("market", change.generation, 0)
+            else:
+                self._market.gapped()  # moved to a new token: what was under way may be missing
+        elif change.state.is_down:
             self._market.interrupted()
+
+    # -- telling
 
     def _tell(self, hub: Hub, change: Changed) -> None:
         at, generation = self._record.stamp(), change.generation
@@ -68,20 +232,60 @@ class Linkage:
             self._record.commit(LinkConnecting(at=at, hub=hub, generation=generation))
         elif change.state is LinkState.LIVE:
             self._record.commit(LinkLive(at=at, hub=hub, generation=generation))
-        elif change.state in {LinkState.WAITING, LinkState.CLOSED}:
+        elif change.state.is_down:
             self._record.commit(
                 LinkDown(at=at, hub=hub, generation=generation, reason=change.reason)
             )
+            self._told_down(hub, change)
 
-    async def _recover(self, generation: int) -> None:
-        """Read until it succeeds or this life of the hub is over."""
-        attempt = 0
-        while generation == self._live:
-            try:
-                await self._recovery.hub_back(lambda: generation == self._live)
-            except TopstepxError as error:
-                _LOG.warning("reading after a reconnect failed, trying again: %s", error)
-                await asyncio.sleep(self._backoff.delay_s(attempt, self._jitter))
-                attempt += 1
-            else:
-                return
+    def _told_down(self, hub: Hub, change: Changed) -> None:
+        if change.reason != "closed by us":
+            self._degraded(hub, change.reason)
+        at = self._record.stamp()
+        match change.state:
+            case LinkState.WAITING:
+                self._record.commit(
+                    HubReconnecting(
+                        at=at,
+                        hub=hub,
+                        generation=change.generation,
+                        attempt=change.attempt,
+                        wait_s=change.wait_s or 0.0,
+                        reason=change.reason,
+                    )
+                )
+                if change.alarming:
+                    detail = (
+                        f"the {hub} hub failed {change.attempt} times in a row: {change.reason}"
+                    )
+                    self._alarm("hub_unreachable", detail)
+            case LinkState.CONTESTED:
+                self._record.commit(HubContested(at=at, hub=hub, reason=change.reason))
+            case _:
+                self._record.commit(
+                    HubClosed(at=at, hub=hub, generation=change.generation, reason=change.reason)
+                )
+                if change.reason != "closed by us":
+                    detail = (
+                        f"the {hub} hub is given up: {change.reason}. Release it with `resume`."
+                    )
+                    self._alarm("hub_closed", detail)
+
+    def _degraded(self, hub: Hub, reason: str) -> None:
+        """Once per outage."""
+        if hub not in self._lost_at:
+            at = self._lost_at[hub] = self._record.stamp()
+            self._record.commit(HubDegraded(at=at, hub=hub, reason=reason))
+            _LOG.warning("the %s hub cannot be relied upon: %s", hub, reason)
+
+    def _told_back(self, hub: Hub, generation: int, found: int) -> None:
+        since = self._lost_at.pop(hub, None)
+        if since is not None:
+            at = self._record.stamp()
+            self._record.commit(
+                HubReconnected(at=at, hub=hub, generation=generation, since=since, found=found)
+            )
+            _LOG.info("the %s hub is relied upon again", hub)
+
+    def _alarm(self, name: str, detail: str) -> None:
+        self._record.commit(AlarmRaised(at=self._record.stamp(), name=name, detail=detail))

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from topstepx.core.lanes import Lane
 from topstepx.core.link import Subscription
-from topstepx.errors import AnswerUnusable, GatewayRefused, TopstepxError
+from topstepx.desk.lookout import WHOLE_DAY, Lookout, Seen, without
 from topstepx.events import (
-    AlarmRaised,
     ListRead,
     ModeCauseAdded,
     ModeCauseCleared,
@@ -24,11 +22,10 @@ from topstepx.events import (
     trade_fact,
 )
 from topstepx.wire import models, routes
-from topstepx.wire.enums import OrderSortBy, OrderStatus, OrderType, SortDirection
-from topstepx.wire.models import AccountModel, OrderModel
+from topstepx.wire.enums import OrderType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from datetime import timedelta
 
     from topstepx.core.ledger_orders import OrderBelief
     from topstepx.core.ledger_positions import PositionBelief
@@ -38,18 +35,9 @@ if TYPE_CHECKING:
     from topstepx.net.hub import HubLink
     from topstepx.net.rest import Rest
     from topstepx.settings import Settings
+    from topstepx.wire.models import AccountModel, OrderModel
 
-_PAGE_ROWS = 100
-_PAGES_MAX = 200
-_LIVE = (
-    OrderStatus.OPEN,
-    OrderStatus.PENDING,
-    OrderStatus.PENDING_CANCELLATION,
-    OrderStatus.SUSPENDED,
-)
 _STOPS = {OrderType.STOP, OrderType.TRAILING_STOP, OrderType.STOP_LIMIT}
-_LOOK_BACK = timedelta(hours=26)
-"""A whole trading day and a margin for clocks that disagree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +72,8 @@ class Recovery:
         self.starting: Starting | None = None
         self._ready: dict[int, AccountModel] = {}
         self._locks: dict[int, asyncio.Lock] = {}
+        self._looks: dict[int, asyncio.Lock] = {}
+        self._lookout = Lookout(rest, record, settings)
         self._subscribed: set[Subscription] = set()
 
     # -- becoming ready
@@ -142,26 +132,19 @@ class Recovery:
         for account_id in self._ready:
             self._cause(account_id, "hub_down", present=True)
 
-    async def hub_back(self, still_live: Callable[[], bool]) -> None:
-        """The user hub lives again: look up what was missed, then open the accounts again.
+    def recovering(self, account_id: int) -> None:
+        """What the account missed is being looked up."""
+        self._cause(account_id, "recovering", present=True)
 
-        An account opens only if the hub is `still_live` then. Raises what the reads raise; the accounts
-        then stay closed for entries.
-        """
-        failure: TopstepxError | None = None
-        for account_id in list(self._ready):
-            self._cause(account_id, "recovering", present=True)
-            try:
-                await self.snapshot(account_id, origin="reconciled")
-            except TopstepxError as error:
-                failure = error  # one account's trouble does not keep the others closed
-                continue
-            if not still_live():
-                return  # it was lost again meanwhile; its next life comes here anew
-            self._cause(account_id, "hub_down", present=False)
-            self._cause(account_id, "recovering", present=False)
-        if failure is not None:
-            raise failure
+    def level(self, account_id: int) -> None:
+        """The account is level with a hub that hears: open it again."""
+        for reason in ("hub_down", "hub_deaf", "recovering"):
+            self._cause(account_id, reason, present=False)
+
+    def deaf(self, *, present: bool, detail: str = "") -> None:
+        """The user hub is connected and does not tell what happens."""
+        for account_id in self._ready:
+            self._cause(account_id, "hub_deaf", present=present, detail=detail)
 
     @property
     def accounts(self) -> tuple[int, ...]:
@@ -173,11 +156,14 @@ class Recovery:
         """The accounts that somebody asked to make ready, whether or not it succeeded."""
         return tuple(self._locks)
 
-    def _cause(self, account_id: int, reason: str, *, present: bool) -> None:
-        kind = ModeCauseAdded if present else ModeCauseCleared
-        self._record.commit(
-            kind(at=self._record.stamp(), account_id=account_id, contract_id=None, reason=reason)
-        )
+    def _cause(self, account_id: int, reason: str, *, present: bool, detail: str = "") -> None:
+        at = self._record.stamp()
+        if present:
+            self._record.commit(
+                ModeCauseAdded(at=at, account_id=account_id, reason=reason, detail=detail)
+            )
+        else:
+            self._record.commit(ModeCauseCleared(at=at, account_id=account_id, reason=reason))
 
     def report(self, account: AccountModel) -> Ready:
         """What is known of the account now."""
@@ -214,76 +200,36 @@ class Recovery:
 
     # -- reading
 
-    async def snapshot(self, account_id: int, *, origin: Origin = "live") -> None:
-        """Read live orders, recent orders, trades and positions into the ledger.
-
-        Trades and orders before positions: a position is then never older than what explains it.
-        """
-        live = await self.live_orders(account_id, origin=origin)
-        await self._recent_orders(account_id, origin)
-        await self.read_trades(account_id, origin=origin)
-        await self.read_positions(account_id, origin=origin)
-        await self._look_up_vanished(account_id, {order.id for order in live}, origin)
+    async def snapshot(
+        self, account_id: int, *, origin: Origin = "live", back: timedelta = WHOLE_DAY
+    ) -> Seen:
+        """One look at the account, into the ledger; see `desk.lookout`. One at a time per account."""
+        async with self._looks.setdefault(account_id, asyncio.Lock()):
+            return await self._lookout.look(account_id, origin=origin, back=back)
 
     async def live_orders(
         self, account_id: int, *, origin: Origin = "live"
     ) -> tuple[OrderModel, ...]:
-        """Every live order, suspended legs too, by all pages of `Order/v2/query` (verified: 100 rows)."""
+        """Every live order, suspended legs too, into the ledger."""
         at = self._record.stamp()
-        rows: dict[int, OrderModel] = {}
-        for page in range(_PAGES_MAX):
-            answer = await self._rest.call(
-                routes.ORDER_QUERY,
-                models.OrderQueryRequest(
-                    filter=models.OrderQueryFilter(account_id=account_id, statuses=_LIVE),
-                    page_size=_PAGE_ROWS,
-                    page_offset=page * _PAGE_ROWS,
-                    sort_by=OrderSortBy.ID,
-                    sort_direction=SortDirection.ASCENDING,
-                    include_total_count=True,
-                ),
-                lane=Lane.RECONCILE,
-                timeout_s=self._settings.timeouts.read_s,
-            )
-            if not isinstance(answer.orders, list):
-                raise _without("Order/v2/query", "orders")
-            rows.update({order.id: order for order in answer.orders})
-            if len(answer.orders) < _PAGE_ROWS:
-                break
-        else:
-            raise _without("Order/v2/query", f"an end after {_PAGES_MAX} pages")
-        total = answer.total_count
-        if isinstance(total, int) and total > len(rows):
-            raise _without("Order/v2/query", f"{total - len(rows)} of its {total} orders")
-        for order in rows.values():
+        rows = await self._lookout.live_orders(account_id)
+        for order in rows:
             self._record.commit(OrderObserved(at=at, order=order, origin=origin))
-        return tuple(rows.values())
-
-    async def _recent_orders(self, account_id: int, origin: Origin) -> None:
-        at = self._record.stamp()
-        answer = await self._rest.call(
-            routes.ORDER_SEARCH,
-            models.OrderSearchRequest(account_id=account_id, start_timestamp=self._since()),
-            lane=Lane.RECONCILE,
-            timeout_s=self._settings.timeouts.read_s,
-        )
-        if not isinstance(answer.orders, list):
-            raise _without("Order/search", "orders")
-        for order in answer.orders:
-            self._record.commit(OrderObserved(at=at, order=order, origin=origin))
-        self._record.commit(ListRead(at=at, what="orders", account_id=account_id))
+        return rows
 
     async def read_trades(self, account_id: int, *, origin: Origin = "live") -> None:
         """Read the trades of the trading day into the ledger."""
         at = self._record.stamp()
         answer = await self._rest.call(
             routes.TRADE_SEARCH,
-            models.TradeSearchRequest(account_id=account_id, start_timestamp=self._since()),
+            models.TradeSearchRequest(
+                account_id=account_id, start_timestamp=self._rest.server_now() - WHOLE_DAY
+            ),
             lane=Lane.RECONCILE,
             timeout_s=self._settings.timeouts.read_s,
         )
         if not isinstance(answer.trades, list):
-            raise _without("Trade/search", "trades")
+            raise without("Trade/search", "trades")
         for trade in sorted(answer.trades, key=lambda one: (one.creation_timestamp, one.id)):
             self._record.commit(trade_fact(trade, at=at, origin=origin))
         self._record.commit(ListRead(at=at, what="trades", account_id=account_id))
@@ -293,57 +239,11 @@ class Recovery:
     ) -> tuple[models.PositionModel, ...]:
         """Read the open positions into the ledger; contracts that are not in the list are flat."""
         at = self._record.stamp()
-        answer = await self._rest.call(
-            routes.POSITION_SEARCH_OPEN,
-            models.PositionSearchOpenRequest(account_id=account_id),
-            lane=Lane.RECONCILE,
-            timeout_s=self._settings.timeouts.read_s,
-        )
-        if not isinstance(answer.positions, list):
-            raise _without("Position/searchOpen", "positions")
-        rows = tuple(answer.positions)
+        rows = await self._lookout.positions(account_id)
         self._record.commit(
             PositionsListed(at=at, account_id=account_id, positions=rows, origin=origin)
         )
         return rows
-
-    async def _look_up_vanished(self, account_id: int, live: set[int], origin: Origin) -> None:
-        """Orders that we believe alive and the gateway did not list: ask for each by its id."""
-        for belief in self._record.ledger.working(account_id):
-            if belief.id in live:
-                continue
-            at = self._record.stamp()
-            try:
-                answer = await self._rest.call(
-                    routes.ORDER_BY_ID,
-                    models.OrderByIdRequest(account_id=account_id, order_id=belief.id),
-                    lane=Lane.RECONCILE,
-                    timeout_s=self._settings.timeouts.read_s,
-                )
-            except GatewayRefused as error:
-                if error.code is None:
-                    raise
-                self._vanished(belief.order)
-                continue
-            if isinstance(answer.order, OrderModel):
-                self._record.commit(OrderObserved(at=at, order=answer.order, origin=origin))
-
-    def _vanished(self, order: OrderModel) -> None:
-        """Believed alive, and the gateway knows no such order: it goes on counting in the limits."""
-        self._record.commit(
-            AlarmRaised(
-                at=self._record.stamp(),
-                name="order_vanished",
-                account_id=order.account_id,
-                detail=(
-                    f"Order {order.id} on {order.contract_id} was working when it was last heard of, "
-                    "and the gateway does not know it any more. Look at the web platform."
-                ),
-            )
-        )
-
-    def _since(self) -> datetime:
-        return self._rest.server_now() - _LOOK_BACK
 
 
 def _is_protected(position: PositionBelief, working: tuple[OrderBelief, ...]) -> bool:
@@ -356,8 +256,3 @@ def _is_protected(position: PositionBelief, working: tuple[OrderBelief, ...]) ->
         and belief.order.side.sign * net < 0
     )
     return covered >= abs(net)
-
-
-def _without(route: str, what: str) -> AnswerUnusable:
-    msg = f"{route} answered without {what}."
-    return AnswerUnusable(msg, route=route, status=200, did_it_happen="no")

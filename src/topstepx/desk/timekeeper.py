@@ -38,6 +38,7 @@ class Timekeeper:
         clock: Clock,
         *,
         slept: Callable[[], None],
+        blocked: Callable[[float], None] | None = None,
         look_again: Sequence[Callable[[], None]],
         spawn: Callable[[Coroutine[Any, Any, None], str], object],
         backoff: Backoff,
@@ -47,6 +48,7 @@ class Timekeeper:
         self._recovery = recovery
         self._clock = clock
         self._slept = slept
+        self._blocked = blocked
         self._look_again = look_again
         self._spawn = spawn
         self._backoff = backoff
@@ -68,6 +70,8 @@ class Timekeeper:
     def _happened(self, jump: Jump) -> None:
         _LOG.warning("%s", jump.words)
         if jump.kind == "blocked":
+            if self._blocked is not None:
+                self._blocked(jump.seconds)
             self._alarm(
                 "loop_blocked",
                 f"{jump.words}: quotes, fills and stops waited. Look for a slow callback.",

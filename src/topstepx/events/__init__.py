@@ -6,6 +6,16 @@ them into the ledger and tells whoever listens.
 """
 
 from topstepx.events.fact import Event, Observation, Origin, Source, decode, encode, event_kinds
+from topstepx.events.hubs import (
+    GapSuspected,
+    HubClosed,
+    HubContested,
+    HubDegraded,
+    HubReconnected,
+    HubReconnecting,
+    MarketDataFresh,
+    MarketDataStale,
+)
 from topstepx.events.intents import (
     Action,
     CancelWanted,
@@ -75,7 +85,13 @@ __all__ = [
     "FlattenFailed",
     "FlattenStarted",
     "Flattened",
+    "GapSuspected",
     "Hub",
+    "HubClosed",
+    "HubContested",
+    "HubDegraded",
+    "HubReconnected",
+    "HubReconnecting",
     "IntentAnswered",
     "IntentDoubted",
     "IntentRecorded",
@@ -87,6 +103,8 @@ __all__ = [
     "LinkLive",
     "ListName",
     "ListRead",
+    "MarketDataFresh",
+    "MarketDataStale",
     "ModeCauseAdded",
     "ModeCauseCleared",
     "ModeChanged",

@@ -146,6 +146,11 @@ class TokenKeeper:
         self.machine.evicted(hub, self._clock.monotonic_ns())
         self._stir()
 
+    def doubted(self, reason: str) -> None:
+        """A hub ended a connection as if the token were the reason: renew it, and go on using it."""
+        self.machine.doubted(reason)
+        self._stir()
+
     def resume(self) -> None:
         """A person says that nobody fights over the session any more."""
         self.machine.resumed()

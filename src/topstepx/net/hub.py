@@ -1,90 +1,48 @@
-"""A hub link's shell: it owns one socket at a time and decides nothing.
+"""A hub link's shell: it keeps one line up, and moves to a second one when there is a new token.
 
 What the hub says is decoded in the socket's own callback and handed to one `sink`, in order, without a
 task, lock or queue in between; the consumers' queues are further up.
+
+Moving to a new token is make-before-break: a second line is opened and subscribed, what may have been
+missed in between is looked up, and only then the first is let go. Until then both are listened to on
+the user hub, where repetitions do no harm, and only the first on the market hub. Where the first line
+is ended as soon as the second one opens, the venue allows one session only: from then on the first is
+let go before the second is opened, and polling fills the gap.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from topstepx.clock import NANOSECONDS
-from topstepx.core.link import (
-    Changed,
-    Drop,
-    Effect,
-    Link,
-    LinkState,
-    Malformed,
-    Open,
-    Received,
-    Send,
-    Subscribed,
-    Subscription,
-)
-from topstepx.errors import (
-    DeadlinePassed,
-    InvalidRequest,
-    NotSent,
-    TopstepxError,
-    UpgradeRefused,
-    sanitised,
-)
+from topstepx.core.link import Link
+from topstepx.core.link_effects import Changed, LinkState, Subscribed, Subscription
+from topstepx.core.link_ends import EndKind, LinkEnd, Reconnecting
+from topstepx.errors import DeadlinePassed, InvalidRequest, NotSent, TopstepxError, sanitised
+from topstepx.net.hub_door import HubDoor, TokenPlace
+from topstepx.net.hub_line import Line
 from topstepx.wire.codec import PayloadMalformed
-from topstepx.wire.hub_events import decode_event
+from topstepx.wire.hub_events import Logout, decode_event
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from topstepx.clock import Clock
+    from topstepx.core.signalr import Invocation
     from topstepx.core.token import Token
     from topstepx.net.auth import TokenKeeper
-    from topstepx.net.transport import Hub, HubSocket, HubTransport
-    from topstepx.settings import TokenPlacement
+    from topstepx.net.transport import Hub, HubTransport
     from topstepx.wire.hub_events import HubEvent
 
+__all__ = ["HubLink", "TokenPlace"]
+
 _LOG = logging.getLogger("topstepx.hub")
-_UNAUTHORIZED = 401
-
-
-class TokenPlace:
-    """Where the token travels on an upgrade, shared by both hubs of a client and remembered."""
-
-    def __init__(self, placement: TokenPlacement) -> None:
-        self._fixed = placement != "auto"
-        self.current: Literal["header", "query"] = "query" if placement == "query" else "header"
-        self.proven = False
-
-    @property
-    def may_move(self) -> bool:
-        """Whether the other place may still be tried: once, and only while nothing is proven."""
-        return not (self._fixed or self.proven or self.current == "query")
-
-    def move(self) -> None:
-        """A hub refused a token that REST accepts: send it in the address from now on."""
-        self.current = "query"
-        _LOG.warning(
-            "the hub refused the token in the Authorization header; it now travels in the address. "
-            "Tell the maintainers: this gateway was expected to take the header."
-        )
-
-
-class _Generation:
-    """`HubListener` of one socket: it knows which life it belongs to."""
-
-    def __init__(self, owner: HubLink, generation: int) -> None:
-        self._owner = owner
-        self._generation = generation
-
-    def data(self, payload: bytes) -> None:
-        """Bytes of one message."""
-        self._owner.on_data(self._generation, payload)
-
-    def closed(self, reason: str) -> None:
-        """The socket is gone."""
-        self._owner.on_closed(self._generation, reason)
+_MOVE_TRIES, _MOVE_PAUSE_S = 3, 20.0
+_ONE_SESSION_S = 10.0
+_LET_FIRST_S = 10.0
+_SOON_S = 1.0
 
 
 class HubLink:
@@ -105,25 +63,60 @@ class HubLink:
         malformed: Callable[[str, str], None],
         open_timeout_s: float = 10.0,
         record_bytes_max: int = 16 * 1024 * 1024,
+        recovers: bool = False,
+        reconnecting: Reconnecting | None = None,
+        goes_after: HubLink | None = None,
     ) -> None:
         self.hub: Hub = hub
-        self.link = Link(hub, jitter, record_bytes_max=record_bytes_max)
-        self._transport = transport
-        self._keeper = keeper
+        self.one_session = False
+        """Whether the venue was seen to end the first line when the second opened."""
         self._clock = clock
-        self._place = place
-        self._rest_accepts = rest_accepts
+        self._jitter = jitter
+        self._record_bytes_max = record_bytes_max
+        self._recovers = recovers
+        self._reconnecting = reconnecting
+        self._goes_after = goes_after
         self._sink = sink
         self._told = told
         self._malformed = malformed
-        self._open_timeout_s = open_timeout_s
-        self._socket: HubSocket | None = None
-        self._to_open: Open | None = None
-        self._wake = asyncio.Event()
+        self._door = HubDoor(
+            hub,
+            transport,
+            keeper,
+            clock,
+            place=place,
+            rest_accepts=rest_accepts,
+            open_timeout_s=open_timeout_s,
+        )
+        self._line = self._new_line(0)
+        self._next: Line | None = None
+        self._next_since_ns = 0
+        self._moves = 0
+        self._ended: NotSent | None = None
+        self._running: asyncio.TaskGroup | None = None
+        self._closing = False
+        self._moved = asyncio.Event()
         self._waiting: dict[Subscription, list[asyncio.Future[None]]] = {}
         self._users: dict[Subscription, int] = {}
+        self._forget = keeper.listen(self._new_token)
+
+    def _new_line(self, after: int) -> Line:
+        link = Link(
+            self.hub,
+            self._jitter,
+            record_bytes_max=self._record_bytes_max,
+            recovers=self._recovers,
+            reconnecting=self._reconnecting,
+            after=after,
+        )
+        return Line(link, self._door, self._clock, self, first=self._let_first)
 
     # -- for callers
+
+    @property
+    def link(self) -> Link:
+        """The machine of the line that counts."""
+        return self._line.link
 
     async def subscribe(self, subscription: Subscription, *, timeout_s: float) -> None:
         """Want a stream and wait until the hub confirms it.
@@ -137,7 +130,9 @@ class HubLink:
         self._users[subscription] = self._users.get(subscription, 0) + 1
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(subscription, []).append(confirmed)
-        self._do(self.link.want(subscription, self._clock.monotonic_ns()))
+        if self._next is not None:
+            self._next.want(subscription)
+        self._line.want(subscription)
         try:
             async with asyncio.timeout(timeout_s):
                 await confirmed
@@ -162,7 +157,9 @@ class HubLink:
             self._users[subscription] = left
         elif subscription in self._users:
             del self._users[subscription]
-            self._do(self.link.unwant(subscription, self._clock.monotonic_ns()))
+            if self._next is not None:
+                self._next.unwant(subscription)
+            self._line.unwant(subscription)
 
     @property
     def state(self) -> LinkState:
@@ -171,140 +168,200 @@ class HubLink:
 
     @property
     def life(self) -> int | None:
-        """The number of the life that is LIVE now; None while there is none."""
-        return self.link.generation if self.link.state is LinkState.LIVE else None
+        """The number of the life in which every wanted stream is heard; None while there is none."""
+        return self.link.generation if self.link.state.hears else None
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether it opens now or within a second, so that another hub should let it go first."""
+        if self.state in {LinkState.CONNECTING, LinkState.HANDSHAKING}:
+            return True
+        due_s = self.link.due_in_s(self._clock.monotonic_ns())
+        return due_s is not None and due_s <= _SOON_S
+
+    def recovered(self, generation: int) -> None:
+        """What was missed before `generation` has been looked up: it may be LIVE."""
+        for line in (self._line, self._next):
+            if line is not None:
+                line.recovered(generation)
+
+    def resubscribe(self, subscription: Subscription) -> None:
+        """Ask for a confirmed stream once more: it may have died at the hub."""
+        self._line.resubscribe(subscription)
+
+    def distrust(self, generation: int, end: LinkEnd) -> None:
+        """End this life; an older one is not meant."""
+        if generation == self.link.generation:
+            self._line.end(end)
 
     def look_again(self) -> None:
         """The computer slept: timers stood still, so look at the clock now."""
-        self._wake.set()
+        self._line.look_again()
+
+    def resume(self) -> None:
+        """A person says: try again now, also where it gave up."""
+        self._line.hurry()
+        self._line.revive()
 
     # -- the loop
 
     async def run(self) -> None:
-        """Keep the link alive until cancelled; closes the socket at the end."""
+        """Keep the link alive until cancelled; closes the sockets at the end."""
         try:
-            while True:
-                to_open, self._to_open = self._to_open, None
-                if to_open is not None:
-                    await self._open(to_open)
-                    continue
-                self._do(self.link.tick(self._clock.monotonic_ns()))
-                await self._sleep()
+            async with asyncio.TaskGroup() as group:
+                self._running = group
+                group.create_task(self._line.run(), name=f"{self.hub} hub line")
+                try:
+                    await asyncio.get_running_loop().create_future()
+                finally:
+                    self._closing = True
         finally:
-            self._do(self.link.close())
-            for waiting in self._waiting.values():
-                for confirmed in waiting:
-                    if not confirmed.done():
-                        confirmed.set_exception(self._over())
+            self._running = None
+            self._forget()
+            self._fail_waiting()
 
     def _over(self) -> NotSent:
+        if self._ended is not None:
+            return self._ended
         return NotSent(f"The {self.hub} hub is closed.", next_step="Open a new client.")
 
-    async def _sleep(self) -> None:
-        due_ns = self.link.deadline()
-        self._wake.clear()
-        if self._to_open is not None:
+    def _fail_waiting(self) -> None:
+        for waiting in self._waiting.values():
+            for confirmed in waiting:
+                if not confirmed.done():
+                    confirmed.set_exception(self._over())
+
+    async def _let_first(self) -> None:
+        """One handshake at a time, the user hub's first: it is the one that money hangs on."""
+        other = self._goes_after
+        if other is None:
             return
-        wait_s = None
-        if due_ns is not None:
-            wait_s = max(0.0, (due_ns - self._clock.monotonic_ns()) / NANOSECONDS)
         try:
-            async with asyncio.timeout(wait_s):
-                await self._wake.wait()
+            async with asyncio.timeout(_LET_FIRST_S):
+                while other.is_coming:
+                    await other.next_move()
         except TimeoutError:
             return
 
-    async def _open(self, order: Open) -> None:
-        deadline_ns = self._clock.monotonic_ns() + round(self._open_timeout_s * NANOSECONDS)
-        token: Token | None = None
-        try:
-            token = await self._keeper.token(deadline_ns=deadline_ns)
-            headers = {"User-Agent": "topstepx-python"}
-            query: dict[str, str] = {}
-            if self._place.current == "header":
-                headers["Authorization"] = f"Bearer {token.value.reveal()}"
-            else:
-                query["access_token"] = token.value.reveal()
-            socket = await self._transport.open(
-                self.hub,
-                headers=headers,
-                query=query,
-                listener=_Generation(self, order.generation),
-                timeout_s=self._open_timeout_s,
+    async def next_move(self) -> None:
+        """Until the link's state changes."""
+        await self._moved.wait()
+
+    # -- moving to a new token
+
+    def _new_token(self, _token: Token) -> None:
+        if self.link.state.is_down:
+            self._line.hurry()
+        elif self.link.state.hears:
+            self._moves = 0
+            self.move()
+
+    def move(self) -> None:
+        """Come back with the present token, without a gap where the venue allows it."""
+        if self._running is None or self._closing or self._next is not None:
+            return
+        if not (self.link.state.hears and self.link.wanted):
+            return
+        if self.one_session:
+            self._line.end(LinkEnd(EndKind.MOVING, "moving to a new token"))
+            return
+        self._moves += 1
+        self._next_since_ns = self._clock.monotonic_ns()
+        line = self._next = self._new_line(self.link.generation)
+        self._running.create_task(line.run(), name=f"{self.hub} hub, next line")
+        for subscription in self.link.wanted:
+            line.want(subscription)
+
+    def _switch(self, line: Line) -> None:
+        old, self._line, self._next = self._line, line, None
+        old.stop()
+
+    def _give_up_move(self, line: Line) -> None:
+        self._next = None
+        line.stop()
+        if self._moves < _MOVE_TRIES:
+            asyncio.get_running_loop().call_later(_MOVE_PAUSE_S, self.move)
+
+    def _saw_one_session(self) -> bool:
+        """Whether the end of the first line, now, was the work of the second."""
+        since_ns = self._clock.monotonic_ns() - self._next_since_ns
+        return self._moves > 0 and since_ns <= _ONE_SESSION_S * NANOSECONDS
+
+    # -- from the lines
+
+    def line_changed(self, line: Line, change: Changed) -> None:
+        """A line's link is in another state."""
+        if line is self._next:
+            self._next_changed(line, change)
+        elif line is self._line:
+            self._line_changed(change)
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    def _next_changed(self, line: Line, change: Changed) -> None:
+        if change.state is LinkState.LIVE:
+            self._switch(line)
+            self._told(change)
+        elif change.state is LinkState.RECOVERING:
+            self._told(change)
+        elif change.state.is_down:
+            self._give_up_move(line)
+
+    def _line_changed(self, change: Changed) -> None:
+        if change.state is LinkState.CLOSED and not self._closing:
+            next_step = "Repair what it says, then release it with resume."
+            self._ended = NotSent(
+                f"The {self.hub} hub is closed: {change.reason}", next_step=next_step
             )
-        except UpgradeRefused as error:
-            if error.status == _UNAUTHORIZED and token is not None:
-                await self._unauthorized(token)
-            self._lost(order.generation, str(error))
-        except TopstepxError as error:
-            self._lost(order.generation, str(error))
-        else:
-            self._place.proven = True
-            self._socket = socket
-            self._do(self.link.opened(order.generation, self._clock.monotonic_ns()))
+            self._fail_waiting()
+        elif change.state is LinkState.CONNECTING:
+            self._ended = None
+        self._told(change)
+        following = self._next
+        if following is None or not change.state.is_down or self._closing:
+            return
+        self.one_session = self.one_session or self._saw_one_session()
+        self._switch(following)
+        state, generation = following.link.state, following.link.generation
+        if state is not LinkState.IDLE:
+            self._told(Changed(LinkState.CONNECTING, generation))
+        if state is LinkState.RECOVERING:
+            self._told(Changed(state, generation))
 
-    async def _unauthorized(self, token: Token) -> None:
-        """401 at the upgrade: is it the token, or the place it travelled in? REST knows."""
-        if self._place.may_move and await self._rest_accepts():
-            self._place.move()
-        else:
-            self._keeper.refused(token)
-
-    def _lost(self, generation: int, reason: str) -> None:
-        self._do(self.link.lost(generation, reason, self._clock.monotonic_ns()))
-
-    # -- from the socket
-
-    def on_data(self, generation: int, payload: bytes) -> None:
-        """Bytes from the socket of `generation`."""
-        self._do(self.link.received(generation, payload, self._clock.monotonic_ns()))
-
-    def on_closed(self, generation: int, reason: str) -> None:
-        """The socket of `generation` is gone."""
-        if generation == self.link.generation:
-            self._socket = None
-        self._lost(generation, reason)
-
-    # -- effects
-
-    def _do(self, effects: list[Effect]) -> None:
-        wake = False
-        for effect in effects:
-            if isinstance(effect, Received):
-                self._receive(effect)
-                continue
-            wake = True
-            self._act(effect)
-        if wake:  # plain messages only ever move deadlines later, so they need not wake the loop
-            self._wake.set()
-
-    def _act(self, effect: Effect) -> None:
-        match effect:
-            case Send(payload) if self._socket is not None:
-                self._socket.send(payload)
-            case Open():
-                self._to_open = effect
-            case Drop() if self._socket is not None:
-                socket, self._socket = self._socket, None
-                socket.close()
-            case Changed():
-                self._told(effect)
-            case Subscribed():
-                self._confirm(effect)
-            case Malformed(reason):
-                self._malformed(f"{self.hub} hub", reason)
-
-    def _receive(self, effect: Received) -> None:
-        invocation = effect.invocation
+    def line_received(self, line: Line, invocation: Invocation) -> None:
+        """The hub called one of our methods."""
+        if line.is_stopped or (line is not self._line and not self._recovers):
+            return
         try:
             events = decode_event(invocation.target, invocation.arguments)
         except PayloadMalformed as error:
             self._malformed(f"{self.hub} hub, {sanitised(invocation.target, 60)}", error.reason)
             return
         for event in events:
-            self._sink(event)
+            if type(event) is Logout:
+                self._logged_out(line, event)
+            else:
+                self._sink(event)
 
-    def _confirm(self, effect: Subscribed) -> None:
+    def _logged_out(self, line: Line, event: Logout) -> None:
+        if line is self._line and self._next is not None and self._saw_one_session():
+            _LOG.info("this venue allows one session: the first line ended when the second opened")
+        else:
+            self._sink(event)
+        reason = f"GatewayLogout {event.reason or ''}".strip()
+        line.end(LinkEnd(EndKind.EVICTED, reason))
+
+    def line_malformed(self, line: Line, reason: str) -> None:
+        """A record could not be read."""
+        if line is self._line:
+            self._malformed(f"{self.hub} hub", reason)
+
+    def line_subscribed(self, line: Line, effect: Subscribed) -> None:
+        """A subscription was confirmed or refused."""
+        if line is not self._line:
+            if line is self._next and effect.error is not None:
+                self._give_up_move(line)  # the line that we have can do what this one may not
+            return
         error: TopstepxError | None = None
         if effect.error is not None:
             self._users.pop(effect.subscription, None)

@@ -7,7 +7,7 @@ talks to the simulated gateway without ports stands behind them in `testing.memo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from topstepx.errors import NotSent, sanitised
 
@@ -40,6 +40,19 @@ class HttpAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class CloseReason(str):
+    """Why a socket is gone, for people, and the WebSocket close code if the gateway gave one."""
+
+    __slots__ = ("code",)
+    code: int | None
+
+    def __new__(cls, words: str, code: int | None = None) -> Self:
+        """The words with their code."""
+        reason = super().__new__(cls, words)
+        reason.code = code
+        return reason
 
 
 class RestTransport(Protocol):

@@ -18,7 +18,7 @@ import picows
 from topstepx.errors import NotSent, UpgradeRefused, sanitised
 from topstepx.net.pins import is_pinned
 from topstepx.net.tls import certificate_refused, client_context
-from topstepx.net.transport import check_request
+from topstepx.net.transport import CloseReason, check_request
 from topstepx.net.transport_dial import dial, fault_of, hang_up
 from topstepx.redaction import cap_network_loggers
 
@@ -79,7 +79,8 @@ class _Frames(picows.WSListener):
         elif kind == _CLOSE:
             words = sanitised(frame.get_close_reason(), 80)
             said = f": {words}" if words else ""
-            self.end(f"closed by the gateway (code {_number(frame.get_close_code())}{said})")
+            code = _number(frame.get_close_code())
+            self.end(CloseReason(f"closed by the gateway (code {code}{said})", code or None))
             transport.disconnect()
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:

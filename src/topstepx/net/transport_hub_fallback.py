@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from topstepx.errors import NotSent, UpgradeRefused, sanitised
 from topstepx.net.tls import certificate_refused, client_context
-from topstepx.net.transport import check_request
+from topstepx.net.transport import CloseReason, check_request
 from topstepx.net.transport_dial import Sockets, fault_of, hang_up, let_go
 from topstepx.redaction import cap_network_loggers
 
@@ -100,7 +100,8 @@ class _Socket:
 
         if message.type is aiohttp.WSMsgType.CLOSE:
             words = sanitised(message.extra, 80)
-            return f"closed by the gateway (code {message.data}{f': {words}' if words else ''})"
+            said = f"closed by the gateway (code {message.data}{f': {words}' if words else ''})"
+            return CloseReason(said, message.data or None)
         if isinstance(message.data, aiohttp.WebSocketError):
             return f"closed by us (code {message.data.code}: {sanitised(str(message.data), 120)})"
         return "the connection was lost"

@@ -1,0 +1,184 @@
+"""Whether a connected user hub still tells what happens. Silence proves nothing; two things do.
+
+The canary: every order of ours that the gateway accepted must be told by the hub within five seconds.
+The comparison: every half minute, every five seconds with something at stake, the gateway is asked by
+REST; a step or trade that is older than three seconds and that the hub has not told is one it will not
+tell. Then the hub is *deaf*: polling begins, its streams are asked for again, and if it is found deaf
+once more within a minute, or the streams do not come back, the connection is given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from topstepx.clock import NANOSECONDS
+from topstepx.core.link_ends import EndKind, LinkEnd
+from topstepx.desk.lookout import RECENT
+from topstepx.errors import TopstepxError
+from topstepx.events import GapSuspected, IntentAnswered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from topstepx.core.ledger import Change
+    from topstepx.desk.intake import Intake
+    from topstepx.desk.lookout import Seen
+    from topstepx.desk.record import Record
+    from topstepx.desk.recovery import Recovery
+    from topstepx.events import Event
+    from topstepx.net.hub import HubLink
+
+_LOG = logging.getLogger("topstepx.hub")
+CANARY_S: Final = 5.0
+EXPOSED_EVERY_S: Final = 5.0
+FLAT_EVERY_S: Final = 30.0
+_AGAIN_S: Final = 60.0
+_CALLS_PER_MINUTE: Final = 60
+
+
+class HubWatch:
+    """Watches one life of the user hub after the other; `deaf` is called when it is found to be."""
+
+    def __init__(
+        self,
+        hub: HubLink,
+        record: Record,
+        recovery: Recovery,
+        intake: Intake,
+        *,
+        deaf: Callable[[str], None],
+        hears: Callable[[], None],
+        spawn: Callable[[Coroutine[Any, Any, None], str], object],
+    ) -> None:
+        """`hears`: after `deaf`, two looks agreed again."""
+        self._hub = hub
+        self._record = record
+        self._recovery = recovery
+        self._intake = intake
+        self._deaf = deaf
+        self._hears = hears
+        self._spawn = spawn
+        self._generation: int | None = None
+        self._deaf_ns: int | None = None
+        self._agreed = 0
+        self._is_deaf = False
+        self._wake = asyncio.Event()
+        record.listen(self._on_fact)
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether the hub is connected and does not tell what happens."""
+        return self._is_deaf
+
+    def begin(self, generation: int) -> None:
+        """A life of the hub is trusted from now on."""
+        self._generation = generation
+        self._is_deaf = False
+        self._agreed = 0
+        self._spawn(self._run(generation), "compare the user hub with REST")
+
+    def end(self) -> None:
+        """That life is over."""
+        self._generation = None
+        self._is_deaf = False
+
+    def suspect(self, reason: str) -> None:
+        """Something may have been missed: look at once."""
+        if self._generation is None:
+            return  # a recovery looks anyway
+        at = self._record.stamp()
+        self._record.commit(GapSuspected(at=at, hub="user", reason=reason))
+        self._wake.set()
+
+    # -- the comparison
+
+    async def _run(self, generation: int) -> None:
+        self._wake.clear()
+        while self._generation == generation:
+            suspected = await self._pause()
+            for account_id in self._recovery.accounts:
+                if self._generation != generation:
+                    return
+                try:
+                    seen = await self._recovery.snapshot(
+                        account_id, origin="reconciled", back=RECENT
+                    )
+                except TopstepxError as error:
+                    _LOG.warning("comparing the user hub with REST: %s", error)
+                    continue
+                if self._generation != generation:
+                    return
+                self._compared(seen, suspected=suspected)
+
+    async def _pause(self) -> bool:
+        """Wait for the next look; True if something is suspected to be missing."""
+        accounts = self._recovery.accounts
+        least_s = len(accounts) * 4 * 60 / _CALLS_PER_MINUTE
+        every_s = EXPOSED_EVERY_S if self._is_deaf or self._exposed() else FLAT_EVERY_S
+        try:
+            async with asyncio.timeout(max(every_s, least_s)):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        self._wake.clear()
+        return True
+
+    def _exposed(self) -> bool:
+        ledger = self._record.ledger
+        return any(
+            ledger.positions(account_id)
+            or ledger.working(account_id)
+            or ledger.open_intents(account_id)
+            for account_id in self._recovery.accounts
+        )
+
+    def _compared(self, seen: Seen, *, suspected: bool) -> None:
+        if seen.untold and not suspected:
+            self._found_deaf("it did not tell " + ", ".join(seen.untold[:3]))
+        elif seen.agrees and self._is_deaf:
+            self._agreed += 1
+            if self._agreed >= 2 * max(1, len(self._recovery.accounts)):
+                self._is_deaf = False
+                self._hears()
+
+    # -- the canary
+
+    def _on_fact(self, event: Event, _changes: tuple[Change, ...]) -> None:
+        if not isinstance(event, IntentAnswered) or self._generation is None:
+            return
+        intent = self._record.ledger.intent(event.intent_id)
+        recorded = intent.recorded if intent is not None else None
+        is_placed = recorded is not None and recorded.action == "place"
+        if is_placed and event.outcome == "accepted" and event.order_id is not None:
+            self._canary(event.order_id)
+
+    def _canary(self, order_id: int) -> None:
+        generation = self._generation
+
+        def look() -> None:
+            if self._generation == generation and self._intake.heard_ns(order_id) is None:
+                self._found_deaf(f"it did not tell of our order {order_id} within {CANARY_S:g} s")
+
+        asyncio.get_running_loop().call_later(CANARY_S, look)
+
+    # -- deaf
+
+    def _found_deaf(self, reason: str) -> None:
+        generation, now_ns = self._generation, self._record.now_ns()
+        if generation is None:
+            return
+        before_ns, self._deaf_ns = self._deaf_ns, now_ns
+        self._agreed = 0
+        first = not self._is_deaf
+        self._is_deaf = True
+        if first:
+            self._deaf(reason)
+        if before_ns is not None and now_ns - before_ns < _AGAIN_S * NANOSECONDS:
+            self._deaf_ns = None
+            self._hub.distrust(generation, LinkEnd(EndKind.DEAF, f"the hub is deaf: {reason}"))
+            return
+        for subscription in self._hub.link.wanted:
+            self._hub.resubscribe(subscription)
+        self._wake.set()
