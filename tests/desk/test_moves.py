@@ -29,7 +29,7 @@ class Line:
 
     def moves(self) -> Moves:
         def spawn(work: object, name: str) -> asyncio.Task[None]:
-            task: asyncio.Task[None] = asyncio.create_task(work, name=name)  # type: ignore[arg-type]  # a coroutine
+            task: asyncio.Task[None] = asyncio.create_task(work, name=name)  # type: ignore[arg-type]  # it is a coroutine
             self.tasks.append(task)
             return task
 

@@ -98,5 +98,6 @@ async def test_an_unresolved_order_asks_little_of_the_budget() -> None:
         with pytest.raises(OrderUnresolved):
             await w.buy()
         before = len(gateway.limits.arrivals)
-        await asyncio.sleep(110)
-        assert len(gateway.limits.arrivals) - before <= 60
+        await asyncio.sleep(60)
+        # The watch over an exposed account included, less than half of what a minute has room for.
+        assert len(gateway.limits.arrivals) - before <= 90
