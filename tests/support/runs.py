@@ -40,7 +40,10 @@ OURS = "ABCDEFGH"
 class Runs:
     """The gateway that outlives them all; `client` makes one run, to be entered."""
 
-    def __init__(self, *, seed: int = 1, network: Network | None = None) -> None:
+    def __init__(
+        self, *, seed: int = 1, network: Network | None = None, market_step_s: float = 0.05
+    ) -> None:
+        self._market_step_s = market_step_s
         self._random = random.Random(seed)
         self.gateway = Gateway.build(at=START, seed=seed, limited=False)
         self.network = network or Network()
@@ -51,7 +54,7 @@ class Runs:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self.world = await stack.enter_async_context(
-                MemoryGateway(self.gateway, network=self.network)
+                MemoryGateway(self.gateway, network=self.network, market_step_s=self._market_step_s)
             )
             self.clock = LoopClock(start=self.world.now())
             self._stack = stack.pop_all()
