@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from topstepx.desk.reading import Reader
     from topstepx.desk.record import Record
     from topstepx.desk.resolver import Resolver
+    from topstepx.desk.settling import Settling
     from topstepx.desk.write import Writer
     from topstepx.settings import Settings
     from topstepx.wire.models import ModifyRequest, OrderModel
@@ -51,6 +52,7 @@ class OrderChanges:
         writer: Writer,
         resolver: Resolver,
         cancelling: Cancelling,
+        settling: Settling,
         reader: Reader,
         settings: Settings,
         *,
@@ -61,6 +63,7 @@ class OrderChanges:
         self._writer = writer
         self._resolver = resolver
         self._cancelling = cancelling
+        self._settling = settling
         self._reader = reader
         self._settings = settings
         self._locks: dict[int, asyncio.Lock] = {}
@@ -146,7 +149,8 @@ class OrderChanges:
         """Send the change, read back, and send it once more if it certainly did not happen."""
         for sending in range(1, _SENDINGS_MAX + 1):
             before = self._before(order, request)
-            sent = await self._writer.write(self._intent(order, request, before))
+            intent = self._intent(order, request, before)
+            sent = await self._writer.write(intent)
             outcome = sent.outcome
             if outcome is not None and outcome.verdict is Verdict.ACCEPTED:
                 seen = await self._read_back(order, before, request)
@@ -156,6 +160,8 @@ class OrderChanges:
                     await self._orders.refresh_quietly(order)
                     raise error
                 seen = await self._read_back(order, before, request)
+                if seen is not Reading.WANTED:
+                    self._settling.give_up(intent.intent_id, f"the order reads {seen.value}")
                 if seen is Reading.BEFORE and not _is_over(order):
                     if sending < _SENDINGS_MAX:
                         continue  # it reads as before after the grace: the same values may go again
@@ -192,6 +198,7 @@ class OrderChanges:
 
         return Intent(
             action="modify",
+            intent_id=self._writer.name()[0],
             route=routes.MODIFY,
             request=request,
             account_id=order.account_id,

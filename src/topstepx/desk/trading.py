@@ -24,6 +24,7 @@ from topstepx.desk.protection import Protection
 from topstepx.desk.reading import Reader
 from topstepx.desk.remainder import Remainders
 from topstepx.desk.resolver import Resolver
+from topstepx.desk.settling import Settling
 from topstepx.desk.sightings import Sightings
 from topstepx.desk.write import Writer
 
@@ -79,6 +80,7 @@ class Trading:
             cancel=self._cancel_found,
         )
         self.sightings = Sightings(record, self.resolver)
+        self.settling = Settling(record)
         writer = Writer(
             record,
             around.rest,
@@ -109,6 +111,7 @@ class Trading:
             writer,
             self.resolver,
             self.cancelling,
+            self.settling,
             self.reader,
             settings,
             spawn=self._quietly,

@@ -1,0 +1,89 @@
+"""What became of cancels and modifies whose answer was lost: read off the order they were about.
+
+They make no order that could be looked for. A cancel is settled when its order is over, a modify when
+the order reads as wanted or is over. Until then the intent stays open, and closing the client says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from topstepx.core.ledger_intents import IntentChanged
+from topstepx.core.ledger_orders import OrderChanged
+from topstepx.core.modifying import Reading, reading
+from topstepx.events import IntentResolved
+from topstepx.wire.models import ModifyRequest
+
+if TYPE_CHECKING:
+    from topstepx.core.ledger import Change
+    from topstepx.core.ledger_intents import IntentBelief
+    from topstepx.core.ledger_orders import OrderBelief
+    from topstepx.desk.record import Record
+    from topstepx.events import Event, Verdict
+
+_ABOUT_ORDERS = frozenset({"cancel", "modify"})
+
+
+class Settling:
+    """Listens for unknown outcomes, and for what their orders then do."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._open: dict[str, int] = {}
+        record.listen(self._on_fact)
+
+    def give_up(self, intent_id: str, evidence: str) -> None:
+        """The order reads as if the change had not come: what is known is that it is not in force."""
+        intent = self._record.ledger.intent(intent_id)
+        if intent is not None and intent.is_open:
+            self._resolve(intent, "presumed_absent", evidence)
+
+    def _on_fact(self, _event: Event, changes: tuple[Change, ...]) -> None:
+        for change in changes:
+            if isinstance(change, IntentChanged):
+                self._note(change.after)
+            elif isinstance(change, OrderChanged) and change.after.id in self._open.values():
+                self._look(change.after)
+
+    def _note(self, intent: IntentBelief) -> None:
+        recorded = intent.recorded
+        if recorded is None or recorded.action not in _ABOUT_ORDERS or recorded.order_id is None:
+            return
+        if intent.state != "unknown":
+            self._open.pop(intent.intent_id, None)
+            return
+        self._open[intent.intent_id] = recorded.order_id
+        belief = self._record.ledger.order(recorded.order_id)
+        if belief is not None:
+            self._look(belief)
+
+    def _look(self, belief: OrderBelief) -> None:
+        for intent_id, order_id in list(self._open.items()):
+            intent = self._record.ledger.intent(intent_id)
+            if order_id != belief.id or intent is None or intent.recorded is None:
+                continue
+            now = f"order {belief.id} is {belief.status.name}"
+            if intent.recorded.action == "cancel":
+                if belief.is_terminal:
+                    self._resolve(intent, "accepted", now)
+                continue
+            wanted = msgspec.json.decode(intent.recorded.body, type=ModifyRequest)
+            if reading(belief.order, wanted, belief.order) is Reading.WANTED:
+                self._resolve(intent, "accepted", f"{now} and reads as wanted")
+            elif belief.is_terminal:
+                self._resolve(intent, "presumed_absent", now)
+
+    def _resolve(self, intent: IntentBelief, verdict: Verdict, evidence: str) -> None:
+        self._open.pop(intent.intent_id, None)
+        self._record.commit(
+            IntentResolved(
+                at=self._record.stamp(),
+                intent_id=intent.intent_id,
+                account_id=intent.account_id,
+                verdict=verdict,
+                order_id=intent.recorded.order_id if intent.recorded is not None else None,
+                evidence=(evidence,),
+            )
+        )

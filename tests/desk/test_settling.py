@@ -1,0 +1,59 @@
+"""Settling: cancels and modifies whose answer was lost do not stay open for ever."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cards.world import CANCEL, MODIFY, World, world
+from topstepx.errors import AnswerLost
+from topstepx.sim import fault_kinds as f
+from topstepx.testing.loop import virtual
+
+
+def verdicts(w: World) -> list[tuple[str, str]]:
+    return [
+        (one.recorded.action, one.state)
+        for one in w.ledger.intents()
+        if one.recorded is not None and one.recorded.action != "place"
+    ]
+
+
+@virtual
+async def test_a_lost_cancel_is_settled_by_the_end_of_its_order() -> None:
+    async with world() as w:
+        order = await w.buy()
+        w.break_(CANCEL, f.DropAnswer())
+        await order.cancel()
+        assert verdicts(w) == [("cancel", "accepted")]
+
+
+@virtual
+async def test_a_lost_modify_is_settled_by_how_its_order_reads() -> None:
+    async with world() as w:
+        order = await w.buy()
+        w.break_(MODIFY, f.DropAnswer())
+        await order.modify(limit=w.contract.floor(w.market() - 250))
+        assert verdicts(w) == [("modify", "accepted")]
+
+
+@virtual
+async def test_a_modify_that_never_came_is_not_in_force_and_not_open() -> None:
+    async with world() as w:
+        order = await w.buy()
+        w.break_(MODIFY, f.LoseRequest(), times=2)
+        with pytest.raises(AnswerLost):
+            await order.modify(limit=w.contract.floor(w.market() - 250))
+        assert verdicts(w) == [("modify", "presumed_absent")] * 2
+        assert not w.ledger.open_intents()
+
+
+@virtual
+async def test_a_cancel_stays_open_while_its_order_works() -> None:
+    async with world() as w:
+        order = await w.buy()
+        w.break_(CANCEL, f.DropAnswer(cut=False))
+        w.break_("hub/user", f.DropEvents(), times=None)
+        await w.tsx._trading.exits.cancel(w.account.id, order.id, w.contract.id)
+        assert [one.state for one in w.ledger.open_intents()] == ["unknown"]
+        await w.tsx._trading.reader.order(w.account.id, order.id)
+        assert not w.ledger.open_intents()
