@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.facts import START, at, order, trade
-from topstepx.core.gap import Found, Step, bridge, story
+from topstepx.core.gap import Found, Step, bridge, same_moments, story
 from topstepx.core.ledger import Ledger
 from topstepx.events import OrderObserved, TradeObserved, TradeVoided
 from topstepx.wire.enums import OrderStatus, OrderType
@@ -139,3 +140,18 @@ def test_whatever_part_was_known_the_whole_is_told_exactly_once(
                 assert belief.filled >= sum(sizes[: fact.trade.id]), "an order before its trade"
     assert seen == [one.id for one in trades]
     assert [one for one in fills if one] == [sum(sizes[: n + 1]) for n in range(len(sizes))]
+
+
+def test_a_moment_printed_with_other_digits_tells_nothing_new() -> None:
+    ledger = Ledger()
+    for fact in story(ledger, Found((ended(FILLED, 1, 1),), (fill(1),)), at=at(20), origin="live"):
+        ledger.apply(fact)
+    later = timedelta(microseconds=7)
+    report = ended(FILLED, 1, 1)
+    same = same_moments(ledger, msgspec.structs.replace(report, update_timestamp=at(9) + later))
+    assert same == report
+    known = ledger.trades_of(ID)[0].trade
+    told = msgspec.structs.replace(known, creation_timestamp=known.creation_timestamp - later)
+    assert same_moments(ledger, told) == known
+    modified = msgspec.structs.replace(report, update_timestamp=at(10))
+    assert same_moments(ledger, modified) == modified

@@ -12,7 +12,8 @@ twice, or by two programs, gives facts with the same ids, and the ledger drops t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -22,13 +23,16 @@ from topstepx.wire.models import OrderModel, TradeModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from topstepx.core.ledger import Ledger
     from topstepx.events import Origin, Source
 
+_DIGITS: Final = timedelta(milliseconds=1)
+
 Step = OrderModel | TradeModel
 """One report of an order, or one trade."""
+
+StepT = TypeVar("StepT", OrderModel, TradeModel, Step)
 
 
 def bridge(
@@ -145,11 +149,12 @@ def story(
             steps.append((trade.creation_timestamp, trade.order_id, 0, trade))
         else:
             fresh.setdefault(trade.order_id, []).append(trade)
-    orders = {order.id: order for order in found.orders}
+    orders = {order.id: same_moments(ledger, order) for order in found.orders}
     for order_id in {*orders, *fresh}:
         belief = ledger.order(order_id)
         before = belief.order if belief is not None else None
-        mine, after = fresh.get(order_id, []), orders.get(order_id, before)
+        mine: list[TradeModel] = fresh.get(order_id, [])
+        after = orders.get(order_id, before)
         told: tuple[Step, ...] = tuple(mine)
         if after is not None:
             if before is not None and before.fill_volume > after.fill_volume:
@@ -161,6 +166,32 @@ def story(
             steps.append((moment, order_id, number, step))
     steps.sort(key=lambda one: one[:3])
     return tuple(fact_of(step, at=at, origin=origin, source=source) for *_, step in steps)
+
+
+def same_moments(ledger: Ledger, step: StepT) -> StepT:
+    """The step with the moments that are known already, where it only prints them with other digits.
+
+    Stream and REST print one moment differently; without this each would seem to tell something new.
+    """
+    if isinstance(step, TradeModel):
+        known = next((one for one in ledger.trades_of(step.order_id) if one.id == step.id), None)
+        if known is None or not _near(known.trade.creation_timestamp, step.creation_timestamp):
+            return step
+        created = known.trade.creation_timestamp
+        return msgspec.structs.replace(step, creation_timestamp=created)
+    belief = ledger.order(step.id)
+    if belief is None or not _near(belief.order.update_timestamp, step.update_timestamp):
+        return step
+    was = belief.order
+    if (step.status, step.fill_volume) != (was.status, was.fill_volume):
+        return step
+    return msgspec.structs.replace(
+        step, update_timestamp=was.update_timestamp, creation_timestamp=was.creation_timestamp
+    )
+
+
+def _near(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and abs(one - other) < _DIGITS
 
 
 def _when(step: Step) -> datetime:

@@ -34,7 +34,10 @@ _LOG = logging.getLogger("topstepx.hub")
 CANARY_S: Final = 5.0
 EXPOSED_EVERY_S: Final = 5.0
 FLAT_EVERY_S: Final = 30.0
+YOUNG_S: Final = 4.0
+_MOMENT_NS: Final = 2 * NANOSECONDS
 _AGAIN_S: Final = 60.0
+_SETTLES_S: Final = 6.0
 _CALLS_PER_MINUTE: Final = 60
 
 
@@ -98,6 +101,8 @@ class HubWatch:
         self._wake.clear()
         while self._generation == generation:
             suspected = await self._pause()
+            if self._is_deaf:
+                continue  # polling looks already, and hands what it saw to `looked`
             for account_id in self._recovery.accounts:
                 if self._generation != generation:
                     return
@@ -110,20 +115,25 @@ class HubWatch:
                     continue
                 if self._generation != generation:
                     return
-                self._compared(seen, suspected=suspected)
+                if not suspected:
+                    self.looked(seen)
 
     async def _pause(self) -> bool:
         """Wait for the next look; True if something is suspected to be missing."""
         accounts = self._recovery.accounts
         least_s = len(accounts) * 4 * 60 / _CALLS_PER_MINUTE
-        every_s = EXPOSED_EVERY_S if self._is_deaf or self._exposed() else FLAT_EVERY_S
-        try:
-            async with asyncio.timeout(max(every_s, least_s)):
-                await self._wake.wait()
-        except TimeoutError:
-            return False
-        self._wake.clear()
-        return True
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        while True:
+            try:
+                async with asyncio.timeout(max(EXPOSED_EVERY_S, least_s)):
+                    await self._wake.wait()
+            except TimeoutError:
+                if self._exposed() or loop.time() - began_s >= FLAT_EVERY_S:
+                    return False
+            else:
+                self._wake.clear()
+                return True
 
     def _exposed(self) -> bool:
         ledger = self._record.ledger
@@ -134,14 +144,24 @@ class HubWatch:
             for account_id in self._recovery.accounts
         )
 
-    def _compared(self, seen: Seen, *, suspected: bool) -> None:
-        if seen.untold and not suspected:
+    def looked(self, seen: Seen) -> None:
+        """A look at an account showed this: judge the hub by it."""
+        if self._generation is None or self._is_settling():
+            return
+        for order_id in seen.young:
+            self._expect(order_id, YOUNG_S, "what REST told of order {}")
+        if seen.untold:
             self._found_deaf("it did not tell " + ", ".join(seen.untold[:3]))
         elif seen.agrees and self._is_deaf:
             self._agreed += 1
             if self._agreed >= 2 * max(1, len(self._recovery.accounts)):
                 self._is_deaf = False
                 self._hears()
+
+    def _is_settling(self) -> bool:
+        """Whether what is untold may be from before the streams were asked for again."""
+        since_ns = None if self._deaf_ns is None else self._record.now_ns() - self._deaf_ns
+        return self._is_deaf and since_ns is not None and since_ns < _SETTLES_S * NANOSECONDS
 
     # -- the canary
 
@@ -152,16 +172,21 @@ class HubWatch:
         recorded = intent.recorded if intent is not None else None
         is_placed = recorded is not None and recorded.action == "place"
         if is_placed and event.outcome == "accepted" and event.order_id is not None:
-            self._canary(event.order_id)
+            self._expect(event.order_id, CANARY_S, "our order {}")
 
-    def _canary(self, order_id: int) -> None:
+    def _expect(self, order_id: int, within_s: float, what: str) -> None:
+        """The hub must speak of the order by then, or have spoken of it a moment ago."""
         generation = self._generation
+        since_ns = self._record.now_ns() - _MOMENT_NS
 
         def look() -> None:
-            if self._generation == generation and self._intake.heard_ns(order_id) is None:
-                self._found_deaf(f"it did not tell of our order {order_id} within {CANARY_S:g} s")
+            heard_ns = self._intake.heard_ns(order_id)
+            if self._generation != generation or (heard_ns is not None and heard_ns >= since_ns):
+                return
+            if not self._is_settling():
+                self._found_deaf(f"it did not tell {what.format(order_id)} within {within_s:g} s")
 
-        asyncio.get_running_loop().call_later(CANARY_S, look)
+        asyncio.get_running_loop().call_later(within_s, look)
 
     # -- deaf
 

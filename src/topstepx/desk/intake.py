@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core.causal import Causal
-from topstepx.core.gap import fact_of
+from topstepx.core.gap import fact_of, same_moments
 from topstepx.events import AccountObserved, AlarmRaised, PayloadMalformed, PositionObserved
 from topstepx.wire.hub_events import (
     DepthUpdate,
@@ -136,7 +136,8 @@ class Intake:
 
     def _tell(self, steps: tuple[Step, ...], at: datetime) -> None:
         for step in steps:
-            self._record.commit(fact_of(step, at=at, source="hub"))
+            told = same_moments(self._record.ledger, step)
+            self._record.commit(fact_of(told, at=at, source="hub"))
 
     def _set_timer(self) -> None:
         if self._timer is not None:

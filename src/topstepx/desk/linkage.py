@@ -79,6 +79,7 @@ class Linkage:
         self.watch = HubWatch(
             hub, record, recovery, intake, deaf=self._deaf, hears=self._hears, spawn=spawn
         )
+        self.poller.looked = self.watch.looked
 
     # -- the user hub
 

@@ -19,7 +19,7 @@ from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.ledger_positions import PositionChanged
 from topstepx.core.ledger_trades import TradeChanged
 from topstepx.errors import AnswerUnusable, GatewayRefused, TopstepxError
-from topstepx.events import AlarmRaised, ListRead, Observation, PositionsListed
+from topstepx.events import AlarmRaised, ListRead, Observation, OrderObserved, PositionsListed
 from topstepx.wire import models, routes
 from topstepx.wire.enums import OrderSortBy, OrderStatus, SortDirection
 from topstepx.wire.models import OrderModel, PositionModel, TradeModel
@@ -62,6 +62,8 @@ class Seen:
     news: int
     untold: tuple[str, ...]
     unexplained: tuple[str, ...] = ()
+    young: tuple[int, ...] = ()
+    """Orders of which this look told a step so new that the hub may still tell it."""
 
     @property
     def agrees(self) -> bool:
@@ -98,24 +100,26 @@ class Lookout:
         for order in late:
             orders[order.id] = _later(orders.get(order.id), order)
         found = Found(tuple(orders.values()), trades)
-        news, untold = self._tell(found, at, origin, server_at - _HUB_HAD_TIME)
+        news, untold, young = self._tell(found, at, origin, server_at - _HUB_HAD_TIME)
         self._record.commit(ListRead(at=at, what="orders", account_id=account_id))
         if failure is not None:
             raise failure
         self._record.commit(ListRead(at=at, what="trades", account_id=account_id))
         moved = await self._positions(account_id, origin)
-        return Seen(news + len(moved), untold, () if news else moved)
+        return Seen(news + len(moved), untold, () if news else moved, young)
 
     def _tell(
         self, found: Found, at: datetime, origin: Origin, told_by: datetime
-    ) -> tuple[int, tuple[str, ...]]:
-        news, untold = 0, []
+    ) -> tuple[int, tuple[str, ...], tuple[int, ...]]:
+        news, untold, young = 0, [], []
         for fact in story(self._record.ledger, found, at=at, origin=origin):
             if any(_is_step(change) for change in self._record.commit(fact)):
                 news += 1
                 if _happened_at(fact) < told_by:
                     untold.append(_name(fact))
-        return news, tuple(untold)
+                elif isinstance(fact, OrderObserved):
+                    young.append(fact.order.id)
+        return news, tuple(untold), tuple(dict.fromkeys(young))
 
     # -- orders
 

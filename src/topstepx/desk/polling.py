@@ -12,7 +12,9 @@ from topstepx.events import PollingStarted, PollingStopped
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
+    from datetime import timedelta
 
+    from topstepx.desk.lookout import Seen
     from topstepx.desk.record import Record
     from topstepx.desk.recovery import Recovery
 
@@ -47,6 +49,8 @@ class Poller:
         self._spawn = spawn
         self.is_paused = False
         """Somebody else looks at the accounts meanwhile."""
+        self.looked: Callable[[Seen], None] | None = None
+        """Hears what each look showed."""
         self._reason: str | None = None
         self._round = 0
         self._told: set[int] = set()
@@ -97,13 +101,16 @@ class Poller:
             looks += 1
             for account_id in self._recovery.accounts:
                 if self._is(number) and not self.is_paused:
-                    await self._quietly(
-                        self._recovery.snapshot(account_id, origin="reconciled", back=back)
-                    )
+                    await self._quietly(self._look(account_id, back))
             if self._is(number):
                 await self._quietly(self._read_accounts())
             pause = pause_s(len(self._recovery.accounts)) - (loop.time() - began_s)
             await asyncio.sleep(max(0.5, pause))
+
+    async def _look(self, account_id: int, back: timedelta) -> None:
+        seen = await self._recovery.snapshot(account_id, origin="reconciled", back=back)
+        if self.looked is not None:
+            self.looked(seen)
 
     def _is(self, number: int) -> bool:
         return self._reason is not None and number == self._round

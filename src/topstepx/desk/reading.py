@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from topstepx.core.gap import same_moments
 from topstepx.core.lanes import Lane
 from topstepx.errors import AnswerUnusable, GatewayRefused
 from topstepx.events import OrderObserved, PositionsListed, trade_fact
@@ -117,7 +118,8 @@ class Reader:
         rows = _rows(answer.trades, "Trade/search", "trades")
         trades = tuple(sorted(rows, key=lambda one: (one.creation_timestamp, one.id)))
         for trade in trades:
-            self._record.commit(trade_fact(trade, at=at, origin="reconciled"))
+            told = same_moments(self._record.ledger, trade)
+            self._record.commit(trade_fact(told, at=at, origin="reconciled"))
         return trades
 
     async def positions(
@@ -195,7 +197,8 @@ class Reader:
 
     def _observed(self, orders: tuple[OrderModel, ...], at: datetime, origin: Origin) -> None:
         for order in orders:
-            self._record.commit(OrderObserved(at=at, order=order, origin=origin))
+            told = same_moments(self._record.ledger, order)
+            self._record.commit(OrderObserved(at=at, order=told, origin=origin))
 
 
 def _rows(rows: Any, route: str, what: str) -> list[Any]:  # noqa: ANN401  a list of any record, None or UNSET

@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from topstepx.core.gap import same_moments
 from topstepx.core.lanes import Lane
 from topstepx.core.link import Subscription
 from topstepx.desk.lookout import WHOLE_DAY, Lookout, Seen, without
@@ -214,7 +215,8 @@ class Recovery:
         at = self._record.stamp()
         rows = await self._lookout.live_orders(account_id)
         for order in rows:
-            self._record.commit(OrderObserved(at=at, order=order, origin=origin))
+            told = same_moments(self._record.ledger, order)
+            self._record.commit(OrderObserved(at=at, order=told, origin=origin))
         return rows
 
     async def read_trades(self, account_id: int, *, origin: Origin = "live") -> None:
@@ -231,7 +233,8 @@ class Recovery:
         if not isinstance(answer.trades, list):
             raise without("Trade/search", "trades")
         for trade in sorted(answer.trades, key=lambda one: (one.creation_timestamp, one.id)):
-            self._record.commit(trade_fact(trade, at=at, origin=origin))
+            told = same_moments(self._record.ledger, trade)
+            self._record.commit(trade_fact(told, at=at, origin=origin))
         self._record.commit(ListRead(at=at, what="trades", account_id=account_id))
 
     async def read_positions(
