@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -196,3 +196,30 @@ def test_a_replayed_belief_has_no_age() -> None:
     belief = ledger.order(1)
     assert belief is not None
     assert (belief.source, belief.age_s(3 * 10**9)) == ("rest", 2.0)
+
+
+@given(st.lists(st.tuples(st.sampled_from("AB"), st.integers(0, 5)), max_size=30))
+def test_the_indexes_say_what_a_look_through_everything_says(steps: list[tuple[str, int]]) -> None:
+    ledger = Ledger()
+    for number, (name, step) in enumerate(steps):
+        common: dict[str, Any] = {"intent_id": name, "account_id": ACCOUNT, "at": at(number)}
+        fact: events.Event = {
+            0: events.IntentRecorded(action="place", route="r", body="{}", **common),
+            1: events.IntentSent(**common),
+            2: events.IntentAnswered(outcome="unknown", **common),
+            3: events.IntentAnswered(outcome="accepted", order_id=number + 1, **common),
+            4: events.IntentResolved(verdict="presumed_absent", **common),
+            5: events.IntentDoubted(order_id=number, **common),
+        }[step]
+        ledger.apply(fact)
+        ledger.apply(events.OrderObserved(order=order(number + 7), at=at(number)))
+        intents = ledger.intents()
+        assert set(ledger.open_intents()) == {one for one in intents if one.is_open}
+        unsettled = {one for one in intents if one.is_open or one.state == "presumed_absent"}
+        assert set(ledger.unsettled_intents(ACCOUNT)) == unsettled
+        assert ledger.unsettled_intents(1) == ()
+        for order_id in range(number + 3):
+            made = {one for one in intents if one.order_id == order_id}
+            assert set(ledger.intents_with_order(order_id)) == made
+        assert ledger.highest_order_id(ACCOUNT) == max(one.id for one in ledger.orders(ACCOUNT))
+        assert ledger.highest_order_id(1) == 0

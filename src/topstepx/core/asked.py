@@ -31,10 +31,8 @@ def may_fill(
     An order that was seen is counted as the order it is, not here.
     """
     found = []
-    for intent in ledger.intents(account_id):
+    for intent in ledger.unsettled_intents(account_id):
         presumed = intent.state == "presumed_absent"
-        if not intent.is_open and not presumed:
-            continue
         if presumed and intent.recorded_at is not None and now - intent.recorded_at > watched:
             continue
         asked = place_of(intent)

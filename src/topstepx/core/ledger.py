@@ -74,6 +74,9 @@ class Ledger:
         self._positions: dict[int, AccountPositions] = {}
         self._accounts: dict[int, AccountEntry] = {}
         self._orphans: set[int] = set()
+        self._highest: dict[int, int] = {}
+        self._unsettled: dict[str, None] = {}
+        self._answered: dict[int, dict[str, None]] = {}
         self._intents: dict[str, IntentEntry] = {}
         self._intent_tags: dict[tuple[int, str], str] = {}
         self._intent_keys: dict[tuple[int, str], str] = {}
@@ -136,6 +139,7 @@ class Ledger:
         if change is None:
             return None
         order = change.after.order
+        self._highest[order.account_id] = max(order_id, self._highest.get(order.account_id, 0))
         if change.after.is_working:
             self._working.add(order_id)
         else:
@@ -158,7 +162,16 @@ class Ledger:
             if event.key is not None:
                 self._intent_keys.setdefault((event.account_id, event.key), event.intent_id)
         change = entry.apply(event)
-        return () if change is None else (change,)
+        if change is None:
+            return ()
+        after = change.after
+        if after.is_open or after.state == "presumed_absent":
+            self._unsettled[after.intent_id] = None
+        else:
+            self._unsettled.pop(after.intent_id, None)
+        if after.order_id is not None:
+            self._answered.setdefault(after.order_id, {})[after.intent_id] = None
+        return (change,)
 
     def _account_positions(self, account_id: int) -> AccountPositions:
         return self._positions.setdefault(account_id, AccountPositions(account_id))
@@ -174,6 +187,10 @@ class Ledger:
         """An order by the gateway's id; None: never seen."""
         entry = self._orders.get(order_id)
         return None if entry is None else entry.belief
+
+    def highest_order_id(self, account_id: int) -> int:
+        """The highest id of an order seen on the account; 0 for none."""
+        return self._highest.get(account_id, 0)
 
     def order_by_tag(self, account_id: int, tag: str) -> OrderBelief | None:
         """An order by its tag on the wire; None: never seen. Of several, the first (see below)."""
@@ -278,7 +295,17 @@ class Ledger:
 
     def open_intents(self, account_id: int | None = None) -> tuple[IntentBelief, ...]:
         """The intents of which it is not known yet what became of them."""
-        return tuple(belief for belief in self.intents(account_id) if belief.is_open)
+        return tuple(belief for belief in self.unsettled_intents(account_id) if belief.is_open)
+
+    def unsettled_intents(self, account_id: int | None = None) -> tuple[IntentBelief, ...]:
+        """The intents that may yet turn out to have an order: the open and the presumed absent."""
+        beliefs = (self._intents[intent_id].belief for intent_id in self._unsettled)
+        return tuple(b for b in beliefs if b is not None and account_id in {None, b.account_id})
+
+    def intents_with_order(self, order_id: int) -> tuple[IntentBelief, ...]:
+        """The intents that are believed to have made this order, or to be about it."""
+        beliefs = (self._intents[one].belief for one in self._answered.get(order_id, ()))
+        return tuple(b for b in beliefs if b is not None and b.order_id == order_id)
 
     def link(self, hub: events.Hub) -> LinkBelief | None:
         """A hub's link; None: never tried in this run."""

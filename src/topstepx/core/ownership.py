@@ -35,8 +35,8 @@ def intent_of(ledger: Ledger, order: OrderModel) -> IntentBelief | None:
     if order.custom_tag is not None:
         return ledger.intent_by_tag(order.account_id, entry_tag(order.custom_tag))
     wanted = order.id if order.parent_order_id is None else order.parent_order_id
-    for intent in ledger.intents(order.account_id):
-        if intent.order_id == wanted and _makes_orders(intent):
+    for intent in ledger.intents_with_order(wanted):
+        if intent.account_id == order.account_id and _makes_orders(intent):
             return intent
     return None
 
@@ -66,8 +66,8 @@ def answered_id_is_foreign(ledger: Ledger, intent_id: str, tag: str, order_id: i
         if canonical(seen.order.custom_tag) == canonical(tag):
             return None
         return f"the answered order {order_id} carries another tag"
-    for other in ledger.intents(None if seen is None else seen.order.account_id):
-        if other.intent_id != intent_id and other.order_id == order_id and _makes_orders(other):
+    for other in ledger.intents_with_order(order_id):
+        if other.intent_id != intent_id and _makes_orders(other):
             return f"the answered order {order_id} is that of another intent"
     return None
 

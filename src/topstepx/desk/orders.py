@@ -137,7 +137,7 @@ class Orders:
         _check_wishes(contract_, remainder)
         if (existing := self._existing(account_.id, contract_, key, request)) is not None:
             return existing
-        await self._recovery.ready(account_)
+        await self._recovery.ensure(account_)
 
         def guard() -> None:
             if (twin := self._existing(account_.id, contract_, key, request)) is not None:

@@ -80,13 +80,17 @@ class Recovery:
     # -- becoming ready
 
     async def ready(self, account: AccountModel) -> Ready:
-        """Subscribe to the account, read it whole, and open it for trading; quick when done before."""
+        """Subscribe to the account, read it whole, and open it for trading; what was found."""
+        await self.ensure(account)
+        return self.report(account)
+
+    async def ensure(self, account: AccountModel) -> None:
+        """The same without a report: nothing to wait for when it was done before."""
         newly_ours = self.starting is not None and await self.starting.take(account.id)
         if newly_ours or account.id not in self._ready:
             async with self._lock(account.id):
                 if newly_ours or account.id not in self._ready:
                     await self._begin(account)
-        return self.report(account)
 
     async def _begin(self, account: AccountModel) -> None:
         self._cause(account.id, "syncing", present=True)

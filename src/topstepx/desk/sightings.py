@@ -71,9 +71,9 @@ class Sightings:
     def _check_answered_ids(self, order: OrderModel) -> None:
         """The gateway may have answered one of our intents with the id of this order of another tag."""
         tag = canonical(order.custom_tag or "")
-        for intent in self._record.ledger.intents(order.account_id):
+        for intent in self._record.ledger.intents_with_order(order.id):
             recorded = intent.recorded
-            if intent.order_id != order.id or recorded is None or recorded.action != "place":
+            if recorded is None or recorded.action != "place":
                 continue
             if recorded.tag is None or canonical(recorded.tag) == tag:
                 continue

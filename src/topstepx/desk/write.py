@@ -156,7 +156,7 @@ class Writer:
             order_id=intent.order_id,
             deadline_at=self._clock.now() + timedelta(seconds=intent.send_within_s),
             server_at=self._rest.server_now(),
-            watermark=max((one.id for one in ledger.orders(intent.account_id)), default=0),
+            watermark=ledger.highest_order_id(intent.account_id),
             cancel_rest_s=intent.cancel_rest_s,
             stop_at=intent.stop_at,
             target_at=intent.target_at,
@@ -236,10 +236,10 @@ class Writer:
         ledger = self._record.ledger
         if intent.action != "place" or intent.tag is None:
             return None
-        if outcome == "refused":
+        if outcome in {"refused", "not_executed"}:
             seen = ledger.order_by_tag(intent.account_id, intent.tag)
             if seen is not None and seen.status is not OrderStatus.REJECTED:
-                return f"refused, but order {seen.id} with its tag was seen {seen.status.name}"
+                return f"{outcome}, but order {seen.id} with its tag was seen {seen.status.name}"
         if outcome == "accepted" and order_id is not None:
             return answered_id_is_foreign(ledger, intent_id, intent.tag, order_id)
         return None

@@ -1,0 +1,370 @@
+"""What a safe order costs: from `place` to accepted, beside a bare POST of the same bytes.
+
+    python bench/order.py [rounds] [--json]
+
+"topstepx" is `tsx.orders.place` of an open client with its journal in memory: gate, journal, permit,
+token, breaker, last look, send, judge. "topstepx+disk" waits for the journal on the disk before the
+first byte leaves. "aiohttp" and "httpx" post the same bytes and read the answer's. All talk, in turns
+within one run, to one server process that does next to nothing; the user hub is a stub inside. The
+split says where the time of a placing goes: waiting for the journal, waiting for the socket, the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gc
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from topstepx.client import Client, Ports
+from topstepx.core.permits import BucketPolicy
+from topstepx.core.terms import Limit
+from topstepx.net.transport_http import HttpTransport
+from topstepx.settings import Credentials, Secret, Settings, simulator_environment
+from topstepx.store.journal import SqliteJournal
+from topstepx.store.journal_memory import MemoryJournal
+from topstepx.wire.enums import Side
+from topstepx.wire.routes import Bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from topstepx.desk.order import Order
+    from topstepx.events import Event
+    from topstepx.net.transport import HttpAnswer, HubListener, HubSocket
+    from topstepx.store.rows import Journal
+
+    Call = Callable[[], Awaitable[object]]
+    After = Callable[[Any], Awaitable[None]]
+
+CALLS, ROUNDS = 50, 20
+ACCOUNT = 26282001
+MNQ = "CON.F.US.MNQ.Z26"
+BODY = json.dumps(
+    {
+        "accountId": ACCOUNT, "contractId": MNQ, "type": 1, "side": 0, "size": 1,
+        "limitPrice": 21503.25, "customTag": "T1ABCDEFGH01M84EQJC0T722E41W6H642BRY",
+    }
+).encode()  # fmt: skip
+
+
+# ------------------------------------------------------------------ the server, in its own process
+
+
+def jwt() -> str:
+    """A token that lives a day; nobody checks its signature."""
+
+    def part(content: dict[str, object]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
+
+    now = int(time.time())
+    return f"{part({'alg': 'none'})}.{part({'iat': now, 'exp': now + 86400})}.{'x' * 43}"
+
+
+def _contract() -> dict[str, object]:
+    return {
+        "id": MNQ, "name": "MNQZ6", "description": "Micro E-mini Nasdaq-100", "tickSize": 0.25,
+        "tickValue": 0.5, "activeContract": True, "symbolId": "F.US.MNQ",
+    }  # fmt: skip
+
+
+class Answers(asyncio.Protocol):
+    """Looks at the path, skips the body, answers from memory; each order has a number of its own."""
+
+    orders = 3_400_000_000
+    account = {  # noqa: RUF012  never changed
+        "id": ACCOUNT, "name": "PRAC-1", "balance": 150000.0, "canTrade": True, "isVisible": True,
+        "simulated": True,
+    }  # fmt: skip
+    KNOWN: Mapping[bytes, dict[str, object]] = {
+        b"auth/loginkey": {"token": jwt()},
+        b"account/search": {"accounts": [account]},
+        b"contract/searchbyid": {"contract": _contract()},
+        b"order/v2/query": {"orders": [], "totalCount": 0},
+        b"order/search": {"orders": []},
+        b"trade/search": {"trades": []},
+        b"position/searchopen": {"positions": []},
+    }
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A connection; only its requests matter."""
+        self.transport: Any = transport
+        self.buffer = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every whole request."""
+        self.buffer += data
+        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
+            head = self.buffer[:end].lower()
+            at = head.find(b"content-length:")
+            length = 0 if at < 0 else int(head[at + 15 :].split(b"\r\n", 1)[0])
+            if len(self.buffer) < end + 4 + length:
+                return
+            path, self.buffer = head.split(b" ", 2)[1], self.buffer[end + 4 + length :]
+            self.transport.write(self._answer(path.removeprefix(b"/api/")))
+
+    def _answer(self, path: bytes) -> bytes:
+        content = self.KNOWN.get(path, {})
+        if path == b"order/place":
+            Answers.orders += 1
+            content = {"orderId": Answers.orders}
+        body = json.dumps({"success": True, "errorCode": 0, "errorMessage": None, **content})
+        head = (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+            f"Date: Mon, 23 Nov 2026 15:00:00 GMT\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        return (head + body).encode()
+
+
+async def serve() -> None:
+    """Listen, say where, stop with the parent."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Answers, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+
+
+class StubHubs:
+    """A hub that agrees to everything and tells of each order, between the measured calls."""
+
+    def __init__(self) -> None:
+        self._user: _StubSocket | None = None
+
+    async def open(self, hub: str, *, listener: HubListener, **_: object) -> HubSocket:
+        """One connection."""
+        socket = _StubSocket(listener)
+        if hub == "user":
+            self._user = socket
+        return socket
+
+    async def tell(self, order: Order) -> None:
+        """What the gateway would say of an order; it is over, so that nothing piles up."""
+        assert self._user is not None
+        now = "2026-11-23T15:04:05.123456+00:00"
+        data = {
+            "id": order.id, "accountId": ACCOUNT, "contractId": MNQ, "symbolId": "F.US.MNQ",
+            "creationTimestamp": now, "updateTimestamp": now, "status": 3, "type": 1, "side": 0,
+            "size": 1, "limitPrice": 21503.25, "fillVolume": 0, "customTag": order.tag,
+        }  # fmt: skip
+        event = {
+            "type": 1,
+            "target": "GatewayUserOrder",
+            "arguments": [{"action": 1, "data": data}],
+        }
+        self._user.say(event)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class _StubSocket:
+    def __init__(self, listener: HubListener) -> None:
+        self._listener, self._shaken = listener, False
+
+    def send(self, payload: bytes) -> None:
+        for record in payload.split(b"\x1e"):
+            said = json.loads(record) if record else {}
+            if "protocol" in said:
+                self.say({})
+            elif "invocationId" in said:
+                self.say({"type": 3, "invocationId": said["invocationId"], "result": None})
+
+    def say(self, record: dict[str, object]) -> None:
+        data = json.dumps(record).encode() + b"\x1e"
+        asyncio.get_running_loop().call_soon(self._listener.data, data)
+
+    def close(self) -> None:
+        pass
+
+
+# ------------------------------------------------------------------ the contenders
+
+
+class Split:
+    """Where the time of the placings goes."""
+
+    def __init__(self) -> None:
+        self.journal: list[float] = []
+        self.socket: list[float] = []
+
+    def around_journal(self, journal: Any) -> Journal:  # noqa: ANN401  either of two
+        """The journal, with the waits for it measured."""
+        durable = journal.append_durable
+
+        def append_durable(event: Event) -> Awaitable[None]:
+            began, done = time.perf_counter(), durable(event)
+            done.add_done_callback(lambda _: self.journal.append(time.perf_counter() - began))
+            return done  # type: ignore[no-any-return]  # as it was
+
+        journal.append_durable = append_durable
+        return journal  # type: ignore[no-any-return]  # as it was
+
+    def around_rest(self, rest: HttpTransport) -> HttpTransport:
+        """The transport, with each order's sending measured."""
+        send = rest.send
+
+        async def measured(method: str, path: str, **more: Any) -> HttpAnswer:  # noqa: ANN401  passed through
+            began = time.perf_counter()
+            answer = await send(method, path, **more)
+            if path.endswith("/place"):
+                self.socket.append(time.perf_counter() - began)
+            return answer
+
+        rest.send = measured  # type: ignore[method-assign]  # the probe of this measurement
+        return rest
+
+
+async def open_topstepx(
+    url: str, stack: AsyncExitStack, journal: object, split: Split
+) -> tuple[Call, After]:
+    hubs = StubHubs()
+    ports = Ports(
+        split.around_rest(HttpTransport(url)),
+        hubs,
+        journal=split.around_journal(journal),
+        policies=[BucketPolicy(Bucket.GENERAL, 1_000_000, 0.05)],
+    )
+    settings = Settings(simulator_environment(url))
+    tsx = await stack.enter_async_context(Client(settings, Credentials("b", Secret("k")), ports))
+    account = await tsx.accounts.exact(ACCOUNT)
+    await tsx.ready(account)
+    contract = await tsx.contracts.one(MNQ)
+
+    async def call() -> object:
+        return await tsx.orders.place(
+            account, contract, Side.BUY, 1, at=Limit("21503.25"), allow_duplicate=True
+        )
+
+    return call, hubs.tell
+
+
+def headers() -> dict[str, str]:
+    """What every contender sends."""
+    return {
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "User-Agent": "topstepx-python",
+        "Authorization": f"Bearer {jwt()}",
+    }
+
+
+async def open_aiohttp(url: str, stack: AsyncExitStack) -> tuple[Call, After]:
+    session = await stack.enter_async_context(import_module("aiohttp").ClientSession())
+    sent, target = headers(), f"{url}/api/Order/place"
+
+    async def call() -> object:
+        async with session.post(target, data=BODY, headers=sent) as response:
+            return await response.read()
+
+    return call, nothing
+
+
+async def open_httpx(url: str, stack: AsyncExitStack) -> tuple[Call, After]:
+    client = await stack.enter_async_context(import_module("httpx").AsyncClient())
+    sent, target = headers(), f"{url}/api/Order/place"
+
+    async def call() -> object:
+        return (await client.post(target, content=BODY, headers=sent)).content
+
+    return call, nothing
+
+
+async def nothing(_: object) -> None:
+    """Nothing follows a bare call."""
+
+
+# ------------------------------------------------------------------ measuring
+
+
+async def measure(calls: dict[str, tuple[Call, After]], rounds: int) -> dict[str, list[float]]:
+    """Every call's latency, the contenders in turns."""
+    took: dict[str, list[float]] = {name: [] for name in calls}
+    names = list(calls)
+    for number in range(-2, rounds):
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            gc.collect()
+            for _ in range(CALLS):
+                call, after = calls[name]
+                before = time.perf_counter()
+                got = await call()
+                if number >= 0:
+                    took[name].append(time.perf_counter() - before)
+                await after(got)
+    return took
+
+
+async def run(url: str, rounds: int, folder: Path) -> dict[str, dict[str, float]]:
+    """Figures in microseconds."""
+    splits = {"topstepx": Split(), "topstepx+disk": Split()}
+    async with AsyncExitStack() as stack:
+        disk = SqliteJournal(folder / "journal.sqlite")
+        calls = {
+            "topstepx": await open_topstepx(url, stack, MemoryJournal(), splits["topstepx"]),
+            "topstepx+disk": await open_topstepx(url, stack, disk, splits["topstepx+disk"]),
+            "aiohttp": await open_aiohttp(url, stack),
+        }
+        try:
+            calls["httpx"] = await open_httpx(url, stack)
+        except ImportError:
+            print("httpx is not installed (requirements/bench.txt); it is left out")
+        took = await measure(calls, rounds)
+    found: dict[str, dict[str, float]] = {}
+    for name, times in took.items():
+        times.sort()
+        found[name] = {
+            "p50_us": statistics.median(times) * 1e6,
+            "p99_us": times[int(len(times) * 0.99)] * 1e6,
+        }
+        if (split := splits.get(name)) is not None:
+            journal, socket = statistics.median(split.journal), statistics.median(split.socket)
+            found[name] |= {"journal_us": journal * 1e6, "socket_us": socket * 1e6}
+            found[name]["pipeline_us"] = found[name]["p50_us"] - (journal + socket) * 1e6
+    return found
+
+
+def main() -> None:
+    numbers = [int(each) for each in sys.argv[1:] if each.isdigit()]
+    command = [sys.executable, __file__, "--serve"]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as server,
+    ):
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
+        found = asyncio.run(run(url, numbers[0] if numbers else ROUNDS, Path(folder)))
+        server.terminate()
+    if "--json" in sys.argv:
+        print(json.dumps(found))
+        return
+    base = found["aiohttp"]["p50_us"]
+    print(f"{'us':14}{'p50':>7}{'ratio':>7}{'p99':>8}   journal  pipeline  socket")
+    for name, row in found.items():
+        split = "".join(
+            f"{row[part]:10.0f}"
+            for part in ("journal_us", "pipeline_us", "socket_us")
+            if part in row
+        )
+        print(
+            f"{name:14}{row['p50_us']:7.0f}{row['p50_us'] / base:7.2f}{row['p99_us']:8.0f}{split}"
+        )
+
+
+if __name__ == "__main__":
+    if "--serve" in sys.argv:
+        asyncio.run(serve())
+    else:
+        main()
