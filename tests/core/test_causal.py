@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.facts import START, at, order, trade
 from topstepx.clock import NANOSECONDS
-from topstepx.core.causal import ORDER_WAITS_NS, TRADE_WAITS_NS, Causal
+from topstepx.core.causal import ASKS_AFTER_NS, ORDER_WAITS_NS, TRADE_WAITS_NS, Causal
 from topstepx.core.gap import Step, fact_of
 from topstepx.core.ledger import Ledger
 from topstepx.wire.enums import OrderStatus
@@ -97,10 +97,16 @@ def test_a_report_that_jumps_waits_for_its_trades_and_tells_each_step() -> None:
     ]
 
 
-def test_a_jump_whose_trades_are_lost_is_told_after_a_quarter_of_a_second() -> None:
+def test_a_jump_whose_trades_are_lost_asks_for_a_look_and_is_told_after_two_seconds() -> None:
     hub = Hub()
     hub.say(report(0))
     hub.say(report(3))
+    assert hub.causal.deadline() == ASKS_AFTER_NS
+    assert not hub.causal.wants_look(ASKS_AFTER_NS - 1)
+    assert hub.causal.wants_look(ASKS_AFTER_NS)
+    assert not hub.causal.wants_look(ASKS_AFTER_NS), "once"
+    hub.wait(ORDER_WAITS_NS - 1)
+    assert hub.short() == ["order 0"]
     hub.wait(ORDER_WAITS_NS)
     assert hub.short() == ["order 0", "order 3"]
 

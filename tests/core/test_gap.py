@@ -44,6 +44,18 @@ def test_an_order_that_came_and_filled_in_the_gap_is_told_from_its_placing() -> 
     assert told(steps) == ["OPEN 0", "OPEN 1", "trade 1", "FILLED 3", "trade 2"]
 
 
+def test_trades_of_one_moment_are_one_step() -> None:
+    pieces = [fill(1), fill(2), fill(3)]
+    pieces = [msgspec.structs.replace(one, creation_timestamp=START) for one in pieces]
+    steps = bridge(order(ID, size=3), ended(FILLED, 3), pieces)
+    assert told(steps) == ["FILLED 3", "trade 1", "trade 2", "trade 3"]
+
+
+def test_a_fill_of_which_one_trade_is_lost_is_no_step_of_its_own() -> None:
+    piece = msgspec.structs.replace(fill(1), creation_timestamp=at(9))
+    assert told(bridge(order(ID, size=3), ended(FILLED, 3), [piece])) == ["FILLED 3", "trade 1"]
+
+
 def test_only_what_is_new_is_told() -> None:
     before = order(ID, size=3, fill_volume=1)
     steps = bridge(before, ended(FILLED, 3), [fill(2, 2)], filled=1)

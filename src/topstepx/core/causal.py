@@ -1,9 +1,9 @@
 """Reports of the hub in causal order: an order's fill is told before its trade, and no step is skipped.
 
 The hub may swap, repeat or lose reports. A trade that comes before its order's report of it waits up to
-two seconds for that report. A report whose fills jump by more than one contract waits a quarter of a
-second for the trades that say how they happened. Whatever has not come by then is told without: what
-was lost is found by the next look at the gateway.
+two seconds for that report. A report whose fills jump by more than one contract waits for the trades that
+say how they happened: after a quarter of a second the gateway should be asked (`wants_look`), and after
+two seconds it is told without them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from topstepx.core.ledger import Ledger
 
 TRADE_WAITS_NS = 2 * NANOSECONDS
-ORDER_WAITS_NS = NANOSECONDS // 4
+ORDER_WAITS_NS = 2 * NANOSECONDS
+ASKS_AFTER_NS = NANOSECONDS // 4
 
 
 @dataclass(slots=True)
 class _Held:
     due_ns: int
+    ask_ns: int | None = None
     orders: list[OrderModel] = field(default_factory=list)
     trades: dict[int, TradeModel] = field(default_factory=dict)
 
@@ -50,13 +52,25 @@ class Causal:
             if known is None or step.voided:
                 held.trades[step.id] = step
         else:
+            if not held.orders:
+                held.ask_ns = now_ns + ASKS_AFTER_NS
             held.orders.append(step)
             held.due_ns = min(held.due_ns, now_ns + ORDER_WAITS_NS)
         return self._release(order_id) if self._is_whole(order_id, held) else ()
 
     def deadline(self) -> int | None:
-        """When `tick` is due; None while nothing waits."""
-        return min((held.due_ns for held in self._held.values()), default=None)
+        """When `wants_look` and `tick` are due; None while nothing waits."""
+        moments = [held.due_ns for held in self._held.values()]
+        moments += [held.ask_ns for held in self._held.values() if held.ask_ns is not None]
+        return min(moments, default=None)
+
+    def wants_look(self, now_ns: int) -> bool:
+        """Whether a report waits for trades that the hub does not tell; says so once."""
+        wants = False
+        for held in self._held.values():
+            if held.ask_ns is not None and held.ask_ns <= now_ns:
+                held.ask_ns, wants = None, True
+        return wants
 
     def tick(self, now_ns: int) -> tuple[Step, ...]:
         """What has waited long enough, of one order; call again until it is empty."""

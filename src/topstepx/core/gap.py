@@ -49,19 +49,32 @@ def bridge(
     # A cancel comes after the last fill; a last fill, and a report of a living order, before its trade.
     ends_with_fill = after.status is OrderStatus.FILLED or not after.status.is_terminal
     done = False
-    for trade in sorted(trades, key=_oldest_first):
-        filled += trade.size
-        last = filled >= after.fill_volume
+    for fill in _fills(trades):
+        filled += sum(trade.size for trade in fill)
+        # Of a fill of several trades some may not be known yet: its moment says that it was the last.
+        with_end = ends_with_fill and _near(fill[-1].creation_timestamp, after.update_timestamp)
+        last = with_end or filled >= after.fill_volume
         if told < filled <= after.fill_volume and not (last and ends_with_fill):
-            steps.append(_filled(after, filled, trade))
+            steps.append(_filled(after, filled, fill[-1]))
         elif last and not done and (ends_with_fill or filled > after.fill_volume):
             steps.append(after)
             done = True
-        steps.append(_unvoided(trade))
+        steps += [_unvoided(trade) for trade in fill]
         told = max(told, filled)
     if not done:
         steps.append(after)
     return (*steps, *(trade for trade in trades if trade.voided))
+
+
+def _fills(trades: Sequence[TradeModel]) -> list[list[TradeModel]]:
+    """Trades of one moment are one step of their order: it took several prices or counterparties."""
+    fills: list[list[TradeModel]] = []
+    for trade in sorted(trades, key=_oldest_first):
+        if fills and _near(fills[-1][-1].creation_timestamp, trade.creation_timestamp):
+            fills[-1].append(trade)
+        else:
+            fills.append([trade])
+    return fills
 
 
 def _was_alive(order: OrderModel) -> bool:
@@ -117,6 +130,20 @@ class Found:
             if known < size + told_by_trades(ledger, order_id):
                 late.append(order_id)
         return tuple(sorted(late))
+
+    def lacks_trades(self, ledger: Ledger) -> bool:
+        """Whether an order filled by several contracts and its trades are not shown yet."""
+        fresh: dict[int, int] = {}
+        for trade in _news(ledger, self.trades):
+            if not _is_known(ledger, trade):
+                fresh[trade.order_id] = fresh.get(trade.order_id, 0) + trade.size
+        for order in self.orders:
+            belief = ledger.order(order.id)
+            if order.fill_volume - (belief.filled if belief is not None else 0) <= 1:
+                continue
+            if told_by_trades(ledger, order.id) + fresh.get(order.id, 0) < order.fill_volume:
+                return True
+        return False
 
 
 def told_by_trades(ledger: Ledger, order_id: int) -> int:

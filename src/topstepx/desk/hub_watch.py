@@ -95,6 +95,11 @@ class HubWatch:
         self._record.commit(GapSuspected(at=at, hub="user", reason=reason))
         self._wake.set()
 
+    def look(self) -> None:
+        """Look at once; what is found says nothing about the hub yet."""
+        if self._generation is not None:
+            self._wake.set()
+
     # -- the comparison
 
     async def _run(self, generation: int) -> None:

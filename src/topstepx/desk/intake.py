@@ -53,6 +53,8 @@ class Intake:
         self._market = market
         self.suspect: Callable[[str], None] | None = None
         """Hears of what was lost on the user hub."""
+        self.look: Callable[[], None] | None = None
+        """Has the accounts looked at soon: something is told too late, or never."""
         self._causal = Causal(record.ledger)
         self._timer: asyncio.TimerHandle | None = None
         self._held: list[tuple[datetime, _User]] | None = None
@@ -150,6 +152,8 @@ class Intake:
 
     def _overdue(self) -> None:
         self._timer = None
+        if self._causal.wants_look(self._record.now_ns()) and self.look is not None:
+            self.look()
         while steps := self._causal.tick(self._record.now_ns()):
             self._tell(steps, self._record.stamp())
         self._set_timer()

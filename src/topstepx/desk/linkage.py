@@ -80,6 +80,7 @@ class Linkage:
             hub, record, recovery, intake, deaf=self._deaf, hears=self._hears, spawn=spawn
         )
         self.poller.looked = self.watch.looked
+        intake.look = self.watch.look
 
     # -- the user hub
 

@@ -42,6 +42,7 @@ _HUB_HAD_TIME: Final = timedelta(seconds=4)
 _PAGE_ROWS, _PAGES_MAX = 100, 200
 _AGREE_TRIES, _AGREE_PAUSE_S = 4, 0.5
 _LOOK_UPS_MAX = 20
+_TRADES_SHOW_S: Final = 0.3
 LIVE_STATUSES: Final = (
     OrderStatus.OPEN,
     OrderStatus.PENDING,
@@ -100,6 +101,11 @@ class Lookout:
         for order in late:
             orders[order.id] = _later(orders.get(order.id), order)
         found = Found(tuple(orders.values()), trades)
+        if failure is None and found.lacks_trades(self._record.ledger):
+            await asyncio.sleep(
+                _TRADES_SHOW_S
+            )  # they show up a moment after the fill (observed live)
+            found = Found(found.orders, await self._trades(account_id, server_at - back))
         news, untold, young = self._tell(found, at, origin, server_at - _HUB_HAD_TIME)
         self._record.commit(ListRead(at=at, what="orders", account_id=account_id))
         if failure is not None:
