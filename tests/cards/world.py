@@ -39,6 +39,7 @@ class World:
         self.told: dict[str, audit.Told] = {}
         self.audited = True
         self.at_most = 1
+        self._asked = 0
         pair.tsx._record.listen(lambda event, _: self.facts.append(event))
 
     @property
@@ -94,18 +95,18 @@ class World:
 
     async def buy(self, size: int = 2, **parts: Any) -> Any:  # noqa: ANN401  an Order whose parts tests take for known
         """Place, and remember what was told."""
-        before = {one.intent_id for one in self.ledger.intents()}
+        self._asked += 1
+        key = parts.setdefault("key", f"card {self._asked}")
         parts.setdefault("at", self.far_below())
         try:
             order = await self.tsx.orders.place(
                 self.account, self.contract, parts.pop("side", Side.BUY), size, **parts
             )
         except TopstepxError as error:
-            for intent in self.ledger.intents():
-                if intent.intent_id not in before and intent.recorded and intent.recorded.tag:
-                    self.told[intent.recorded.tag] = (
-                        "no" if error.did_it_happen == "no" else "unknown"
-                    )
+            mine = self.ledger.intent_by_key(self.account.id, key) if isinstance(key, str) else None
+            if mine is not None and mine.recorded is not None and mine.recorded.tag is not None:
+                said: audit.Told = "no" if error.did_it_happen == "no" else "unknown"
+                self.told[mine.recorded.tag] = said
             raise
         assert order.tag is not None
         self.told[order.tag] = "accepted"

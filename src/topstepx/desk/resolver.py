@@ -59,6 +59,9 @@ WATCH_S = 24 * 3600 + 300.0
 """How long an intent that is presumed absent stays watched and counted: past the end of its session."""
 
 _ZOMBIE_EVERY_S = 30.0
+_TRADES_LAG_NS = 60 * NANOSECONDS
+"""How long a position may be ahead of the lists of trades (assumed: seconds were seen)."""
+
 _VERDICTS: dict[Fate, Verdict] = {
     Fate.ACCEPTED: "accepted",
     Fate.REFUSED: "refused",
@@ -180,13 +183,18 @@ class Resolver:
                 _since(intent.recorded),
                 claimed=self._claimed(intent),
                 siblings=self._siblings(intent, search),
-                baseline=self._baselines.get(intent_id),
+                baseline=self._baseline(intent_id, search),
                 lane=Lane.EXIT if intent.cancel_wanted else Lane.RESOLVE,
             )
             search.looked(seen, self._clock.monotonic_ns())
         self._baselines.pop(intent_id, None)
         await self._decided(intent_id, search.finding)
         await self._watch_on(intent_id, search)
+
+    def _baseline(self, intent_id: str, search: Search) -> Baseline | None:
+        """The position to compare with, while trades may lag behind it; later the trades tell."""
+        waited_ns = self._clock.monotonic_ns() - search.sent_ns
+        return self._baselines.get(intent_id) if waited_ns < _TRADES_LAG_NS else None
 
     async def _watch_on(self, intent_id: str, search: Search) -> None:
         """Look now and then for what was presumed absent: what is read goes through the record."""
