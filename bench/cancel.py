@@ -19,11 +19,12 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from topstepx.client import Client, Ports
+from topstepx.client import Client
 from topstepx.core.lanes import Lane
 from topstepx.core.terms import Limit
 from topstepx.net.transport_http import HttpTransport
 from topstepx.net.transport_hub import PicowsTransport
+from topstepx.ports import Ports
 from topstepx.settings import Credentials, Secret, Settings, Timeouts, simulator_environment
 from topstepx.sim.server import SimServer
 from topstepx.wire.enums import Side

@@ -25,10 +25,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from topstepx.client import Client, Ports
+from topstepx.client import Client
 from topstepx.core.permits import BucketPolicy
 from topstepx.core.terms import Limit
 from topstepx.net.transport_http import HttpTransport
+from topstepx.ports import Ports
 from topstepx.settings import Credentials, Secret, Settings, simulator_environment
 from topstepx.store.journal import SqliteJournal
 from topstepx.store.journal_memory import MemoryJournal

@@ -23,11 +23,12 @@ from contextlib import AsyncExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from topstepx.client import Client, Ports
+from topstepx.client import Client
 from topstepx.core.lanes import Lane
 from topstepx.core.permits import BucketPolicy
 from topstepx.net.transport_http import HttpTransport
 from topstepx.net.transport_hub import PicowsTransport
+from topstepx.ports import Ports
 from topstepx.settings import Credentials, Secret, Settings, simulator_environment
 from topstepx.wire import codec, models, routes
 from topstepx.wire.routes import Bucket

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.trading import PRACTICE, PRACTICE_ID, mnq, practice
-from topstepx.client import Client, Ports
+from topstepx.client import Client
 from topstepx.core.mode import Mode
 from topstepx.core.terms import Limit, Market
 from topstepx.errors import (
@@ -28,6 +28,7 @@ from topstepx.events import (
     OrderObserved,
     PositionObserved,
 )
+from topstepx.ports import Ports
 from topstepx.settings import Credentials, Environment, Secret, Settings
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
-import random
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from topstepx.clock import Clock, SystemClock
 from topstepx.core.backoff import Backoff
 from topstepx.core.breakers import Breakers
 from topstepx.core.lanes import Lane
@@ -46,54 +42,23 @@ from topstepx.net.hub_gate import GatedHubs
 from topstepx.net.limiter import RateLimiter
 from topstepx.net.rest import Rest
 from topstepx.redaction import KNOWN
-from topstepx.store.journal_memory import MemoryJournal
 from topstepx.wire import models, routes
 from topstepx.wire.hub_events import Logout
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine
     from types import TracebackType
 
-    from topstepx.core.budget import BudgetStore
     from topstepx.core.link import Changed
-    from topstepx.core.link_ends import Reconnecting
-    from topstepx.core.logins import LoginLog
-    from topstepx.core.permits import BucketPolicy
-    from topstepx.core.sharing import SharedSession
     from topstepx.desk.accounts import AccountLike
     from topstepx.desk.event_stream import EventStream
-    from topstepx.net.transport import HttpAnswer, Hub, HubTransport, RestTransport
+    from topstepx.net.transport import HttpAnswer, Hub
+    from topstepx.ports import Ports
     from topstepx.settings import Credentials, Settings
-    from topstepx.store.lease import Leases
-    from topstepx.store.rows import Journal
     from topstepx.wire.hub_events import HubEvent
 
 _LOG = logging.getLogger("topstepx")
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Everything a client gets from outside itself; tests pass twins."""
-
-    rest: RestTransport
-    hubs: HubTransport
-    clock: Clock = field(default_factory=SystemClock)
-    journal: Journal = field(default_factory=MemoryJournal)
-    leases: Leases | None = None
-    """The right to trade each account, told apart between processes; None: nobody else is there."""
-    installation: str | None = None
-    """The name that begins our tags, kept between runs; None: one for this run."""
-    jitter: Callable[[], float] = field(default_factory=lambda: random.SystemRandom().random)
-    chance: Callable[[int], bytes] = os.urandom
-    logins: LoginLog | None = None
-    shared: SharedSession | None = None
-    reconnecting: Reconnecting | None = None
-    """How often the hubs are tried, and your own word on what follows from an end of theirs."""
-    budget: BudgetStore | None = None
-    """The request log that all processes of this user share."""
-    policies: Sequence[BucketPolicy] | None = None
-    """Other limits than the settings'; tests compress windows with it."""
 
 
 class Client:
@@ -123,6 +88,18 @@ class Client:
             probe=self._ping,
             told=report.breaker,
         )
+        self._open_wire(credentials, ports)
+        self._open_reading(ports)
+        self._open_trading(ports)
+        self._settled = False
+        self.left_open: tuple[str, ...] = ()
+        """After the end: the intents of which it is not known what became of them."""
+        self.left_behind: tuple[str, ...] = ()
+        """After the end: positions and orders that are still there."""
+
+    def _open_wire(self, credentials: Credentials, ports: Ports) -> None:
+        """What talks to the gateway: the session, the calls and both hubs."""
+        settings, clock = self.settings, ports.clock
         self._keeper = TokenKeeper(
             ports.rest,
             credentials,
@@ -162,6 +139,10 @@ class Client:
 
         self._user_hub = link("user", self._user_link_told)
         self._market_hub = link("market", self._market_link_told, self._user_hub)
+
+    def _open_reading(self, ports: Ports) -> None:
+        """What asks and listens: accounts, contracts, market data, and the picture kept level."""
+        settings, clock = self.settings, ports.clock
         self.accounts = Accounts(self._rest, self._record, settings)
         self.contracts = Contracts(self._rest, settings)
         self.market = MarketData(self._market_hub, self._rest, settings)
@@ -194,6 +175,12 @@ class Client:
             backoff=Backoff(base_s=0.5, cap_s=10.0),
             jitter=ports.jitter,
         )
+        self.trades = Trades(self.accounts, self._rest, settings)
+        self.state = State(self._record, self.accounts)
+
+    def _open_trading(self, ports: Ports) -> None:
+        """What changes something: orders, positions, the right to do so, and how to leave."""
+        settings, clock = self.settings, ports.clock
         self._authority = Authority(self._record, settings, ports.leases)
         trading = Trading(
             Surroundings(
@@ -216,16 +203,9 @@ class Client:
         self._recovery.starting = self._starting = Starting(
             self._record, self._authority, trading.resolver, settings, ports.installation
         )
-        self.trades = Trades(self.accounts, self._rest, settings)
-        self.state = State(self._record, self.accounts)
         self._leaving = Leaving(
             self._record, self.orders, self._recovery, settings, trading.flattener.flatten
         )
-        self._settled = False
-        self.left_open: tuple[str, ...] = ()
-        """After the end: the intents of which it is not known what became of them."""
-        self.left_behind: tuple[str, ...] = ()
-        """After the end: positions and orders that are still there."""
 
     # -- life
 

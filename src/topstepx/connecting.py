@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from topstepx.access import (
@@ -17,11 +17,12 @@ from topstepx.access import (
     shared_session,
     shares_budget,
 )
-from topstepx.client import Client, Ports
+from topstepx.client import Client
 from topstepx.clock import SystemClock
 from topstepx.errors import ConfigurationError, IntentsLeftOpen
 from topstepx.keeping import JournalChoice, Kept, kept
-from topstepx.profiles import pins_of
+from topstepx.ports import Ports
+from topstepx.profiles import Profile, pins_of
 from topstepx.settings import (
     Credentials,
     Environment,
@@ -118,11 +119,36 @@ def connect(
     if bound is not None and limits is not None:
         msg = "max_contracts and limits were both given."
         raise ConfigurationError(msg, next_step="Put contracts_max into limits.")
-    options: dict[str, Any] = {
+    options = _options(profile, live_data=live_data, logout_on_exit=logout_on_exit) | {
         "trade": trade,
         "exits_only": exits_only,
         "on_exit": on_exit,
         "limits": limits or Limits(contracts_max=bound),
+    }
+    given = given_credentials(user_name, api_key)
+    if profile.environment is None and (user_name is not None or given is not None):
+        msg = "user_name= or api_key= was given for the simulator inside this program, which has its own."
+        raise ConfigurationError(
+            msg, next_step="Leave them out, or give the url of `topstepx sim`."
+        )
+    opening = _Opening(
+        profile=profile,
+        options=options,
+        given=given,
+        user_name=user_name,
+        passphrase=passphrase,
+        share_session=profile.get("share_session", share_session, default=False).value,
+        share_budget=profile.get("share_budget", share_budget).value,
+        journal=journal,
+    )
+    return Connection(opening.client)
+
+
+def _options(
+    profile: Profile, *, live_data: bool | None, logout_on_exit: bool | None
+) -> dict[str, Any]:
+    """The settings that a profile may hold, with what was given in code on top."""
+    return {
         "live_data": profile.get("live_data", live_data, default=False).value,
         "logout_on_exit": profile.get("logout_on_exit", logout_on_exit, default=False).value,
         "hub_token": profile.get("hub_token", default="auto").value,
@@ -132,38 +158,43 @@ def connect(
         "bars_limit_per_30s": profile.get("bars_limit_per_30s", default=50).value,
         "general_limit_per_60s": profile.get("general_limit_per_60s", default=200).value,
     }
-    budget = profile.get("share_budget", share_budget).value
-    share = profile.get("share_session", share_session, default=False).value
-    given = given_credentials(user_name, api_key)
-    if profile.environment is None and (user_name is not None or given is not None):
-        msg = "user_name= or api_key= was given for the simulator inside this program, which has its own."
-        raise ConfigurationError(
-            msg, next_step="Leave them out, or give the url of `topstepx sim`."
-        )
 
-    async def opened(stack: AsyncExitStack) -> Client:
-        credentials = given
-        if profile.environment is None:
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """Everything that was asked of `connect`, until somebody enters."""
+
+    profile: Profile
+    options: dict[str, Any]
+    given: Credentials | None
+    user_name: str | None
+    passphrase: Callable[[], str | Secret] | None
+    share_session: bool
+    share_budget: bool | None
+    journal: JournalChoice | Journal
+
+    async def client(self, stack: AsyncExitStack) -> Client:
+        """The client, not yet entered; what must outlive it is on the stack."""
+        if self.profile.environment is None:
             reached, credentials = await _start_simulator(stack)
         else:
-            reached = profile.environment
-        if credentials is None:
-            found = await asyncio.to_thread(
-                find_credentials, profile, user_name=user_name, passphrase=passphrase
-            )
-            for warning in found.warnings:
-                _LOG.warning("%s", warning)
-            credentials = found.credentials
-        settings = Settings(environment=reached, **options)
-        keeps = await asyncio.to_thread(kept, settings, credentials.user_name, journal)
-        ports = _ports(settings, credentials, keeps, share=share)
-        if shares_budget(reached, budget):
-            ports = replace(
-                ports, budget=shared_budget(reached, credentials.user_name, ports.clock)
-            )
+            reached, credentials = self.profile.environment, self.given or await self._found()
+        settings = Settings(environment=reached, **self.options)
+        keeps = await asyncio.to_thread(kept, settings, credentials.user_name, self.journal)
+        ports = _ports(settings, credentials, keeps, share=self.share_session)
+        if shares_budget(reached, self.share_budget):
+            budget = shared_budget(reached, credentials.user_name, ports.clock)
+            ports = replace(ports, budget=budget)
         return Client(settings, credentials, ports)
 
-    return Connection(opened)
+    async def _found(self) -> Credentials:
+        """The key from where it is kept."""
+        found = await asyncio.to_thread(
+            find_credentials, self.profile, user_name=self.user_name, passphrase=self.passphrase
+        )
+        for warning in found.warnings:
+            _LOG.warning("%s", warning)
+        return found.credentials
 
 
 async def _start_simulator(stack: AsyncExitStack) -> tuple[Environment, Credentials]:

@@ -9,11 +9,12 @@ import pytest
 
 from tests.support.trading import PRACTICE, PRACTICE_ID
 from tests.support.wire_proxy import STEPS, Cut, Proxy, Step
-from topstepx.client import Client, Ports
+from topstepx.client import Client
 from topstepx.core.terms import Limit, Market
 from topstepx.errors import TopstepxError
 from topstepx.net.transport_http import HttpTransport
 from topstepx.net.transport_hub import PicowsTransport
+from topstepx.ports import Ports
 from topstepx.settings import Credentials, Environment, Limits, Secret, Settings, Timeouts
 from topstepx.sim.server import SimServer
 from topstepx.wire.enums import Side

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.support.trading import PRACTICE, PRACTICE_ID
-from topstepx.client import Client, Ports
+from topstepx.client import Client
 from topstepx.clock import SystemClock
 from topstepx.core.lanes import Lane
 from topstepx.core.permits import DOCUMENTED, BucketPolicy
@@ -25,6 +25,7 @@ from topstepx.core.terms import Limit
 from topstepx.errors import RateLimited, TopstepxError
 from topstepx.net.transport_http import HttpTransport
 from topstepx.net.transport_hub import PicowsTransport
+from topstepx.ports import Ports
 from topstepx.settings import Credentials, Environment, Secret, Settings, Timeouts
 from topstepx.store.budget import SqliteBudget
 from topstepx.wire import models, routes

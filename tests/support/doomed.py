@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from topstepx import connecting
-from topstepx.client import Client, Ports
+from topstepx.client import Client
 from topstepx.clock import NANOSECONDS, SystemClock
 from topstepx.core.terms import Bracket, Limit, Market
 from topstepx.errors import DuplicateOrder, ModeRefused, TopstepxError
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from topstepx.desk.desk import Desk
     from topstepx.events import Event
     from topstepx.net.transport import HttpAnswer, RestTransport
+    from topstepx.ports import Ports
     from topstepx.store.rows import Entry, Row
 
 TOLD_EVERY_S = 0.15

@@ -6,7 +6,8 @@ import random
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-from topstepx.client import Client, Ports
+from topstepx.client import Client
+from topstepx.ports import Ports
 from topstepx.settings import (
     Credentials,
     Environment,

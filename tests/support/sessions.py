@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from topstepx.client import Client, Ports
+from topstepx.client import Client
 from topstepx.core.lanes import Lane
 from topstepx.events import (
     AlarmRaised,
@@ -18,6 +18,7 @@ from topstepx.events import (
     TokenRefreshed,
     TokenSuspect,
 )
+from topstepx.ports import Ports
 from topstepx.settings import Credentials, Secret, Settings, simulator_environment
 from topstepx.sim.faults import Fault
 from topstepx.sim.gateway import Gateway

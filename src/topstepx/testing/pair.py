@@ -17,7 +17,8 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from topstepx.client import Client, Ports
+from topstepx.client import Client
+from topstepx.ports import Ports
 from topstepx.settings import Credentials, Limits, Secret, Settings, simulator_environment
 from topstepx.sim.gateway import Gateway
 from topstepx.store.journal_memory import MemoryJournal
