@@ -1,0 +1,93 @@
+"""Moving to a new token: without a gap where the venue allows two sessions, under polling where not."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tests.support.trading import PRACTICE_ID, hub_session, practice
+from topstepx.core.link import LinkState
+from topstepx.core.mode import Mode
+from topstepx.events import HubDegraded, LinkLive, ModeChanged, PollingStarted
+from topstepx.sim import fault_kinds as f
+from topstepx.sim.faults import Fault
+from topstepx.testing.eventually import eventually
+from topstepx.testing.loop import virtual
+from topstepx.testing.pair import Pair
+
+if TYPE_CHECKING:
+    from topstepx.sim.hub_session import HubSession
+
+
+def new_token(pair: Pair) -> None:
+    """Have the token renewed now."""
+    pair.tsx._keeper.doubted("the test wants a new one")
+
+
+def sessions(pair: Pair) -> list[HubSession]:
+    return list(pair.gateway.hubs.of("user"))
+
+
+@virtual(seeds=[None, 1, 2])
+async def test_make_before_break_never_restricts_an_account() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        first = hub_session(pair, "user")
+        facts = pair.tsx.events(HubDegraded, ModeChanged, PollingStarted, LinkLive)
+        pair.network.latency_s = 0.05
+        new_token(pair)
+        await eventually(lambda: len(sessions(pair)) == 2)
+        await eventually(lambda: first.closed)
+        await asyncio.sleep(1)
+        second = hub_session(pair, "user")
+        assert second.token != first.token
+        told = [facts._queue.popleft() for _ in range(len(facts._queue))]
+        assert [type(one) for one in told] == [LinkLive]
+        assert pair.tsx.state.mode(PRACTICE_ID) is Mode.ACTIVE
+        assert pair.tsx.health().user_hub is LinkState.LIVE
+        assert second.subscriptions == {
+            ("GatewayUserAccount", ""),
+            ("GatewayUserOrder", str(PRACTICE_ID)),
+            ("GatewayUserPosition", str(PRACTICE_ID)),
+            ("GatewayUserTrade", str(PRACTICE_ID)),
+        }
+
+
+@virtual
+async def test_a_second_line_that_fails_leaves_the_first_alone_and_is_tried_again() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        first = hub_session(pair, "user")
+        pair.faults.add(Fault(where="hub/user", what=f.RefuseUpgrade(503)))
+        new_token(pair)
+        await asyncio.sleep(10)
+        assert not first.closed
+        assert pair.tsx.state.mode(PRACTICE_ID) is Mode.ACTIVE
+        await eventually(lambda: first.closed, timeout_s=30)
+        assert pair.tsx.state.mode(PRACTICE_ID) is Mode.ACTIVE
+
+
+@virtual
+async def test_a_venue_with_one_session_is_noticed_and_the_next_move_breaks_first() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        pair.network.latency_s = 0.05
+        first = hub_session(pair, "user")
+        new_token(pair)
+        await eventually(lambda: len(sessions(pair)) == 2)
+        pair.gateway.hubs.kick(first, pair.world.now())
+        await eventually(lambda: pair.tsx._user_hub.one_session)
+        await eventually(
+            lambda: (
+                pair.tsx.health().user_hub is LinkState.LIVE
+                and pair.tsx.state.mode(PRACTICE_ID) is Mode.ACTIVE
+            ),
+            timeout_s=30,
+        )
+        assert not pair.tsx._keeper.machine.contested, "our own doing is no fight"
+        facts = pair.tsx.events(PollingStarted)
+        new_token(pair)
+        await asyncio.sleep(10)
+        assert len(sessions(pair)) == 1
+        assert len(facts._queue) == 1, "polling filled the gap"
+        assert pair.tsx.state.mode(PRACTICE_ID) is Mode.ACTIVE
