@@ -16,8 +16,6 @@ FACTS = [
     events.HubContested(at=at(1), hub="market", reason="a fight"),
     events.HubClosed(at=at(1), hub="market", generation=3, reason="gave up"),
     events.GapSuspected(at=at(1), hub="user", reason="a poisoned record"),
-    events.MarketDataStale(at=at(1), contract_id="CON.F.US.MNQ.Z26", silent_s=20.0),
-    events.MarketDataFresh(at=at(1), contract_id="CON.F.US.MNQ.Z26"),
 ]
 
 

@@ -13,8 +13,6 @@ from topstepx.events.hubs import (
     HubDegraded,
     HubReconnected,
     HubReconnecting,
-    MarketDataFresh,
-    MarketDataStale,
 )
 from topstepx.events.intents import (
     Action,
@@ -103,8 +101,6 @@ __all__ = [
     "LinkLive",
     "ListName",
     "ListRead",
-    "MarketDataFresh",
-    "MarketDataStale",
     "ModeCauseAdded",
     "ModeCauseCleared",
     "ModeChanged",

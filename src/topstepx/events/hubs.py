@@ -60,16 +60,3 @@ class GapSuspected(Event, frozen=True, kw_only=True):
 
     hub: Hub
     reason: str
-
-
-class MarketDataStale(Event, frozen=True, kw_only=True):
-    """A contract's stream ``what`` is silent for ``silent_s`` although its market should speak."""
-
-    contract_id: str
-    silent_s: float
-
-
-class MarketDataFresh(Event, frozen=True, kw_only=True):
-    """A contract that was stale speaks again."""
-
-    contract_id: str

@@ -1,0 +1,56 @@
+"""Watching a connected hub: looked at often when something is at stake, seldom when nothing is."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.support.trading import mnq, practice
+from topstepx.core.terms import Limit
+from topstepx.desk.lookout import Seen
+from topstepx.testing.loop import virtual
+from topstepx.testing.pair import Pair
+
+
+def looks(pair: Pair) -> int:
+    return sum(one.route == "Position/searchOpen" for one in pair.gateway.limits.arrivals)
+
+
+@virtual
+async def test_every_half_minute_when_flat_every_five_seconds_when_exposed() -> None:
+    async with Pair() as pair:
+        account, contract = await practice(pair), await mnq(pair)
+        await pair.tsx.ready(account)
+        before = looks(pair)
+        await asyncio.sleep(300)
+        assert 8 <= looks(pair) - before <= 11
+        order = await pair.tsx.desk(account, contract).buy(1, at=Limit("29000"))
+        before = looks(pair)
+        await asyncio.sleep(60)
+        assert 10 <= looks(pair) - before <= 13
+        await order.cancel()
+
+
+@virtual
+async def test_found_deaf_twice_within_a_minute_the_connection_is_given_up() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        watch, life = pair.tsx._linkage.watch, pair.tsx._user_hub.life
+        watch.looked(Seen(1, ("trade 7",)))
+        assert watch.is_deaf
+        watch.looked(Seen(1, ("trade 8",)))
+        assert pair.tsx._user_hub.life == life, "it may be from before the streams were asked again"
+        await asyncio.sleep(7)
+        watch.looked(Seen(1, ("trade 9",)))
+        assert pair.tsx._user_hub.life is None
+
+
+@virtual
+async def test_after_two_looks_that_agree_it_is_trusted_again() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        watch = pair.tsx._linkage.watch
+        watch.looked(Seen(1, ("trade 7",)))
+        assert pair.tsx._linkage.poller.is_on
+        await asyncio.sleep(20)
+        assert not watch.is_deaf
+        assert not pair.tsx._linkage.poller.is_on
