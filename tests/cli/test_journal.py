@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 def _write(path: Path, after: int, *facts: object) -> None:
     file = JournalFile(path)
     file.open()
-    file.write([entry_of(fact, after + n) for n, fact in enumerate(facts, 1)])  # type: ignore[arg-type]  # facts
+    file.write([entry_of(fact, after + n) for n, fact in enumerate(facts, 1)])  # type: ignore[arg-type]  # facts of any kind
     file.close()
 
 
