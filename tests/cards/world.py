@@ -106,7 +106,7 @@ class World:
             mine = self.ledger.intent_by_key(self.account.id, key) if isinstance(key, str) else None
             if mine is not None and mine.recorded is not None and mine.recorded.tag is not None:
                 said: audit.Told = "no" if error.did_it_happen == "no" else "unknown"
-                self.told[mine.recorded.tag] = said
+                self.told.setdefault(mine.recorded.tag, said)  # a used key is told about once
             raise
         assert order.tag is not None
         self.told[order.tag] = "accepted"
