@@ -407,6 +407,24 @@ async def test_O33_the_caller_is_cancelled_at_each_step() -> None:
 
 
 @virtual
+async def test_O33_the_caller_is_cancelled_while_it_is_being_looked_for() -> None:
+    for moment in range(24):
+        async with world() as w:
+            w.pair.network.latency_s = 0.02
+            w.break_("hub/user", f.DropEvents(), times=None)
+            w.break_(PLACE, f.DropAnswer())
+            placing = asyncio.create_task(w.buy(key="mine"))
+            await asyncio.sleep(0.019 * moment)
+            placing.cancel()
+            await asyncio.gather(placing, return_exceptions=True)
+            await asyncio.sleep(20)
+            order = w.tsx.orders.get(w.account, key="mine")
+            assert len(w.working) == (0 if order is None else 1)
+            assert order is None or order.status is OrderStatus.OPEN
+            assert not w.ledger.open_intents()
+
+
+@virtual
 async def test_O34_no_room_in_the_budget() -> None:
     gateway = Gateway.build(at=START, seed=1, rate=0.1)
     async with world(gateway=gateway) as w:
