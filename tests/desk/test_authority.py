@@ -142,6 +142,34 @@ class _Shared(MemoryJournal):
         self.committed = other.committed
 
 
+@virtual
+async def test_several_first_orders_at_once_do_not_find_their_own_lock(folder: Path) -> None:
+    async with Runs() as runs, runs.client(leases=Leases(folder, "bot")) as tsx:
+        account = await tsx.accounts.one(PRACTICE)
+        desk = tsx.desk(account, await tsx.contracts.front("MNQ"))
+        orders = await asyncio.gather(*(desk.buy(size, at=FAR) for size in range(1, 5)))
+        assert len({order.id for order in orders}) == 4
+        assert tsx.state.mode(account) is Mode.ACTIVE
+
+
+@pytest.mark.parametrize("steps", range(1, 12))
+@virtual
+async def test_a_caller_that_goes_while_the_right_is_taken_leaves_no_lock_behind(
+    folder: Path, steps: int
+) -> None:
+    async with Runs() as runs, runs.client(leases=Leases(folder, "bot")) as tsx:
+        account = await tsx.accounts.one(PRACTICE)
+        first = asyncio.ensure_future(tsx.ready(account))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await asyncio.sleep(0.1)
+        desk = tsx.desk(account, await tsx.contracts.front("MNQ"))
+        await desk.buy(1, at=FAR)
+        assert tsx.state.mode(account) is Mode.ACTIVE
+
+
 # ---- fenced
 
 

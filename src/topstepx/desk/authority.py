@@ -30,6 +30,7 @@ class Authority:
         self._settings = settings
         self._leases = leases
         self._held: dict[int, Lease] = {}
+        self._taking = asyncio.Lock()
 
     # -- taking
 
@@ -41,22 +42,39 @@ class Authority:
         """
         if self._leases is None or not may_enter(self._settings):
             return False
+        if self._has(account_id):
+            return False
+        async with self._taking:  # our own second try would find the lock held: by us
+            if self._has(account_id):
+                return False
+            lease = self._leases.lease(account_id)
+            if not await self._try_take(account_id, lease):
+                return False
+            await self._begin(account_id, lease)
+        return True
+
+    def _has(self, account_id: int) -> bool:
         lease = self._held.get(account_id)
-        if lease is not None and lease.is_taken:
-            return False
-        lease = lease or self._leases.lease(account_id)
-        if not await self._try_take(account_id, lease):
-            return False
+        return lease is not None and lease.is_taken
+
+    async def _begin(self, account_id: int, lease: Lease) -> None:
+        try:
+            await self._record.catch_up()
+        except BaseException:  # without it the right would rest on an old picture
+            lease.release()
+            raise
         self._held[account_id] = lease
-        await self._record.catch_up()
         self._cause(account_id, "held_elsewhere", present=False)
         self._cause(account_id, "fenced", present=False)
         await self._latch_kills(account_id)
-        return True
 
     async def _try_take(self, account_id: int, lease: Lease) -> bool:
+        taking = asyncio.ensure_future(asyncio.to_thread(lease.try_take, self._record.stamp()))
         try:
-            taken = await asyncio.to_thread(lease.try_take, self._record.stamp())
+            taken = await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(lambda _: lease.release())  # nobody is left to use it
+            raise
         except (OSError, ConfigurationError) as error:
             self._cause(account_id, "held_elsewhere", present=True, detail=str(error))
             return False
@@ -141,8 +159,7 @@ class Authority:
             return False
         if self._leases is None:
             return True
-        lease = self._held.get(account_id)
-        return lease is not None and lease.is_taken
+        return self._has(account_id)
 
     def epoch(self, account_id: int) -> int:
         """The number of this process's turn on the account; 0 where there are no turns."""
