@@ -196,6 +196,7 @@ class Client:
                 chance=ports.chance,
                 installation=ports.installation,
                 last_look=self._authority.last_look,
+                epoch=self._authority.epoch,
             )
         )
         self._trading = trading

@@ -12,6 +12,7 @@ from tests.support.trading import PRACTICE, PRACTICE_ID
 from topstepx.core.mode import Mode
 from topstepx.core.terms import Limit, Market
 from topstepx.errors import ModeRefused, TradingDisabled
+from topstepx.events import ExitVerified, IntentRecorded
 from topstepx.store.journal_memory import MemoryJournal
 from topstepx.store.lease import Leases
 from topstepx.testing.eventually import eventually
@@ -78,7 +79,10 @@ async def test_with_both_a_real_order_goes_its_whole_way(folder: Path) -> None:
             assert runs.truth.net_size(PRACTICE_ID, desk.contract.id) == 2
             await desk.close()
         assert runs.truth.net_size(PRACTICE_ID, desk.contract.id) == 0
-        assert any(row.kind == "ExitVerified" for row in journal.committed)
+        facts = [row.event() for row in journal.committed]
+        assert any(isinstance(fact, ExitVerified) for fact in facts)
+        asked = next(fact for fact in facts if isinstance(fact, IntentRecorded))
+        assert asked.epoch == 1, "the journal says in whose turn it was"
 
 
 @virtual

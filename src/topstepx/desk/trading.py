@@ -61,6 +61,7 @@ class Surroundings:
     chance: Callable[[int], bytes]
     installation: str | None
     last_look: Callable[[Intent], None]
+    epoch: Callable[[int], int]
 
 
 class Trading:
@@ -90,6 +91,7 @@ class Trading:
             unknown=self.resolver.start,
             installation=around.installation,
             last_look=around.last_look,
+            epoch=around.epoch,
         )
         self.exits = Exits(writer, record, settings)
         self.cancelling = Cancelling(self.exits, self.reader, record, spawn=self._quietly)

@@ -80,7 +80,7 @@ class Writer:
     """The one component that puts a mutating request on the wire.
 
     `installation` begins our tags. `last_look` is asked in the step in which an intent is handed to the
-    wire; what it raises stops it.
+    wire; what it raises stops it. `epoch` gives the number of this process's turn on an account.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Writer:
         unknown: Callable[[str, int], None],
         installation: str | None = None,
         last_look: Callable[[Intent], None] | None = None,
+        epoch: Callable[[int], int] | None = None,
     ) -> None:
         self._record = record
         self._rest = rest
@@ -103,6 +104,7 @@ class Writer:
         self._unknown = unknown
         self._installation = installation or tags.installation_code(chance(tags.INSTALLATION_BYTES))
         self._last_look = last_look
+        self._epoch = epoch
 
     def name(self) -> tuple[str, str]:
         """A fresh intent id and its tag."""
@@ -154,6 +156,7 @@ class Writer:
             tag=intent.tag,
             key=intent.key,
             order_id=intent.order_id,
+            epoch=self._epoch(intent.account_id) if self._epoch is not None else 0,
             deadline_at=self._clock.now() + timedelta(seconds=intent.send_within_s),
             server_at=self._rest.server_now(),
             watermark=ledger.highest_order_id(intent.account_id),
