@@ -53,7 +53,7 @@ class Log:
         return [fact for fact in self.facts if isinstance(fact, kinds)]
 
 
-def elsewhere(pair: Pair, side: Side = Side.BUY, size: int = 1, **parts: Any) -> int:  # noqa: ANN401  prices
+def elsewhere(pair: Pair, side: Side = Side.BUY, size: int = 1, **parts: Any) -> int:  # noqa: ANN401  prices of the request
     """An order of another program on the practice account; its id."""
     request = PlaceRequest(
         account_id=PRACTICE_ID,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.facts import START, at, order, trade
-from topstepx.core.gap import Found, Step, bridge, same_moments, story
+from topstepx.core.gap import Found, Step, bridge, fact_of, same_moments, story
 from topstepx.core.ledger import Ledger
 from topstepx.events import OrderObserved, TradeObserved, TradeVoided
 from topstepx.wire.enums import OrderStatus, OrderType
@@ -165,5 +165,7 @@ def test_a_moment_printed_with_other_digits_tells_nothing_new() -> None:
     known = ledger.trades_of(ID)[0].trade
     told = msgspec.structs.replace(known, creation_timestamp=known.creation_timestamp - later)
     assert same_moments(ledger, told) == known
+    stale = order(ID, size=1, creation_timestamp=START - later, update_timestamp=at(1))
+    assert ledger.apply(fact_of(same_moments(ledger, stale), at=at(40), source="hub")) == ()
     modified = msgspec.structs.replace(report, update_timestamp=at(10))
     assert same_moments(ledger, modified) == modified

@@ -207,14 +207,16 @@ def same_moments(ledger: Ledger, step: StepT) -> StepT:
         created = known.trade.creation_timestamp
         return msgspec.structs.replace(step, creation_timestamp=created)
     belief = ledger.order(step.id)
-    if belief is None or not _near(belief.order.update_timestamp, step.update_timestamp):
+    if belief is None:
         return step
     was = belief.order
-    if (step.status, step.fill_volume) != (was.status, was.fill_volume):
-        return step
-    return msgspec.structs.replace(
-        step, update_timestamp=was.update_timestamp, creation_timestamp=was.creation_timestamp
-    )
+    moments: dict[str, datetime | None] = {}
+    if _near(was.creation_timestamp, step.creation_timestamp):
+        moments["creation_timestamp"] = was.creation_timestamp
+    same_step = (step.status, step.fill_volume) == (was.status, was.fill_volume)
+    if same_step and _near(was.update_timestamp, step.update_timestamp):
+        moments["update_timestamp"] = was.update_timestamp
+    return msgspec.structs.replace(step, **moments)
 
 
 def _near(one: datetime | None, other: datetime | None) -> bool:
