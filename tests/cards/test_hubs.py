@@ -53,7 +53,12 @@ class Log:
         return [fact for fact in self.facts if isinstance(fact, kinds)]
 
 
-def elsewhere(pair: Pair, side: Side = Side.BUY, size: int = 1, **parts: Any) -> int:  # noqa: ANN401  prices of the request
+def elsewhere(
+    pair: Pair,
+    side: Side = Side.BUY,
+    size: int = 1,
+    **parts: Any,  # noqa: ANN401  prices of the request
+) -> int:
     """An order of another program on the practice account; its id."""
     request = PlaceRequest(
         account_id=PRACTICE_ID,

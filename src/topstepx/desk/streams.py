@@ -125,9 +125,7 @@ class MarketStream(Generic[ItemT]):
         self._started = True
         try:
             await self._start()
-        except (
-            BaseException
-        ) as error:  # boundary: cancelled or failed, it must be able to begin again
+        except BaseException as error:  # boundary: it must be able to begin again
             self._started = False
             self._items.clear()
             if self._closed and isinstance(error, TopstepxError):
