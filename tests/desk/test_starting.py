@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import os
 import sqlite3
@@ -17,7 +18,13 @@ from topstepx.core import tags
 from topstepx.core.lanes import Lane
 from topstepx.core.mode import Mode
 from topstepx.core.terms import Limit, Market
-from topstepx.errors import ModeRefused, OrderUnresolved, RecordUnavailable
+from topstepx.errors import (
+    DeadlinePassed,
+    ModeRefused,
+    OrderUnresolved,
+    RateLimited,
+    RecordUnavailable,
+)
 from topstepx.events import ExitVerified, IntentRecorded, IntentResolved
 from topstepx.sim import fault_kinds
 from topstepx.sim.faults import Fault
@@ -355,3 +362,23 @@ def test_reports_of_ready_have_every_word_of_the_contract() -> None:
 
     names = {field.name for field in dataclasses.fields(Ready)}
     assert {"adopted", "unresolved", "external", "orphans", "unprotected", "exit"} <= names
+
+
+@virtual
+async def test_a_disk_that_takes_three_seconds_is_too_late_and_stops_nobody_else() -> None:
+    async with Runs() as runs:
+        journal = MemoryJournal()
+        async with runs.client(journal) as tsx:
+            desk = await _desk(tsx)
+            resting = await desk.buy(1, at=FAR)
+            journal._write_s = 3.0
+            slow = asyncio.ensure_future(desk.buy(2, at=FAR))
+            await asyncio.sleep(0.1)
+            began = asyncio.get_running_loop().time()
+            await resting.cancel()
+            assert asyncio.get_running_loop().time() - began < 0.5, "the exit waited for the disk"
+            with pytest.raises((DeadlinePassed, RateLimited), match="deadline has passed|in time"):
+                await slow
+            assert len(runs.truth.orders(PRACTICE_ID)) == 1
+            states = {one.state for one in tsx._record.ledger.intents(PRACTICE_ID)}
+            assert states == {"accepted", "not_sent"}

@@ -172,7 +172,7 @@ def _all_awaits(broken_off: BrokenOff, faults: str, stride: int = 1) -> None:
 
 def _stride(faults: str) -> int:
     """Two minutes of looking are long; `make soak` breaks off each of its awaits."""
-    return 5 if faults == "never arrives" else 1
+    return 15 if faults == "never arrives" else 1
 
 
 @pytest.mark.parametrize("faults", FAULTS)
