@@ -231,6 +231,15 @@ def exits_together_count_once(kit: Copied) -> None:
     assert moments == {2 * SECOND}
 
 
+def exits_beyond_a_full_window_leave_one_a_second(kit: Copied) -> None:
+    limiter = small(kit)
+    answers = [limiter.ask(kit.Lane.EXIT, "ann", 10**15, 0) for _ in range(14)]
+    assert [isinstance(each, kit.Granted) for each in answers] == [True] * 12 + [False] * 2
+    assert limiter.advance(SECOND - 1) == ()
+    assert [each.permit.at_ns for each in limiter.advance(SECOND)] == [SECOND]
+    assert [each.permit.at_ns for each in limiter.advance(2 * SECOND)] == [2 * SECOND]
+
+
 DIRECTED = [
     callers_take_turns,
     nobody_jumps_the_queue,
@@ -242,6 +251,7 @@ DIRECTED = [
     exits_have_their_own_schedule,
     exits_find_room_in_a_window_that_grew,
     exits_together_count_once,
+    exits_beyond_a_full_window_leave_one_a_second,
 ]
 
 
