@@ -191,3 +191,10 @@ def test_nothing_happens_before_it_is_entered() -> None:
     connection = topstepx.connect("sim")
     assert threading.active_count() == threads
     del connection
+
+
+def test_a_slip_in_on_exit_is_refused_at_once() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"on_exit='flaten'.*keep, cancel_entries, flatten"
+    ):
+        topstepx.connect("sim", on_exit="flaten")  # type: ignore[arg-type]  # the slip is the point

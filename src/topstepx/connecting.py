@@ -30,6 +30,7 @@ from topstepx.settings import (
     OnExit,
     Secret,
     Settings,
+    check_on_exit,
     simulator_environment,
 )
 
@@ -114,6 +115,7 @@ def connect(
     Raises `ConfigurationError` here (`ProfileUnknown` for the name), and on entering
     `CredentialsMissing`, `LoginRefused`, `NotSent` or `DeadlinePassed`.
     """
+    check_on_exit(on_exit)
     profile = profile_of(environment_name, url)
     bound = profile.get("max_contracts", max_contracts).value
     if bound is not None and limits is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, NoReturn
+from typing import TYPE_CHECKING, Final, Literal, NoReturn, get_args
 from urllib.parse import urlsplit
 
 from topstepx.errors import ConfigurationError
@@ -266,6 +266,14 @@ Unprotected = Literal["alert", "place_stop", "flatten"]
 TokenPlacement = Literal["header", "query", "auto"]
 
 
+def check_on_exit(value: str) -> None:
+    """Raise `ConfigurationError` for anything but the three ways to leave: a slip must not keep a position."""
+    known = get_args(OnExit)
+    if value not in known:
+        msg = f"on_exit={value!r} is not known."
+        raise ConfigurationError(msg, next_step=f"Give one of: {', '.join(known)}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that shapes one client.
@@ -301,6 +309,7 @@ class Settings:
     """The gateway's limit for everything else (verified). Less leaves room for other software."""
 
     def __post_init__(self) -> None:
+        check_on_exit(self.on_exit)
         for name, most in (("bars_limit_per_30s", 50), ("general_limit_per_60s", 200)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:

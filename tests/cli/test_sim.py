@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from topstepx.cli.main import main
 from topstepx.cli.sim import SimOptions, real_bars, run_sim
 from topstepx.errors import ConfigurationError, ContractUnknown
 
@@ -168,3 +169,11 @@ def test_files_and_contracts_that_are_not_there(tmp_path: Path) -> None:
     path.write_text(BARS + "2024-01-02 15:04:00,1,2,x,1,1\n")
     with pytest.raises(ConfigurationError, match="line 6"):
         real_bars(path, "6E")
+
+
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_a_port_that_is_none_is_refused_in_words(
+    port: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sim", f"--port={port}"]) == 2
+    assert "0 to 65535" in capsys.readouterr().err

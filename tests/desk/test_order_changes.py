@@ -7,12 +7,19 @@ import asyncio
 import pytest
 
 from tests.cards.world import MODIFY, world
-from topstepx import Bracket, Market
-from topstepx.errors import GatewayRefused, InvalidRequest, ModeRefused, PriceOffGrid
+from topstepx import Bracket, Limit, Limits, Market
+from topstepx.errors import (
+    GatewayRefused,
+    InvalidRequest,
+    LimitRefused,
+    ModeRefused,
+    PriceOffGrid,
+)
 from topstepx.events import ModeCauseAdded
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
+from topstepx.testing.pair import Pair
 
 
 @virtual
@@ -122,3 +129,23 @@ async def test_a_fill_that_beats_the_change_is_told() -> None:
         with pytest.raises(Exception, match="ended as FILLED first"):
             await changing
         await eventually(lambda: order.is_over)
+
+
+@virtual
+async def test_an_order_grows_only_within_the_limits() -> None:
+    async with Pair(limits=Limits(contracts_max=2, order_contracts_max=3)) as pair:
+        account = await pair.tsx.accounts.one("PRAC")
+        contract = await pair.tsx.contracts.front("MNQ")
+        async with pair.tsx.market.quotes(contract) as quotes:
+            bid = (await anext(quotes)).bid
+        assert bid is not None
+        desk = pair.tsx.desk(account, contract)
+        order = await desk.buy(1, at=Limit(contract.floor(bid - 100)))
+        for size in (3, 4):
+            with pytest.raises(LimitRefused):
+                await order.modify(size=size)
+        assert pair.truth.order(order.id or 0).size == 1
+        await order.modify(size=2)
+        assert pair.truth.order(order.id or 0).size == 2
+        await order.modify(size=1)
+        assert pair.truth.order(order.id or 0).size == 1

@@ -16,6 +16,7 @@ from cyclopts import Parameter
 from topstepx.cli.exit_codes import ExitCode
 from topstepx.cli.targets import Target
 from topstepx.cli.where import Where, confirm
+from topstepx.cli.whole import Whole
 from topstepx.errors import ConfigurationError, IntentsLeftOpen, RecordUnavailable, TopstepxError
 from topstepx.events import Event, Flattened, ModeCauseAdded, ModeCauseCleared
 from topstepx.keeping import JOURNAL_FILE, leases_in, trading_folders
@@ -190,7 +191,7 @@ def _write_down(path: Path, fact: Event) -> str:
     return ""
 
 
-def cancel_command(order_id: int, /, *, where: Where = _NOWHERE, yes: Yes = False) -> int:
+def cancel_command(order_id: Whole, /, *, where: Where = _NOWHERE, yes: Yes = False) -> int:
     """Cancel one order and wait until it is over.
 
     Args:
@@ -219,7 +220,7 @@ async def _cancel(where: Where, target: Target, order_id: int) -> int:
 
 
 def close_command(
-    contract: str, /, *, where: Where = _NOWHERE, size: int | None = None, yes: Yes = False
+    contract: str, /, *, where: Where = _NOWHERE, size: Whole | None = None, yes: Yes = False
 ) -> int:
     """Close the position in a contract and cancel what is left working on it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TopstepxError as error:
         sys.stderr.write(f"{error}\n")
         return exit_code_of(error)
+    except BrokenPipeError:
+        # Whoever read us, such as `head`, has seen enough; the interpreter must not flush into it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         return ExitCode.INTERRUPTED

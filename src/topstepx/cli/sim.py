@@ -75,6 +75,9 @@ def sim_command(
     return run_sim(options)
 
 
+_PORT_MAX = 65_535
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimOptions:
     """What `topstepx sim` was asked for; the meanings are those of `sim_command`."""
@@ -99,6 +102,11 @@ def run_sim(options: SimOptions) -> int:
 
     Raises `ConfigurationError` or `ContractUnknown` for options that cannot be meant.
     """
+    if not 0 <= options.port <= _PORT_MAX:
+        raise ConfigurationError(
+            f"--port {options.port}: ports go from 0 to {_PORT_MAX}.",
+            next_step="0 takes a free one.",
+        )
     return asyncio.run(_serve(options))
 
 

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from topstepx.cli.exit_codes import ExitCode
 from topstepx.cli.targets import Target
 from topstepx.cli.where import Where, confirm
+from topstepx.cli.whole import Whole
 from topstepx.core.terms import Bracket, Limit, Market, Stop
 from topstepx.errors import ConfigurationError, InvalidRequest
 from topstepx.wire.enums import Side
@@ -87,15 +88,15 @@ async def _positions(where: Where, target: Target) -> int:
 
 
 def buy_command(
-    size: int,
+    size: Whole,
     contract: str,
     /,
     *,
     at: str,
     where: Where = _NOWHERE,
-    max_contracts: int | None = None,
-    stop_ticks: int | None = None,
-    target_ticks: int | None = None,
+    max_contracts: Whole | None = None,
+    stop_ticks: Whole | None = None,
+    target_ticks: Whole | None = None,
     key: str | None = None,
     yes: Yes = False,
 ) -> int:
@@ -117,15 +118,15 @@ def buy_command(
 
 
 def sell_command(
-    size: int,
+    size: Whole,
     contract: str,
     /,
     *,
     at: str,
     where: Where = _NOWHERE,
-    max_contracts: int | None = None,
-    stop_ticks: int | None = None,
-    target_ticks: int | None = None,
+    max_contracts: Whole | None = None,
+    stop_ticks: Whole | None = None,
+    target_ticks: Whole | None = None,
     key: str | None = None,
     yes: Yes = False,
 ) -> int:

@@ -55,6 +55,14 @@ class EntryGate:
             self._check_duplicate(request)
         self._check_limits(request, name)
 
+    def check_growth(self, more: PlaceRequest, size: int, name: str) -> None:
+        """Raise `LimitRefused` if an order may not grow to `size`; `more` asks for what comes on top."""
+        order_max = self._settings.limits.order_contracts_max
+        if order_max is not None and size > order_max:
+            msg = f"size={size} is over limits.order_contracts_max={order_max}."
+            raise LimitRefused("order_contracts_max", msg, "Give a smaller size.")
+        self._check_reach(more, name)
+
     def recheck(self, request: PlaceRequest) -> None:
         """The same for what may have changed since: the mode and the account's flags."""
         self._record.ledger.modes.check(Operation.ENTRY, request.account_id, request.contract_id)
@@ -112,8 +120,15 @@ class EntryGate:
         if limits.open_orders_max is not None and len(working) >= limits.open_orders_max:
             msg = f"{len(working)} orders are working, limits.open_orders_max={limits.open_orders_max}."
             raise LimitRefused("open_orders_max", msg, "Cancel one first.")
+        self._check_reach(request, name)
+
+    def _check_reach(self, request: PlaceRequest, name: str) -> None:
+        """How far the position could go if everything that may fill did."""
+        limits, ledger = self._settings.limits, self._record.ledger
         if limits.contracts_max is None:
             return
+        account_id, contract_id = request.account_id, request.contract_id
+        working = [belief.order for belief in ledger.working(account_id, contract_id)]
         position = ledger.position(account_id, contract_id)
         if position is None or position.net is None:
             msg = f"The position in {name} is not known, so limits cannot be checked."

@@ -142,8 +142,23 @@ class OrderChanges:
             trail_price=grid("trail", trail),
         )
         async with self._locks.setdefault(order_id, asyncio.Lock()):
+            self._check_growth(order, request)
             await self._modified(order, request)
         return order
+
+    def _check_growth(self, order: Order, request: models.ModifyRequest) -> None:
+        """A larger size is an entry for what comes on top, and meets the same limits."""
+        belief = order.belief
+        if request.size is None or belief is None or request.size <= belief.order.size:
+            return
+        more = models.PlaceRequest(
+            account_id=order.account_id,
+            contract_id=order.contract_id,
+            type=belief.order.type,
+            side=belief.order.side,
+            size=request.size - belief.order.size,
+        )
+        self._orders.check_growth(more, request.size, order.contract.name)
 
     async def _modified(self, order: Order, request: ModifyRequest) -> None:
         """Send the change, read back, and send it once more if it certainly did not happen."""

@@ -84,6 +84,7 @@ class Orders:
         self._settings = settings
         self._lives = lives
         self._gate = EntryGate(record, settings, self._of_intent)
+        self.check_growth = self._gate.check_growth
         self.changes: OrderChanges  # set by who builds both
         self.accounted: Callable[[int], bool] = self.ledger.is_complete
 
