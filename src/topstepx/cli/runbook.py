@@ -36,7 +36,7 @@ COMPROMISE = (
     (
         "See what was done.",
         (
-            "`topstepx orders` and `topstepx trades`, from the time you suspect on. Orders of this program "
+            "`topstepx orders` and the platform's trade list, from the time you suspect on. Orders of this program "
             "carry its own tags; an order without one came from somewhere else. Look at every account of "
             "the user, at the copied ones too."
         ),
