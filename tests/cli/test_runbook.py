@@ -33,5 +33,5 @@ def test_a_case_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_it_names_commands_of_the_design() -> None:
     text = " ".join(step for _, step in COMPROMISE)
-    known = {"kill", "flatten", "logout", "orders", "trades", "status", "login", "doctor"}
+    known = {"kill", "flatten", "logout", "orders", "status", "login", "doctor"}
     assert set(re.findall(r"`topstepx (\w+)", text)) <= known
