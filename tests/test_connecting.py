@@ -16,6 +16,7 @@ from topstepx.errors import (
     CredentialsMissing,
     LoginRefused,
     ProfileUnknown,
+    TradingDisabled,
 )
 from topstepx.settings import ENVIRONMENTS
 from topstepx.sim.server import SimServer
@@ -198,3 +199,10 @@ def test_a_slip_in_on_exit_is_refused_at_once() -> None:
         ConfigurationError, match=r"on_exit='flaten'.*keep, cancel_entries, flatten"
     ):
         topstepx.connect("sim", on_exit="flaten")  # type: ignore[arg-type]  # the slip is the point
+
+
+def test_opening_positions_at_a_real_gateway_is_not_released_and_exits_are() -> None:
+    with pytest.raises(TradingDisabled, match="topstepx is not released"):
+        topstepx.connect("topstepx", trade=True, max_contracts=1)
+    topstepx.connect("topstepx", trade=True, exits_only=True)
+    topstepx.connect("sim", trade=True, max_contracts=1)

@@ -19,7 +19,7 @@ from topstepx.access import (
 )
 from topstepx.client import Client
 from topstepx.clock import SystemClock
-from topstepx.errors import ConfigurationError, IntentsLeftOpen
+from topstepx.errors import ConfigurationError, IntentsLeftOpen, TradingDisabled
 from topstepx.keeping import JournalChoice, Kept, kept
 from topstepx.ports import Ports
 from topstepx.profiles import Profile, pins_of
@@ -101,10 +101,9 @@ def connect(
     attaches to a running ``topstepx sim``. `max_contracts` bounds each position, working orders
     included. Nothing happens before the ``async with``.
 
-    Outside the simulator nothing can be placed, changed or closed without `trade=True` and
-    `max_contracts`. The journal is then on the disk, and one process at a time opens positions on an
-    account; `exits_only` only cancels and closes and works beside it. The simulator keeps its journal in
-    memory unless `journal` is a path. Leaving by an exception or Ctrl-C does what `on_exit` says: cancel
+    Outside the simulator `trade=True` is not released yet and raises `TradingDisabled`; with `exits_only`
+    it cancels and closes, also beside a program that trades, with its journal on the disk. The
+    simulator keeps its journal in memory unless `journal` is a path. Leaving by an exception or Ctrl-C does what `on_exit` says: cancel
     your own resting entries, "keep" everything, or "flatten".
 
     Without `api_key` the key is looked for: in the system's keychain, in an encrypted file (`passphrase`
@@ -117,6 +116,7 @@ def connect(
     """
     check_on_exit(on_exit)
     profile = profile_of(environment_name, url)
+    _check_ripe(profile.environment, opens=trade and not exits_only)
     bound = profile.get("max_contracts", max_contracts).value
     if bound is not None and limits is not None:
         msg = "max_contracts and limits were both given."
@@ -144,6 +144,17 @@ def connect(
         journal=journal,
     )
     return Connection(opening.client)
+
+
+def _check_ripe(reached: Environment | None, *, opens: bool) -> None:
+    """Raise `TradingDisabled` for entries at a real gateway: known gaps of the order path stand open."""
+    if not opens or reached is None or reached.simulated:
+        return
+    msg = f"trade=True at {reached.name} is not released: the order path still has known gaps."
+    raise TradingDisabled(
+        msg,
+        next_step='Trade in connect("sim"); exits_only=True may cancel and close (docs/orders.md).',
+    )
 
 
 def _options(
