@@ -7,7 +7,8 @@ import pytest
 from tests.support.sim_line import MNQ, NOON, PRACTICE, Line, dump, load
 from topstepx.sim.fault_kinds import DropAnswer
 from topstepx.sim.faults import Fault
-from topstepx.sim.gateway import PING, ROUTE_NAMES, Gateway
+from topstepx.sim.endpoints import PING, ROUTE_NAMES
+from topstepx.sim.gateway import Gateway
 from topstepx.sim.limits import WindowKind
 from topstepx.sim.switches import Switches
 from topstepx.wire.routes import PING_PATH, ROUTES

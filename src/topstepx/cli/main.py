@@ -31,7 +31,7 @@ GROUPS = (
         "Watch the whole main job on a simulated gateway. Start here.",
     ),
     (
-        "topstepx.cli.sim:sim_command",
+        "topstepx.cli.sim:sim_app",
         "sim",
         "Run a simulated gateway on this machine that any client can log in to.",
     ),

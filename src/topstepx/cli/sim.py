@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from topstepx.cli.exit_codes import ExitCode
 from topstepx.errors import ConfigurationError
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from topstepx.sim.server import SimServer
 
 
+sim_app = App(
+    name="sim",
+    help="Run a simulated gateway on this machine that any client can log in to.",
+)
+
+
+@sim_app.command(name="serve")
+@sim_app.default
 def sim_command(
     *,
     port: int = 0,

@@ -13,7 +13,7 @@ import heapq
 import hmac
 from typing import TYPE_CHECKING, Any, Literal
 
-from topstepx.sim import rest_auth, rest_reference
+from topstepx.sim import rest_auth
 from topstepx.sim.acts import Acts
 from topstepx.sim.answers import (
     GatewayAnswer,
@@ -28,13 +28,13 @@ from topstepx.sim.calendar import AlwaysOpen, GlobexHours
 from topstepx.sim.calls import Call, SimUser, bearer
 from topstepx.sim.catalogue import ACCOUNTS, AccountListing, Catalogue
 from topstepx.sim.dialect import rest_answer
+from topstepx.sim.endpoints import ENDPOINTS, NAME_OF_PATH, OPEN_TO_ALL, PING, ROUTE_NAMES
 from topstepx.sim.faults import Faults
 from topstepx.sim.feed import Feed
 from topstepx.sim.hub_door import HubDoor
 from topstepx.sim.hubs import HubPolicy, Hubs
 from topstepx.sim.limits import LimitPolicy, RequestLimits, WindowKind
 from topstepx.sim.market import Market
-from topstepx.sim.rest_trading import TRADING_ROUTES, ask_venue
 from topstepx.sim.striking import Strikes
 from topstepx.sim.switches import Switches
 from topstepx.sim.tokens import TokenOffice, TokenPolicy, TokenState
@@ -47,27 +47,7 @@ if TYPE_CHECKING:
 
     from topstepx.sim.bar_file import RealBars
     from topstepx.sim.hub_session import HubSession
-    from topstepx.wire.models import Envelope
     from topstepx.wire.routes import HubMethod
-
-    Endpoint = Callable[["Gateway", "Call", dict[str, Any]], Envelope]
-
-PING = "Status/ping"
-_ENDPOINTS: dict[str, Endpoint] = {
-    routes.LOGIN_KEY.name: rest_auth.login_key,
-    routes.LOGIN_APP.name: rest_auth.login_app,
-    routes.VALIDATE.name: rest_auth.validate,
-    routes.LOGOUT.name: rest_auth.log_out,
-    routes.ACCOUNT_SEARCH.name: rest_reference.account_search,
-    routes.CONTRACT_SEARCH.name: rest_reference.contract_search,
-    routes.CONTRACT_AVAILABLE.name: rest_reference.contract_available,
-    routes.CONTRACT_BY_ID.name: rest_reference.contract_by_id,
-    routes.RETRIEVE_BARS.name: rest_reference.retrieve_bars,
-    **{route.name: ask_venue for route in TRADING_ROUTES},
-}
-ROUTE_NAMES = (*_ENDPOINTS, PING)
-_OPEN_TO_ALL = {routes.LOGIN_KEY.name, routes.LOGIN_APP.name, PING}
-_NAME_OF_PATH = {f"/api/{name}".lower(): name for name in ROUTE_NAMES}
 
 
 class Gateway:
@@ -87,8 +67,8 @@ class Gateway:
         self.market, self.bars, self.switches = market, bars, switches
         self.venue, self.feed = market.venue, market.feed
         self.users = {user.name.lower(): user for user in users}
-        self.tokens = TokenOffice(signing_key, _token_policy(switches))
-        self.limits = RequestLimits(_limit_policy(switches))
+        self.tokens = TokenOffice(signing_key, TokenPolicy.of(switches))
+        self.limits = RequestLimits(LimitPolicy.of(switches))
         self.faults = Faults(seed, ROUTE_NAMES)
         self.hubs = Hubs(HubPolicy.of(switches), self.faults, self.tokens, self)
         self.on_change: Callable[[], None] | None = None
@@ -192,7 +172,7 @@ class Gateway:
         lowered = path.lower().rstrip("/")
         if lowered.startswith("/hubs/"):
             answer = self._door.request(method, lowered, query, headers, now)
-        elif (route := _NAME_OF_PATH.get(lowered)) is None:
+        elif (route := NAME_OF_PATH.get(lowered)) is None:
             answer = empty_answer(404)
         elif method != (wanted := "GET" if route == PING else "POST"):
             answer = empty_answer(405, allow=wanted)
@@ -215,7 +195,7 @@ class Gateway:
             return empty_answer(429, **({"retry_after": value} if value else {}))
         if call.route == PING:
             return rest_auth.ping(self, call)
-        if call.route not in _OPEN_TO_ALL and state is not TokenState.GOOD:
+        if call.route not in OPEN_TO_ALL and state is not TokenState.GOOD:
             return empty_answer(401)
         call.token, call.session = token or "", session
         body: dict[str, Any] = {}
@@ -227,7 +207,7 @@ class Gateway:
                 body = read_body(shape, call.body)
             except BodyRefused as refused:
                 return problem_answer(refused.errors, self._trace())
-        answer = _ENDPOINTS[call.route](self, call, body)
+        answer = ENDPOINTS[call.route](self, call, body)
         self._tell_user_events()
         return json_answer(rest_answer(answer), call.headers)
 
@@ -358,18 +338,6 @@ class Gateway:
         self._traces += 1
         text = hmac.digest(self._signing_key, b"trace%d" % self._traces, "sha256").hex()
         return f"00-{text[:32]}-{text[32:48]}-00"
-
-
-def _token_policy(switches: Switches) -> TokenPolicy:
-    return TokenPolicy(
-        rotation=switches.validate_gives,
-        logout_scope=switches.logout_scope,
-        login_kills=switches.second_login == "evicts",
-    )
-
-
-def _limit_policy(switches: Switches) -> LimitPolicy:
-    return LimitPolicy(kind=WindowKind(switches.limiter_window), retry_after=switches.retry_after)
 
 
 def _venue_account(listing: AccountListing) -> VenueAccount:

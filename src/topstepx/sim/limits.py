@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from enum import Enum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from topstepx.sim.switches import Switches
 
 
 class WindowKind(Enum):
@@ -55,6 +58,11 @@ class LimitPolicy:
     retry_after: Literal["none", "seconds", "date"] = "none"
     retry_after_lie: str | None = None
     refused_count: bool = False
+
+    @classmethod
+    def of(cls, switches: Switches) -> LimitPolicy:
+        """The policy that the named switches ask for."""
+        return cls(kind=WindowKind(switches.limiter_window), retry_after=switches.retry_after)
 
 
 @dataclass(frozen=True, slots=True)

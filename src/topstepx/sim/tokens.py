@@ -12,9 +12,12 @@ import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from topstepx.sim.switches import Switches
 
 _NAME = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"
 _NAME_IDENTIFIER = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
@@ -54,6 +57,15 @@ class TokenPolicy:
     opaque: bool = False
     without_expiry: bool = False
     logout_scope: Literal["token", "user"] = "token"
+
+    @classmethod
+    def of(cls, switches: Switches) -> TokenPolicy:
+        """The policy that the named switches ask for."""
+        return cls(
+            rotation=switches.validate_gives,
+            logout_scope=switches.logout_scope,
+            login_kills=switches.second_login == "evicts",
+        )
 
 
 @dataclass(frozen=True, slots=True)
