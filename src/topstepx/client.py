@@ -154,7 +154,7 @@ class Client:
             self.market,
             self._intake,
             self._user_hub,
-            read_accounts=partial(self.accounts.all, only_active=False),
+            read_accounts=self.accounts.read,
             spawn=self._tasks.spawn,
             backoff=Backoff(base_s=0.5, cap_s=8.0),
             jitter=ports.jitter,
@@ -176,7 +176,7 @@ class Client:
             jitter=ports.jitter,
         )
         self.trades = Trades(self.accounts, self._rest, settings)
-        self.state = State(self._record, self.accounts)
+        self.state = State(self._record, self.accounts, kept_ns=self._linkage.kept_ns)
 
     def _open_trading(self, ports: Ports) -> None:
         """What changes something: orders, positions, the right to do so, and how to leave."""

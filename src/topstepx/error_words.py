@@ -119,6 +119,10 @@ WORDS: Final[dict[str, Words]] = {
         "the order or close ended, or your time ran out, before all was filled",
         "Look at the order and the position.",
     ),
+    "StaleData": Words(
+        "what is known is older than you allowed",
+        "Do not act on it; `health()` says what is missing.",
+    ),
     "StreamLagged": Words(
         "you read a stream too slowly, and it lost messages", "Open the stream again."
     ),

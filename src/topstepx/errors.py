@@ -43,6 +43,7 @@ normally.
     ├── NotFlat                   a position or an order may still be there             unknown
     ├── NotFilled                 an order ended, or time ran out, without a full fill  no
     ├── StreamLagged              you read a stream too slowly and it lost ``missed``   no
+    ├── StaleData                 what is known is older than you allowed                no
     ├── RecordUnavailable         the journal cannot be written; nothing was sent       no
     │   └── RecordDamaged         … because what is in it is not what was written
     ├── IntentsLeftOpen           the client ended before it knew what became of orders unknown
@@ -357,6 +358,15 @@ class StreamLagged(TopstepxError):
     def __init__(self, stream: str, missed: int) -> None:
         self.stream, self.missed = stream, missed
         super().__init__(f"{stream}: {missed} items were lost because they were not read in time.")
+
+
+class StaleData(TopstepxError):
+    """Older than your ``max_age_s``: ``age_s`` (None: never heard in this run), from ``source``."""
+
+    def __init__(self, what: str, age_s: float | None, max_age_s: float, source: str) -> None:
+        self.age_s, self.max_age_s, self.source = age_s, max_age_s, source
+        age = "was not heard in this run" if age_s is None else f"is {age_s:.1f} s old"
+        super().__init__(f"{what} {age}, from {source}; you allow {max_age_s:g} s.")
 
 
 class RecordUnavailable(TopstepxError):

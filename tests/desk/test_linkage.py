@@ -137,7 +137,7 @@ class Bench:
             jitter=lambda: 0.999,
         )
 
-    async def balances(self) -> None:
+    async def balances(self, _source: object) -> None:
         """Nothing to read."""
 
     def user(self, state: LinkState, generation: int) -> None:

@@ -49,7 +49,7 @@ async def test_it_looks_at_once_and_again_pauses_and_stops() -> None:
     tasks = Tasks(lambda name, error: None)
     balances = 0
 
-    async def read_accounts() -> None:
+    async def read_accounts(_source: object) -> None:
         nonlocal balances
         balances += 1
         await asyncio.sleep(0)

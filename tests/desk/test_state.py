@@ -10,7 +10,9 @@ import pytest
 from tests.support.trading import PRACTICE, PRACTICE_ID, mnq, practice
 from topstepx.core.mode import Mode
 from topstepx.core.terms import Bracket, Limit, Market
-from topstepx.errors import AccountUnknown
+from topstepx.errors import AccountUnknown, StaleData
+from topstepx.sim import fault_kinds as f
+from topstepx.sim.faults import Fault
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
 from topstepx.testing.pair import Pair
@@ -102,3 +104,48 @@ async def test_an_unknown_account_is_an_error_and_not_an_empty_answer() -> None:
                 ask("PRAC")
         with pytest.raises(AccountUnknown):
             state.mode(1)
+
+
+@virtual
+async def test_while_the_hub_is_trusted_nothing_is_old_and_without_it_polls_say_how_old() -> None:
+    async with Pair() as pair:
+        account, contract, state = await practice(pair), await mnq(pair), pair.tsx.state
+        await pair.tsx.ready(account)
+        await asyncio.sleep(100)
+        position = state.position(account, contract, max_age_s=20)
+        assert position is not None
+        assert position.source == "reconciled", "the comparison of every half minute"
+        age_s = state.age_s(position)
+        assert age_s is not None
+        assert age_s <= 16
+        assert state.working(account, max_age_s=20) == ()
+        pair.faults.add(Fault(where="hub/user", what=f.RefuseUpgrade(503), times=None))
+        pair.faults.add(Fault(where="hub/user", what=f.CutHub()))
+        await asyncio.sleep(30)
+        for belief in (state.position(account, contract), state.account(account)):
+            assert belief is not None
+            assert belief.source == "poll"
+            age_s = state.age_s(belief)
+            assert age_s is not None
+            assert age_s <= 8
+        assert state.positions(account, max_age_s=8) == ()
+
+
+@virtual
+async def test_what_is_too_old_or_unknown_is_refused() -> None:
+    async with Pair() as pair:
+        account, contract, state = await practice(pair), await mnq(pair), pair.tsx.state
+        with pytest.raises(StaleData, match="not heard in this run"):
+            state.position(account, contract, max_age_s=1e9)
+        with pytest.raises(StaleData, match="list of orders"):
+            state.working(account, max_age_s=1e9)
+        await pair.tsx.ready(account)
+        pair.network.up = False
+        pair.network.cut_all()
+        await asyncio.sleep(60)
+        for view in (state.positions, state.orders, state.working, state.trades, state.account):
+            with pytest.raises(StaleData) as refused:
+                view(account, max_age_s=20)
+            assert refused.value.age_s is not None
+            assert 50 <= refused.value.age_s <= 70
+            assert view(account) is not None, "without a limit it is served"

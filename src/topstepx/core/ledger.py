@@ -21,6 +21,7 @@ from topstepx.core.ledger_links import LinkBelief, LinkChanged, Links, SessionCh
 from topstepx.core.ledger_orders import OrderBelief, OrderChanged, OrderEntry
 from topstepx.core.ledger_positions import AccountPositions, PositionBelief, PositionChanged
 from topstepx.core.ledger_trades import TradeBelief, TradeChanged, TradeEntry
+from topstepx.core.merge import Freshness, fresher, heard
 from topstepx.core.mode import ModeMoved, Modes
 from topstepx.core.tags import canonical
 
@@ -81,6 +82,7 @@ class Ledger:
         self._intent_tags: dict[tuple[int, str], str] = {}
         self._intent_keys: dict[tuple[int, str], str] = {}
         self._listed: dict[tuple[events.ListName, int | None], datetime] = {}
+        self._listed_ages: dict[tuple[events.ListName, int | None], Freshness] = {}
 
     # ------------------------------------------------------------ the fold
 
@@ -120,10 +122,10 @@ class Ledger:
                 return self._account_positions(event.account).apply(event, now_ns)
             case events.PositionsListed():
                 moved = self._account_positions(event.account_id).apply(event, now_ns)
-                first = self._list_was_read("positions", event.account_id, event.at)
+                first = self._list_was_read("positions", event.account_id, heard(event, now_ns))
                 return moved or ((Noted(event),) if first else ())
             case events.ListRead():
-                first = self._list_was_read(event.what, event.account_id, event.at)
+                first = self._list_was_read(event.what, event.account_id, heard(event, now_ns))
                 # What is missing from the list of accounts is news each time: an account can go.
                 change = Noted(event) if first or event.what == "accounts" else None
             case _:
@@ -176,9 +178,12 @@ class Ledger:
     def _account_positions(self, account_id: int) -> AccountPositions:
         return self._positions.setdefault(account_id, AccountPositions(account_id))
 
-    def _list_was_read(self, what: events.ListName, account_id: int | None, at: datetime) -> bool:
-        before = self._listed.get((what, account_id))
+    def _list_was_read(self, what: events.ListName, account_id: int | None, age: Freshness) -> bool:
+        before, at = self._listed.get((what, account_id)), age.as_of
         self._listed[what, account_id] = at if before is None else max(before, at)
+        self._listed_ages[what, account_id] = fresher(
+            self._listed_ages.get((what, account_id)), age
+        )
         return before is None
 
     # ------------------------------------------------------------ orders and trades
@@ -262,6 +267,10 @@ class Ledger:
     def listed_at(self, what: events.ListName, account_id: int | None = None) -> datetime | None:
         """The moment that the last complete list speaks of; None: never read, so nothing is excluded."""
         return self._listed.get((what, account_id))
+
+    def list_age(self, what: events.ListName, account_id: int | None = None) -> Freshness | None:
+        """When and how the last complete list was read; None: never, also not in an earlier run."""
+        return self._listed_ages.get((what, account_id))
 
     def account(self, account_id: int) -> AccountBelief | None:
         """An account; None: never seen."""

@@ -44,7 +44,7 @@ class AccountEntry:
         """Merge one report; None when it says nothing new."""
         model = event.account_model
         comparable = tuple(getattr(model, name) for name in model.__struct_fields__)
-        key, _ = told(comparable, moment(event), event.source == "rest")
+        key, _ = told(comparable, moment(event), event.source != "hub")
         self._told = later(self._told, (key, model))
         before = self.belief
         age = fresher(before.freshness if before else None, heard(event, now_ns))

@@ -48,7 +48,7 @@ class PositionBelief(Aged):
     @property
     def confirmed(self) -> bool:
         """Whether REST said so in this run; the hub's word alone is a hint."""
-        return self.freshness.source == "rest"
+        return self.freshness.is_asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class Link:
         self._fresh_token = False
         self._was_contested = False
         self._due_ns = 0
-        self._heard_ns = 0
+        self.heard_ns = 0
         self._sent_ns = 0
         self._live_since_ns: int | None = None
 
@@ -161,7 +161,7 @@ class Link:
         self._connection = ClientConnection(record_bytes_max=self._record_bytes_max)
         self.state = LinkState.HANDSHAKING
         self._due_ns = now_ns + _HANDSHAKE_S * NANOSECONDS
-        self._heard_ns = now_ns
+        self.heard_ns = now_ns
         return [
             Changed(self.state, generation),
             *self._send(self._connection.handshake_request(), now_ns),
@@ -172,7 +172,7 @@ class Link:
         connection = self._connection
         if generation != self.generation or connection is None:
             return []
-        self._heard_ns = now_ns
+        self.heard_ns = now_ns
         try:
             messages = connection.receive(data)
         except RemoteProtocolError as error:
@@ -372,7 +372,7 @@ class Link:
         """What the hub should have said by now and did not."""
         if self.state is LinkState.HANDSHAKING:
             return "the hub did not answer the handshake" if now_ns >= self._due_ns else None
-        if now_ns - self._heard_ns >= _DEAD_AFTER_S * NANOSECONDS:
+        if now_ns - self.heard_ns >= _DEAD_AFTER_S * NANOSECONDS:
             return f"nothing was heard for {_DEAD_AFTER_S} s"
         if any(now_ns >= ask.deadline_ns for ask in self._asks.values()):
             return f"a subscription was not answered within {_INVOKE_S} s"
@@ -385,7 +385,7 @@ class Link:
         if self._connection is None:
             return None
         dues = [ask.deadline_ns for ask in self._asks.values()]
-        dues.append(self._heard_ns + _DEAD_AFTER_S * NANOSECONDS)
+        dues.append(self.heard_ns + _DEAD_AFTER_S * NANOSECONDS)
         dues.append(self._sent_ns + _PING_EVERY_S * NANOSECONDS)
         return min(dues)
 

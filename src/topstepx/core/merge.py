@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 NANOSECONDS = 1_000_000_000
 
+KnownFrom = Literal["hub", "rest", "poll", "reconciled", "journal"]
+"""Who told it last: the stream, an ordinary answer, a poll while the stream is missing, a look that
+compared it with the gateway, or an earlier run's journal."""
+
 Told = tuple[tuple[Any, ...], Any]
 """A value with the key that it won by."""
 
@@ -48,8 +52,13 @@ class Freshness:
     """
 
     as_of: datetime
-    source: Literal["hub", "rest", "journal"]
+    source: KnownFrom
     heard_ns: int | None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it is the answer to a question, and not a hint of the hub or of the journal."""
+        return self.source not in {"hub", "journal"}
 
     def age_s(self, now_ns: int) -> float | None:
         """Seconds since it was heard; None: not heard at all since this program started."""
@@ -83,7 +92,7 @@ def _freshness_key(freshness: Freshness) -> tuple[bool, datetime, bool, int]:
     return (
         freshness.source != "journal",
         freshness.as_of,
-        freshness.source == "rest",
+        freshness.is_asked,
         -1 if heard_ns is None else heard_ns,
     )
 
@@ -100,8 +109,8 @@ class Aged:
         return self.freshness.as_of
 
     @property
-    def source(self) -> Literal["hub", "rest", "journal"]:
-        """Who told it last; "journal": nobody since this program started."""
+    def source(self) -> KnownFrom:
+        """Who told it last, and why it was asked; "journal": nobody since this program started."""
         return self.freshness.source
 
     def age_s(self, now_ns: int) -> float | None:

@@ -12,6 +12,7 @@ from topstepx.wire.models import AccountModel
 
 if TYPE_CHECKING:
     from topstepx.desk.record import Record
+    from topstepx.events import Source
     from topstepx.net.rest import Rest
     from topstepx.settings import Settings
 
@@ -32,6 +33,13 @@ class Accounts:
 
     async def all(self, *, only_active: bool = True) -> tuple[Account, ...]:
         """Every account of this login, as the gateway lists them now."""
+        return await self._read(only_active=only_active, source="rest")
+
+    async def read(self, source: Source) -> tuple[Account, ...]:
+        """Every account, active or not, into the ledger; `source` says why it was asked."""
+        return await self._read(only_active=False, source=source)
+
+    async def _read(self, *, only_active: bool, source: Source) -> tuple[Account, ...]:
         at = self._record.stamp()
         answer = await self._rest.call(
             routes.ACCOUNT_SEARCH,
@@ -43,9 +51,9 @@ class Accounts:
             msg = "Account/search answered without accounts."
             raise AnswerUnusable(msg, route="Account/search", status=200, did_it_happen="no")
         for account in answer.accounts:
-            self._record.commit(AccountObserved(at=at, account_model=account))
+            self._record.commit(AccountObserved(at=at, account_model=account, source=source))
         if not only_active:
-            self._record.commit(ListRead(at=at, what="accounts", account_id=None))
+            self._record.commit(ListRead(at=at, what="accounts", account_id=None, source=source))
         return tuple(answer.accounts)
 
     async def one(self, name: AccountLike) -> Account:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from topstepx.desk.market import MarketData
     from topstepx.desk.record import Record
     from topstepx.desk.recovery import Recovery
-    from topstepx.events import Hub
+    from topstepx.events import Hub, Source
     from topstepx.net.hub import HubLink
 
 _LOG = logging.getLogger("topstepx.hub")
@@ -57,7 +57,7 @@ class Linkage:
         intake: Intake,
         hub: HubLink,
         *,
-        read_accounts: Callable[[], Awaitable[object]],
+        read_accounts: Callable[[Source], Awaitable[object]],
         spawn: Callable[[Coroutine[Any, Any, None], str], object],
         backoff: Backoff,
         jitter: Callable[[], float],
@@ -81,6 +81,12 @@ class Linkage:
         )
         self.poller.looked = self.watch.looked
         intake.look = self.watch.look
+
+    def kept_ns(self, account_id: int) -> int | None:
+        """When the trusted user hub, which would tell all of the account, last gave a sign of life."""
+        if not self._is_trusted or self.watch.is_deaf:
+            return None
+        return self._hub.link.heard_ns if account_id in self._recovery.accounts else None
 
     # -- the user hub
 
@@ -165,7 +171,7 @@ class Linkage:
 
     async def _finish(self, generation: int, found: int) -> None:
         try:
-            await self._read_accounts()
+            await self._read_accounts("reconciled")
         except TopstepxError as error:
             _LOG.warning("balances could not be read after a reconnect: %s", error)
         if generation != self._life:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from topstepx.core.ledger import Change
     from topstepx.desk.record import Record
-    from topstepx.events import Origin
+    from topstepx.events import Origin, Source
     from topstepx.net.rest import Rest
     from topstepx.settings import Settings
 
@@ -72,6 +72,14 @@ class Seen:
         return not self.untold and not self.unexplained
 
 
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What is written on the facts of a look."""
+
+    origin: Origin
+    source: Source
+
+
 class Lookout:
     """Looks."""
 
@@ -82,9 +90,15 @@ class Lookout:
         self._missed: set[int] = set()
 
     async def look(
-        self, account_id: int, *, origin: Origin = "live", back: timedelta = WHOLE_DAY
+        self,
+        account_id: int,
+        *,
+        origin: Origin = "live",
+        source: Source = "rest",
+        back: timedelta = WHOLE_DAY,
     ) -> Seen:
         """Read the account into the ledger; raises what the reads raise, with all that came kept."""
+        how = _How(origin, source)
         at, server_at = self._record.stamp(), self._rest.server_now()
         live = await self.live_orders(account_id)
         recent = await self._recent_orders(account_id, server_at - back)
@@ -106,19 +120,19 @@ class Lookout:
                 _TRADES_SHOW_S
             )  # they show up a moment after the fill (observed live)
             found = Found(found.orders, await self._trades(account_id, server_at - back))
-        news, untold, young = self._tell(found, at, origin, server_at - _HUB_HAD_TIME)
-        self._record.commit(ListRead(at=at, what="orders", account_id=account_id))
+        news, untold, young = self._tell(found, at, how, server_at - _HUB_HAD_TIME)
+        self._record.commit(ListRead(at=at, what="orders", account_id=account_id, source=source))
         if failure is not None:
             raise failure
-        self._record.commit(ListRead(at=at, what="trades", account_id=account_id))
-        moved = await self._positions(account_id, origin)
+        self._record.commit(ListRead(at=at, what="trades", account_id=account_id, source=source))
+        moved = await self._positions(account_id, how)
         return Seen(news + len(moved), untold, () if news else moved, young)
 
     def _tell(
-        self, found: Found, at: datetime, origin: Origin, told_by: datetime
+        self, found: Found, at: datetime, how: _How, told_by: datetime
     ) -> tuple[int, tuple[str, ...], tuple[int, ...]]:
         news, untold, young = 0, [], []
-        for fact in story(self._record.ledger, found, at=at, origin=origin):
+        for fact in story(self._record.ledger, found, at=at, origin=how.origin, source=how.source):
             if any(_is_step(change) for change in self._record.commit(fact)):
                 news += 1
                 if _happened_at(fact) < told_by:
@@ -232,7 +246,7 @@ class Lookout:
             raise without("Trade/search", "trades")
         return tuple(answer.trades)
 
-    async def _positions(self, account_id: int, origin: Origin) -> tuple[str, ...]:
+    async def _positions(self, account_id: int, how: _How) -> tuple[str, ...]:
         """Read them until they are believable; the contracts whose position was another one."""
         before: frozenset[tuple[str, int, int]] | None = None
         for _ in range(_AGREE_TRIES):
@@ -241,7 +255,13 @@ class Lookout:
             now = frozenset((row.contract_id, int(row.type), row.size) for row in rows)
             if now == before or not self._lacks(account_id, rows):
                 changes = self._record.commit(
-                    PositionsListed(at=at, account_id=account_id, positions=rows, origin=origin)
+                    PositionsListed(
+                        at=at,
+                        account_id=account_id,
+                        positions=rows,
+                        origin=how.origin,
+                        source=how.source,
+                    )
                 )
                 return tuple(
                     f"position {change.contract_id}"

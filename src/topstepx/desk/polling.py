@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from topstepx.desk.lookout import Seen
     from topstepx.desk.record import Record
     from topstepx.desk.recovery import Recovery
+    from topstepx.events import Source
 
 _LOG = logging.getLogger("topstepx.hub")
 EVERY_S: Final = 3.0
@@ -40,7 +41,7 @@ class Poller:
         record: Record,
         recovery: Recovery,
         *,
-        read_accounts: Callable[[], Awaitable[object]],
+        read_accounts: Callable[[Source], Awaitable[object]],
         spawn: Callable[[Coroutine[Any, Any, None], str], object],
     ) -> None:
         self._record = record
@@ -103,12 +104,14 @@ class Poller:
                 if self._is(number) and not self.is_paused:
                     await self._quietly(self._look(account_id, back))
             if self._is(number):
-                await self._quietly(self._read_accounts())
+                await self._quietly(self._read_accounts("poll"))
             pause = pause_s(len(self._recovery.accounts)) - (loop.time() - began_s)
             await asyncio.sleep(max(0.5, pause))
 
     async def _look(self, account_id: int, back: timedelta) -> None:
-        seen = await self._recovery.snapshot(account_id, origin="reconciled", back=back)
+        seen = await self._recovery.snapshot(
+            account_id, origin="reconciled", source="poll", back=back
+        )
         if self.looked is not None:
             self.looked(seen)
 

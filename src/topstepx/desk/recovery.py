@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from topstepx.core.ledger_positions import PositionBelief
     from topstepx.desk.record import Record
     from topstepx.desk.starting import Starting
-    from topstepx.events import Origin
+    from topstepx.events import Origin, Source
     from topstepx.net.hub import HubLink
     from topstepx.net.rest import Rest
     from topstepx.settings import Settings
@@ -206,11 +206,17 @@ class Recovery:
     # -- reading
 
     async def snapshot(
-        self, account_id: int, *, origin: Origin = "live", back: timedelta = WHOLE_DAY
+        self,
+        account_id: int,
+        *,
+        origin: Origin = "live",
+        source: Source | None = None,
+        back: timedelta = WHOLE_DAY,
     ) -> Seen:
         """One look at the account, into the ledger; see `desk.lookout`. One at a time per account."""
         async with self._looks.setdefault(account_id, asyncio.Lock()):
-            return await self._lookout.look(account_id, origin=origin, back=back)
+            source = source or ("reconciled" if origin == "reconciled" else "rest")
+            return await self._lookout.look(account_id, origin=origin, source=source, back=back)
 
     async def live_orders(
         self, account_id: int, *, origin: Origin = "live"

@@ -22,8 +22,9 @@ from msgspec.structs import force_setattr
 Origin = Literal["live", "reconciled", "replayed", "external"]
 """How a fact came to us: as it happened, found afterwards, read from the journal, or done by others."""
 
-Source = Literal["hub", "rest"]
-"""Who told us: the stream, or an answer to a question of ours."""
+Source = Literal["hub", "rest", "poll", "reconciled"]
+"""Who told us: the stream, or an answer to a question of ours. Questions that stand in for a hub that is
+missing are "poll", those that look up or compare what a hub told are "reconciled"."""
 
 _KINDS: dict[str, type[Event]] = {}
 _ID_BYTES = 12
