@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import statistics
 import subprocess
 import sys
@@ -16,11 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.demand import Demand, client_of, policies, worst
-from tests.support.wire_proxy import Proxy
 from topstepx.settings import Credentials, Secret
 from topstepx.sim import limits as sim_limits
 from topstepx.sim.limits import WindowKind
 from topstepx.sim.server import SimServer
+from topstepx.testing.proxy import FaultProxy
+from topstepx.testing.proxy_faults import Latency, WireFault
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,10 +49,10 @@ def moments(sim: SimServer, bucket: str) -> list[datetime]:
 async def demanded(
     kind: WindowKind, limits: tuple[BucketPolicy, ...], seconds: float, ramp_s: float
 ) -> None:
-    chance = random.Random(7)
+    late = WireFault(where="rest", what=Latency(0.0, jitter_s=JITTER_S), direction="up")
     async with (
         SimServer(rate=0.02) as sim,
-        Proxy(sim.port, lambda: chance.random() * JITTER_S) as proxy,
+        FaultProxy(sim.port, plan=[late], seed=7) as proxy,
     ):
         limited(sim, kind, limits)
         credentials = Credentials(sim.user_name, Secret(sim.api_key))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.trading import PRACTICE, PRACTICE_ID
-from tests.support.wire_proxy import STEPS, Cut, Proxy, Step
 from topstepx.client import Client
 from topstepx.core.terms import Limit, Market
 from topstepx.errors import TopstepxError
@@ -17,6 +16,8 @@ from topstepx.net.transport_hub import PicowsTransport
 from topstepx.ports import Ports
 from topstepx.settings import Credentials, Environment, Limits, Secret, Settings, Timeouts
 from topstepx.sim.server import SimServer
+from topstepx.testing.proxy import FaultProxy
+from topstepx.testing.proxy_faults import STEPS, CutAt, Step, WireFault
 from topstepx.wire.enums import Side
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 ROUTES = ("Order/place", "Order/modify", "Position/partialCloseContract")
 
 
-def client_of(sim: SimServer, proxy: Proxy) -> Client:
+def client_of(sim: SimServer, proxy: FaultProxy) -> Client:
     """A whole client whose REST goes through the proxy."""
     environment = Environment("sim", proxy.url, sim.url.replace("http", "ws", 1), simulated=True)
     settings = Settings(
@@ -51,7 +52,7 @@ def unlooked(paths: list[str], route: str) -> int:
     for path in paths:
         if path.endswith(route):
             copies += 1
-        elif route == "Order/modify" and path.startswith("/api/Order/"):
+        elif route == "Order/modify" and path.startswith("Order/"):
             copies = 0
         longest = max(longest, copies)
     return longest
@@ -61,7 +62,7 @@ async def once(route: str, step: Step) -> tuple[int, int, str | None]:
     """How often the request was sent without looking, how often it arrived, and what was said of it."""
     async with (
         SimServer(rate=0.1) as sim,
-        Proxy(sim.port) as proxy,
+        FaultProxy(sim.port) as proxy,
         client_of(sim, proxy) as tsx,
     ):
         account = await tsx.accounts.one(PRACTICE)
@@ -76,7 +77,7 @@ async def once(route: str, step: Step) -> tuple[int, int, str | None]:
             await order.filled(timeout=5)
         before = len(proxy.seen)
         arrived = len(sim.gateway.limits.arrivals)
-        proxy.cut = Cut(route, step)
+        cut = proxy.add(WireFault(where=route, what=CutAt(step), times=1))
         said = None
         try:
             async with asyncio.timeout(8):
@@ -89,7 +90,7 @@ async def once(route: str, step: Step) -> tuple[int, int, str | None]:
         except TopstepxError as error:
             said = error.did_it_happen
         await asyncio.sleep(0.5)  # whoever would repeat it behind our back does so at once
-        assert str(proxy.cut) == "None", "the cut was made"
+        assert cut.struck == 1, "the cut was made"
         seen = unlooked(proxy.seen[before:], route)
         came = [one.route for one in list(sim.gateway.limits.arrivals)[arrived:]]
         if route == "Order/place":
@@ -118,11 +119,11 @@ def test_a_read_is_asked_again_and_a_dead_connection_is_not_used_again(step: Ste
     async def run() -> int:
         async with (
             SimServer(rate=0.1) as sim,
-            Proxy(sim.port) as proxy,
+            FaultProxy(sim.port) as proxy,
             client_of(sim, proxy) as tsx,
         ):
             account = await tsx.accounts.one(PRACTICE)
-            proxy.cut = Cut("Position/searchOpen", step)
+            proxy.add(WireFault(where="Position/searchOpen", what=CutAt(step), times=1))
             assert await tsx.positions.open(account) == ()
             return sum(path.endswith("Position/searchOpen") for path in proxy.seen)
 
