@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from tests.support.sim_line import MNQ, NOON, PRACTICE, Line, dump, load
+from topstepx.sim.endpoints import PING, ROUTE_NAMES
 from topstepx.sim.fault_kinds import DropAnswer
 from topstepx.sim.faults import Fault
-from topstepx.sim.endpoints import PING, ROUTE_NAMES
 from topstepx.sim.gateway import Gateway
 from topstepx.sim.limits import WindowKind
 from topstepx.sim.switches import Switches

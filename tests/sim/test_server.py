@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 
 from tests.support.sim_line import HANDSHAKE, MNQ, NOON, PRACTICE, Json, dump, load
-from topstepx.clock import ManualClock
 from topstepx.errors import ConfigurationError
+from topstepx.sim.endpoints import PING, ROUTE_NAMES
 from topstepx.sim.fault_kinds import (
     Answer,
     CloseHub,
@@ -25,8 +25,7 @@ from topstepx.sim.fault_kinds import (
     LoseRequest,
 )
 from topstepx.sim.faults import Fault
-from topstepx.sim.gateway import PING, ROUTE_NAMES
-from topstepx.sim.server import SimClock, SimServer
+from topstepx.sim.server import SimServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -348,20 +347,6 @@ def test_a_market_that_breaks_is_not_hidden_and_frees_the_port() -> None:
                 await session.get(f"{sim.url}/api/Status/ping")
 
     asyncio.run(main())
-
-
-def test_the_simulated_clock() -> None:
-    real = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
-    assert SimClock(real).now() == real.now()
-    shifted = SimClock(real, NOON, speed=10)
-    real.advance(6)
-    real.step_wall(-3600)
-    assert shifted.now() == NOON + timedelta(minutes=1)
-    for speed in (0.0, -1.0, 1e9):
-        with pytest.raises(ConfigurationError, match="speed"):
-            SimClock(real, speed=speed)
-    with pytest.raises(ConfigurationError, match="at="):
-        SimClock(real, NOON.replace(tzinfo=None))
 
 
 def test_a_port_in_use_and_a_host_of_others() -> None:

@@ -2,7 +2,8 @@
 
 Verified: CME Globex trades from Sunday 17:00 to Friday 16:00 Chicago time with a halt from 16:00 to
 17:00 every day, the trading day rolls at 17:00, and Topstep wants everybody flat by 15:10 and opens no
-new position from 15:08. Assumed: the sessions of grains and livestock. Exchange holidays are not known.
+new position from 15:08. Assumed: the sessions of grains and livestock. Exchange holidays are not known:
+a scenario can name days that close early.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from topstepx.sim.products import Hours, Product
 
@@ -145,7 +146,10 @@ _HOURLY = (
 
 
 class GlobexHours:
-    """The true hours of each product, without holidays."""
+    """The true hours of each product; `early` closes a day at that Chicago time, for every product."""
+
+    def __init__(self, early: Mapping[date, time] | None = None) -> None:
+        self._early = dict(early or {})
 
     def is_open(self, product: Product, now: datetime) -> bool:
         """Whether the product trades at that moment."""
@@ -185,7 +189,8 @@ class GlobexHours:
         day = now.astimezone(CHICAGO).date() - _DAY
         while True:
             for begin, end, overnight in week.get(day.weekday(), ()):
-                closes = chicago(day + _DAY if overnight else day, end)
-                if closes > now:
+                last = day + _DAY if overnight else day
+                closes = chicago(last, min(end, self._early.get(last, end)))
+                if closes > now and closes > chicago(day, begin):
                     yield Span(chicago(day, begin), closes)
             day += _DAY

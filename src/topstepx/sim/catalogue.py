@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from topstepx.errors import PriceOffGrid
 from topstepx.sim.calendar import trading_day
@@ -213,6 +213,7 @@ class AccountListing:
     simulated: bool = True
     follower: bool = False
     max_minis: int | None = None
+    bracket_mode: Literal["auto_oco", "position"] = "auto_oco"
 
 
 # The first two as observed live; the funded and the follower account are invented after their pattern.

@@ -237,3 +237,26 @@ UPGRADE_FAULTS = (RefuseUpgrade, RefuseNegotiate, RefuseHandshake)
 SESSION_FAULTS = (Mute, Slice)
 HUB_ACTS = (CloseHub, CutHub, Kick, Say)
 ACTS = (*HUB_ACTS, Revoke, Set)
+
+
+def told(what: What) -> str:
+    """A kind and what is not its default, for people: `hold(seconds=30.0)`."""
+    fields = msgspec.structs.fields(what)
+    given = [
+        f"{one.name}={getattr(what, one.name)!r}"
+        for one in fields
+        if one.required or getattr(what, one.name) != default_of(one)
+    ]
+    return f"{kind_of(type(what))}({', '.join(given)})"
+
+
+def default_of(member: msgspec.structs.FieldInfo) -> object:
+    """What a member is when nobody says."""
+    if member.default_factory is not msgspec.NODEFAULT:
+        return member.default_factory()
+    return member.default
+
+
+def kind_of(kind: type[msgspec.Struct]) -> str:
+    """The name of a kind in files."""
+    return str(kind.__struct_config__.tag)

@@ -87,6 +87,7 @@ class Faults:
         self._added = 0
         self.check_act: Callable[[What], None] | None = None
         self.on_change: Callable[[], None] | None = None
+        self.on_strike: Callable[[datetime, str, What], None] | None = None
         self.struck: deque[tuple[datetime, str, What]] = deque(maxlen=_STRUCK_KEPT)
         """What happened, with time and place: the last ones, for auditors."""
         self.quiet = True
@@ -170,7 +171,7 @@ class Faults:
             what = planned.fault.what
             if isinstance(what, ACTS) and not planned.spent and _in_window(planned.fault, now):
                 planned.struck += 1
-                self.struck.append((now, planned.fault.where, what))
+                self._note(now, planned.fault.where, what)
                 due.append((planned, what))
         return due
 
@@ -208,7 +209,7 @@ class Faults:
             if not isinstance(what, kinds) or planned.spent or not _in_window(planned.fault, now):
                 continue
             if _matches(planned.fault.where, place) and meant(what) and self._strikes(planned):
-                self.struck.append((now, place, planned.fault.what))
+                self._note(now, place, planned.fault.what)
                 found.append(what)
         return found
 
@@ -243,6 +244,11 @@ class Faults:
                 "what", fault.what, "strikes hubs, not REST calls.", "Use hub/user or hub/market."
             )
         _check_numbers(fault)
+
+    def _note(self, now: datetime, where: str, what: What) -> None:
+        self.struck.append((now, where, what))
+        if self.on_strike is not None:
+            self.on_strike(now, where, what)
 
     def _changed(self) -> None:
         self.quiet = not any(isinstance(one.fault.what, _HUB_ONLY) for one in self._planned)

@@ -7,8 +7,6 @@ change them while it runs.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import heapq
 import hmac
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,23 +20,22 @@ from topstepx.sim.answers import (
     json_answer,
     problem_answer,
 )
-from topstepx.sim.bars import BarHistory
 from topstepx.sim.bodies import SHAPES, BodyRefused, read_body
-from topstepx.sim.calendar import AlwaysOpen, GlobexHours
-from topstepx.sim.calls import Call, SimUser, bearer
-from topstepx.sim.catalogue import ACCOUNTS, AccountListing, Catalogue
+from topstepx.sim.building import make_parts
+from topstepx.sim.calls import Call, bearer
+from topstepx.sim.catalogue import ACCOUNTS, AccountListing
 from topstepx.sim.dialect import rest_answer
 from topstepx.sim.endpoints import ENDPOINTS, NAME_OF_PATH, OPEN_TO_ALL, PING, ROUTE_NAMES
+from topstepx.sim.event_log import EventLog
+from topstepx.sim.fault_kinds import told
 from topstepx.sim.faults import Faults
-from topstepx.sim.feed import Feed
 from topstepx.sim.hub_door import HubDoor
 from topstepx.sim.hubs import HubPolicy, Hubs
 from topstepx.sim.limits import LimitPolicy, RequestLimits, WindowKind
-from topstepx.sim.market import Market
 from topstepx.sim.striking import Strikes
 from topstepx.sim.switches import Switches
 from topstepx.sim.tokens import TokenOffice, TokenPolicy, TokenState
-from topstepx.sim.venue import Venue, VenueAccount
+from topstepx.sim.venue.house import House
 from topstepx.wire import routes
 
 if TYPE_CHECKING:
@@ -46,30 +43,32 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from topstepx.sim.bar_file import RealBars
+    from topstepx.sim.building import Parts
+    from topstepx.sim.fault_kinds import What
     from topstepx.sim.hub_session import HubSession
+    from topstepx.sim.scenarios import Scenario
     from topstepx.wire.routes import HubMethod
 
 
 class Gateway:
     """The whole simulated gateway. Make one with `Gateway.build`."""
 
-    def __init__(
-        self,
-        *,
-        market: Market,
-        bars: BarHistory,
-        users: Iterable[SimUser],
-        signing_key: bytes,
-        switches: Switches,
-        seed: int,
-        now: datetime,
-    ) -> None:
-        self.market, self.bars, self.switches = market, bars, switches
+    def __init__(self, parts: Parts, *, seed: int, now: datetime) -> None:
+        market, switches, signing_key = parts.market, parts.switches, parts.signing_key
+        self.market, self.bars, self.switches = market, parts.bars, switches
         self.venue, self.feed = market.venue, market.feed
-        self.users = {user.name.lower(): user for user in users}
+        self.users = {user.name.lower(): user for user in parts.users}
         self.tokens = TokenOffice(signing_key, TokenPolicy.of(switches))
         self.limits = RequestLimits(LimitPolicy.of(switches))
         self.faults = Faults(seed, ROUTE_NAMES)
+        self.log = EventLog()
+        self.faults.on_strike = self._note_strike
+        self.house = House(
+            self.venue.floor,
+            parts.rules,
+            lambda at, text: self.log.note(at, "house", text),
+            parts.early,
+        )
         self.hubs = Hubs(HubPolicy.of(switches), self.faults, self.tokens, self)
         self.on_change: Callable[[], None] | None = None
         """Called when something new is due: the transport should look at `next_event_at` again."""
@@ -106,34 +105,28 @@ class Gateway:
         rate: float = 1.0,
         catch_up: timedelta | None = None,
         limited: bool = True,
+        scenario: Scenario | None = None,
     ) -> Gateway:
         """A gateway with one user, who owns all `accounts`.
 
-        `at` is where its time starts, `hours` "true" closes the market as the exchange does, `real`
+        `scenario` stands for accounts, hours, rate and the house's rules together. `at` is where its time starts, `hours` "true" closes the market as the exchange does, `real`
         replays bars, `rate` scales how busy the market is, `limited` False switches the request
         limits off. Key and signing key come from the seed unless given.
         """
-        switches, accounts = switches or Switches(), tuple(accounts)
-        calendar = GlobexHours() if hours == "true" else AlwaysOpen()
-        feed = Feed(seed, calendar=calendar, rate=rate, real=real, catch_up=catch_up)
-        venue = Venue([_venue_account(one) for one in accounts], (), switches)
-        signing_key = signing_key or hashlib.sha256(b"signing key %d" % seed).digest()
-        if api_key is None:
-            api_key = base64.b64encode(hmac.digest(signing_key, b"api key", "sha256")).decode()
-        gateway = cls(
-            market=Market(Catalogue(), feed, venue, frozenset(one.id for one in accounts)),
-            bars=BarHistory(
-                feed,
-                tick_bars=switches.tick_bars,
-                end_inclusive=switches.bars_end_inclusive,
-                extra_fields=switches.bars_extra_fields,
-            ),
-            users=[SimUser(user_name, api_key)],
-            signing_key=signing_key,
-            switches=switches,
+        parts = make_parts(
             seed=seed,
-            now=at,
+            hours=hours,
+            real=real,
+            switches=switches or Switches(),
+            user_name=user_name,
+            api_key=api_key,
+            signing_key=signing_key,
+            accounts=tuple(accounts),
+            rate=rate,
+            catch_up=catch_up,
+            scenario=scenario,
         )
+        gateway = cls(parts, seed=seed, now=at)
         if not limited:
             gateway.limits.policy.kind = WindowKind.OFF
         return gateway
@@ -279,6 +272,7 @@ class Gateway:
     def next_timed_at(self) -> datetime | None:
         """The same without the market's own moves: fills, held calls, pings, faults."""
         times = [self.venue.next_event_at(), self.hubs.next_event_at()]
+        times.append(self.house.next_at(self._now))
         if self._agenda:
             times.append(self._agenda[0][0])
         if self.faults.planned:
@@ -288,6 +282,19 @@ class Gateway:
     def advance(self, now: datetime) -> None:
         """Let everything happen that happens up to `now`: market, fills, held calls, pings."""
         self._settle(self._reach(now))
+
+    def jump(self, to: datetime) -> None:
+        """Set the clock ahead: sessions open and close and everything timed happens on the way.
+
+        The market is played through up to the feed's `catch_up` and skipped beyond. Hub sessions stay
+        open: nobody was silent. A moment that is past is passed over.
+        """
+        while self._now < to:
+            mark = min(to, self.market.next_mark(self._now) or to)
+            self._settle(self._now)
+            self.hubs.moved(mark - self._now)
+            self._settle(self._reach(mark))
+        self._changed()
 
     def schedule(self, at: datetime, what: Callable[[datetime], None]) -> None:
         """Do something at a later time."""
@@ -319,6 +326,7 @@ class Gateway:
                 break
             self._now = max(self._now, at)
             self._acts.run(self.faults, self._now)
+            self.house.advance(self._now)
             while self._agenda and self._agenda[0][0] <= at:
                 heapq.heappop(self._agenda)[2](at)
             self.venue.advance(at)
@@ -330,6 +338,9 @@ class Gateway:
         for event in self.venue.take_events():
             self.hubs.tell_user(event.kind, event.action, event.model, event.account_id, event.at)
 
+    def _note_strike(self, at: datetime, where: str, what: What) -> None:
+        self.log.note(at, "fault", f"{where}: {told(what)}")
+
     def _changed(self) -> None:
         if self.on_change is not None:
             self.on_change()
@@ -338,16 +349,3 @@ class Gateway:
         self._traces += 1
         text = hmac.digest(self._signing_key, b"trace%d" % self._traces, "sha256").hex()
         return f"00-{text[:32]}-{text[32:48]}-00"
-
-
-def _venue_account(listing: AccountListing) -> VenueAccount:
-    return VenueAccount(
-        id=listing.id,
-        name=listing.name,
-        balance=listing.balance,
-        can_trade=listing.can_trade,
-        is_visible=listing.is_visible,
-        simulated=listing.simulated,
-        follower=listing.follower,
-        max_minis=listing.max_minis,
-    )

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from topstepx.core.signalr import encode_invocation
+from topstepx.core.signalr import PING, encode_invocation
 from topstepx.sim.dialect import stream_record
 from topstepx.sim.edits import edited
 from topstepx.sim.fault_kinds import (
@@ -261,6 +261,20 @@ class Hubs:
                 session.check(now)
             if not session.closed:
                 self.look_at(session.deadline())
+
+    def moved(self, by: timedelta) -> None:
+        """The clock was set ahead: nobody was silent for that long."""
+        for session in self.sessions:
+            session.opened_at += by
+            session.heard_at += by
+            session.spoke_at += by
+        self.recheck()
+
+    def breathe(self, now: datetime) -> None:
+        """Send everybody a ping: what a transport does in real time while simulated time stands still."""
+        for session in list(self.sessions):
+            if session.shaken:
+                session.push(PING, now)
 
     def recheck(self) -> None:
         """Look at every session again, after the policy or a token's life changed."""

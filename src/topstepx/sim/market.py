@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from topstepx.sim.market_events import DepthEvent, MarketEvent, QuoteEvent, SessionEvent, TapeEvent
+from topstepx.sim.market_hand import MarketHand
 from topstepx.sim.venue import VenueContract
 from topstepx.wire.routes import SUBSCRIBE_DEPTH, SUBSCRIBE_QUOTES, SUBSCRIBE_TAPE, HubMethod
 
@@ -33,6 +34,7 @@ class Market:
     ) -> None:
         self.catalogue, self.feed, self.venue = catalogue, feed, venue
         self.account_ids = account_ids
+        self.hand = MarketHand()
         self._looked_at: datetime | None = None
         self._listed: dict[str, bool] = {}
         self._quiet: set[str] = set()
@@ -55,9 +57,11 @@ class Market:
             return False
         if not self.feed.started(contract_id):
             self.feed.start(listing, now)
+            self.hand.meet(listing)
             self._set_state(contract_id, self.feed.state(contract_id), now)
-            quote, _ = self.feed.snapshot(contract_id)
-            self._quote(quote, now)
+            quote = self.hand.touched(self.feed.snapshot(contract_id)[0])
+            if isinstance(quote, QuoteEvent):
+                self._quote(quote, now)
         return True
 
     def advance(self, now: datetime, hubs: Hubs, before: Callable[[datetime], None]) -> None:
@@ -67,16 +71,41 @@ class Market:
             self._take(event, hubs)
         self._stop_idle(hubs, now)
 
+    def next_mark(self, now: datetime) -> datetime | None:
+        """When the next session of a contract that lives opens or closes; None: never."""
+        marks: list[datetime] = []
+        calendar = self.feed.calendar
+        for contract_id in self._listed:
+            if not self.feed.started(contract_id):
+                continue
+            listing = self.catalogue.by_id(contract_id, now=now)
+            if listing is not None:
+                opens = calendar.next_open(listing.product, now)
+                closes = calendar.next_close(listing.product, now)
+                marks += [one for one in (opens, closes) if one is not None and one > now]
+        return min(marks, default=None)
+
+    def refresh(self, hubs: Hubs, now: datetime) -> None:
+        """Tell everybody where the markets stand, after a hand has changed something."""
+        for contract_id in self._listed:
+            if self.feed.started(contract_id):
+                self._set_state(contract_id, self.feed.state(contract_id), now)
+                for event in reversed(self.feed.snapshot(contract_id)):
+                    self._take(event._replace(at=now), hubs)
+
     def snapshot(
         self, session: HubSession, method: HubMethod, contract_id: str, hubs: Hubs, now: datetime
     ) -> None:
-        """What a new subscriber is sent first, as the policy says."""
-        if method is SUBSCRIBE_QUOTES and hubs.policy.quote_on_subscribe:
-            quote, _ = self.feed.snapshot(contract_id)
-            hubs.tell_one(session, method.event, contract_id, quote.payload(), now)
-        elif method is SUBSCRIBE_DEPTH and hubs.policy.depth_on_subscribe:
-            _, depth = self.feed.snapshot(contract_id)
-            hubs.tell_one(session, method.event, contract_id, depth.payload(), now)
+        """What a new subscriber is sent first, as the policy says; nothing while it is halted."""
+        wanted = {
+            SUBSCRIBE_QUOTES: hubs.policy.quote_on_subscribe,
+            SUBSCRIBE_DEPTH: hubs.policy.depth_on_subscribe,
+        }
+        if wanted.get(method, False):
+            quote, depth = self.feed.snapshot(contract_id)
+            told = self.hand.touched(quote if method is SUBSCRIBE_QUOTES else depth)
+            if isinstance(told, QuoteEvent | DepthEvent):
+                hubs.tell_one(session, method.event, contract_id, told.payload(), now)
 
     def _stop_idle(self, hubs: Hubs, now: datetime) -> None:
         """Once a minute, stop the markets that nobody listens to and nothing works on."""
@@ -98,6 +127,11 @@ class Market:
         )
 
     def _take(self, event: MarketEvent, hubs: Hubs) -> None:
+        if not self.hand.idle:
+            touched = self.hand.touched(event)
+            if touched is None:
+                return
+            event = touched
         contract_id, at = event.contract_id, event.at
         if isinstance(event, QuoteEvent):
             self._quote(event, at)
@@ -119,7 +153,8 @@ class Market:
         )
 
     def _set_state(self, contract_id: str, state: str, at: datetime) -> None:
-        self.venue.set_session(contract_id, state != "closed", at)
+        is_open = state != "closed" and not self.hand.is_halted(contract_id)
+        self.venue.set_session(contract_id, is_open, at)
         frozen = self.venue.faults.frozen_contracts
         if state == "quiet":
             # In a minute without trades nothing may fill: no bar would hold the price.

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from topstepx.sim.calendar import trading_day, trading_day_end, trading_day_start
 from topstepx.sim.minutes import MINUTE_US, SECOND_US, from_us, to_us
 from topstepx.wire.enums import BarUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
 
 _WEEK_DAYS = 7
 _YEAR_MONTHS = 12
@@ -82,3 +86,11 @@ def _month(index: int) -> date:
 @lru_cache(maxsize=1024)
 def _span(first: date, last: date) -> Period:
     return Period(to_us(trading_day_start(first)), to_us(trading_day_end(last)))
+
+
+def bar_ends(unit: BarUnit, count: int) -> Callable[[datetime], datetime]:
+    """A function from the opening of a bar to its end; bars of trades have no length."""
+    if unit is BarUnit.TICK:
+        return lambda opens: opens
+    periods = Periods(unit, count)
+    return lambda opens: from_us(periods.of(to_us(opens)).end_us)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from topstepx.sim.periods import bar_ends
+from topstepx.wire.enums import BarUnit
 from topstepx.wire.models import (
     AccountsAnswer,
     AccountSearchRequest,
@@ -66,4 +68,8 @@ def retrieve_bars(gateway: Gateway, call: Call, body: dict[str, Any]) -> Envelop
         body["includePartialBar"],
         call.now,
     )
-    return BarsAnswer(success=not reply.error_code, error_code=reply.error_code, bars=reply.bars)
+    bars = reply.bars
+    if bars and listing is not None and not gateway.market.hand.idle:
+        ends = bar_ends(BarUnit(body["unit"]), body["unitNumber"])
+        bars = gateway.market.hand.bars(listing, bars, ends)
+    return BarsAnswer(success=not reply.error_code, error_code=reply.error_code, bars=bars)

@@ -12,20 +12,23 @@ import contextlib
 import errno
 import ipaddress
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Self
 
 from aiohttp import web
 
-from topstepx.clock import NANOSECONDS, Clock, SystemClock
+from topstepx.clock import Clock, SystemClock
 from topstepx.errors import ConfigurationError
 from topstepx.sim.gateway import Gateway
+from topstepx.sim.server_clock import SimClock
 from topstepx.sim.server_connections import Door, Socket, wants_websocket
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from types import TracebackType
 
     from topstepx.sim.bar_file import RealBars
+    from topstepx.sim.scenarios import Scenario
     from topstepx.sim.switches import Switches
 
 # Between two looks at the market: long enough to batch, short enough not to be felt.
@@ -33,25 +36,6 @@ _STEP_MIN_S = 0.002
 _STEP_MAX_S = 0.5
 _CATCH_UP_S = 60.0
 _SHUTDOWN_S = 1.0
-
-
-class SimClock:
-    """Simulated time: starts at `at` (None: the real time) and runs `speed` times as fast."""
-
-    def __init__(self, clock: Clock, at: datetime | None = None, speed: float = 1.0) -> None:
-        if not 0.0 < speed <= 10_000.0:  # noqa: PLR2004  beyond that one step is minutes long
-            raise ConfigurationError(f"speed={speed}: use a number above 0, at most 10000.")
-        if at is not None and at.tzinfo is None:
-            raise ConfigurationError(f"at={at}: has no time zone; write it like 2026-01-05T15:00Z.")
-        self._clock = clock
-        self._started_ns = clock.monotonic_ns()
-        self._at = (at or clock.now()).astimezone(UTC)
-        self.speed = speed
-
-    def now(self) -> datetime:
-        """The simulated time as aware UTC; never runs backwards."""
-        passed_s = (self._clock.monotonic_ns() - self._started_ns) / NANOSECONDS
-        return self._at + timedelta(seconds=passed_s * self.speed)
 
 
 class SimServer:
@@ -88,6 +72,7 @@ class SimServer:
         api_key: str | None = None,
         rate: float = 1.0,
         limited: bool = True,
+        scenario: Scenario | None = None,
     ) -> None:
         if not public:
             _must_be_loopback(host)
@@ -95,6 +80,8 @@ class SimServer:
             at = at or gateway.now
         elif real is not None:
             at = real.start_moment(at)
+        elif scenario is not None:
+            at = at or scenario.at
         self._clock = SimClock(clock or SystemClock(), at, speed)
         self._host, self._wanted_port = host, port
         self.gateway = gateway or Gateway.build(
@@ -109,6 +96,7 @@ class SimServer:
             rate=rate,
             catch_up=timedelta(seconds=_CATCH_UP_S * max(1.0, speed)),
             limited=limited,
+            scenario=scenario,
         )
         self._hubs_in_real_time()
         self.port = 0

@@ -62,6 +62,11 @@ class Venue:
         )
 
     @property
+    def floor(self) -> Floor:
+        """Everything inside, for the house's rules and for saving."""
+        return self._floor
+
+    @property
     def switches(self) -> Switches:
         """How the open questions are answered here."""
         return self._floor.switches
@@ -214,8 +219,8 @@ class Venue:
         matching.run_due(self._floor, self._floor.now)
 
     def list_contract(self, contract: VenueContract) -> None:
-        """Add a contract, such as the next month; one that is listed stays as it is."""
-        self._floor.books.setdefault(contract.id, Book(contract))
+        """Add a contract, such as the next month, or say anew what is known of a listed one."""
+        self._floor.books.setdefault(contract.id, Book(contract)).contract = contract
 
     # ---------------------------------------------------------------- time and events
 
