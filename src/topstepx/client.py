@@ -110,6 +110,7 @@ class Client:
             logins=ports.logins,
             shared=ports.shared,
             told=SessionReport(self._record).told,
+            reread=ports.reread,
         )
         KNOWN.learn(credentials.api_key)
         self._keeper.listen(lambda token: KNOWN.learn(token.value))
@@ -279,12 +280,13 @@ class Client:
     async def resume(
         self, account: AccountLike | None = None, *, released_by: str = "code"
     ) -> None:
-        """A person's release: of what is latched on an account, and of a contested session.
+        """A person's release: of what is latched on an account, and of a contested or locked session.
 
-        Look first at what `state` and `health` say; `released_by` is written into the record.
+        Look first at what `state` and `health` say; `released_by` is written into the record. After a
+        refused login the key is read again from where it is kept, and one more login is tried.
         """
         account_id = (await self.accounts.exact(account)).id if account is not None else None
-        self._keeper.resume()
+        await self._keeper.resume()
         self._user_hub.resume()
         self._market_hub.resume()
         await self._authority.resume(account_id, released_by=released_by)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from topstepx.access import (
@@ -19,10 +20,16 @@ from topstepx.access import (
 )
 from topstepx.client import Client
 from topstepx.clock import SystemClock
-from topstepx.errors import ConfigurationError, IntentsLeftOpen, TradingDisabled
+from topstepx.errors import (
+    ConfigurationError,
+    CredentialsMissing,
+    IntentsLeftOpen,
+    TradingDisabled,
+)
 from topstepx.keeping import JournalChoice, Kept, kept
 from topstepx.ports import Ports
 from topstepx.profiles import Profile, pins_of
+from topstepx.redaction import KNOWN
 from topstepx.settings import (
     Credentials,
     Environment,
@@ -38,6 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
+    from topstepx.clock import Clock
+    from topstepx.core.sharing import SharedSession
     from topstepx.net.transport import HubTransport
     from topstepx.store.rows import Journal
 
@@ -195,10 +204,29 @@ class _Opening:
         settings = Settings(environment=reached, **self.options)
         keeps = await asyncio.to_thread(kept, settings, credentials.user_name, self.journal)
         ports = _ports(settings, credentials, keeps, share=self.share_session)
+        if self.profile.environment is not None and self.given is None:
+            ports = replace(ports, reread=partial(self._again, credentials, ports.clock))
         if shares_budget(reached, self.share_budget):
             budget = shared_budget(reached, credentials.user_name, ports.clock)
             ports = replace(ports, budget=budget)
         return Client(settings, credentials, ports)
+
+    async def _again(
+        self, before: Credentials, clock: Clock
+    ) -> tuple[Credentials, SharedSession | None]:
+        """The key as it is kept now; a variable that was taken out of the environment stays as it was."""
+        try:
+            now = await self._found()
+        except CredentialsMissing:
+            now = before
+        if now.user_name.lower() != before.user_name.lower():
+            msg = f"This client is {before.user_name!r}'s, and the key kept now is {now.user_name!r}'s."
+            raise ConfigurationError(msg, next_step="Open a new client for another user.")
+        KNOWN.learn(now.api_key)
+        target = self.profile.environment
+        if target is None or not self.share_session:
+            return now, None
+        return now, shared_session(target, now, clock)
 
     async def _found(self) -> Credentials:
         """The key from where it is kept."""

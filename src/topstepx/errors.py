@@ -253,7 +253,16 @@ class NotSent(TopstepxError):
 
     fault: Fault = "there"
 
-    def __init__(self, message: str, *, fault: Fault | None = None, **more: Any) -> None:  # noqa: ANN401  passed through
+    def __init__(
+        self,
+        message: str,
+        *,
+        fault: Fault | None = None,
+        lasting: bool = False,
+        **more: Any,  # noqa: ANN401  passed through
+    ) -> None:
+        self.lasting = lasting
+        """Whether the same attempt a moment later would fail in the same way."""
         super().__init__(message, **more)
         if fault is not None:
             self.fault = fault
@@ -264,7 +273,7 @@ class PinMismatch(NotSent):
 
     def __init__(self, message: str, *, next_step: str, seen: Sequence[str] = ()) -> None:
         self.seen = tuple(seen)
-        super().__init__(message, next_step=next_step, fault="tls")
+        super().__init__(message, next_step=next_step, fault="tls", lasting=True)
 
 
 class UpgradeRefused(NotSent):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from topstepx.core.logins import LoginLog
     from topstepx.core.permits import BucketPolicy
     from topstepx.core.sharing import SharedSession
+    from topstepx.net.auth import Reread
     from topstepx.net.transport import HubTransport, RestTransport
     from topstepx.store.lease import Leases
     from topstepx.store.rows import Journal
@@ -39,6 +40,8 @@ class Ports:
     chance: Callable[[int], bytes] = os.urandom
     logins: LoginLog | None = None
     shared: SharedSession | None = None
+    reread: Reread | None = None
+    """Reads the key again when a refused login is released by hand; None: the one given stays."""
     reconnecting: Reconnecting | None = None
     """How often the hubs are tried, and your own word on what follows from an end of theirs."""
     budget: BudgetStore | None = None

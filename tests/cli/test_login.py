@@ -116,7 +116,7 @@ def test_nobody_there(home: Home) -> None:
         "--key-stdin", "--insecure-storage", stdin="key\n",
     )  # fmt: skip
     assert done.returncode == 8
-    assert "could not connect" in done.stderr
+    assert "Nothing listens on http://127.0.0.1:9. Is `topstepx sim` running" in done.stderr
 
 
 def test_a_profile_of_your_own_and_its_rotation(sim: SimServer, home: Home) -> None:

@@ -29,9 +29,9 @@ ENDS = st.builds(
 
 
 @given(ENDS)
-def test_every_end_has_a_reaction_and_only_a_lost_session_stops(end: LinkEnd) -> None:
+def test_every_end_has_a_reaction_and_only_a_lost_session_or_a_stranger_stops(end: LinkEnd) -> None:
     reaction = classify(end)
-    assert (reaction is Reaction.STOP) == (end.kind is EndKind.NO_SESSION)
+    assert (reaction is Reaction.STOP) == (end.kind in {EndKind.NO_SESSION, EndKind.UNTRUSTED})
 
 
 @pytest.mark.parametrize("status", range(100, 600))

@@ -72,8 +72,9 @@ class Recovery:
         self.begun: list[int] = []
         self.opened: list[int] = []
 
-    def hub_lost(self) -> None:
+    def hub_lost(self, *, given_up: bool = False) -> None:
         self.lost += 1
+        self.given_up = given_up
 
     def recovering(self, account_id: int) -> None:
         self.begun.append(account_id)

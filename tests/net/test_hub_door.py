@@ -118,7 +118,7 @@ async def test_a_contested_session_opens_nothing_and_an_ended_one_stops() -> Non
             one.keeper.evicted("user")
             await asyncio.sleep(30)
         assert (await one.refused()).contested
-        one.keeper.resume()
+        await one.keeper.resume()
         await one.keeper.logout()
         failed = await one.refused()
         assert (failed.end.kind, failed.contested) == (EndKind.NO_SESSION, False)

@@ -215,8 +215,11 @@ def test_a_header_that_could_smuggle_is_refused(headers: dict[str, str]) -> None
 
 
 def test_nobody_listens() -> None:
-    error = failure_of(f"http://127.0.0.1:{free_port()}")
+    port = free_port()
+    error = failure_of(f"http://127.0.0.1:{port}")
     assert isinstance(error, NotSent)
+    assert error.lasting
+    assert str(error).startswith(f"Nothing listens on http://127.0.0.1:{port}. Is `topstepx sim`")
     assert error.did_it_happen == "no"
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from topstepx.core.logins import LoginLog
     from topstepx.core.sharing import SharedSession
+    from topstepx.net.auth import Reread
     from topstepx.testing.memory import MemoryRest
 
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
@@ -61,6 +62,7 @@ class SessionWorld:
         self._settings = Settings(
             environment=simulator_environment("http://127.0.0.1:1"), **settings
         )
+        self.reread: Reread | None = None
         self._stack = AsyncExitStack()
         self.world: MemoryGateway
         self.clock: LoopClock
@@ -95,6 +97,7 @@ class SessionWorld:
             chance=self.random.randbytes,
             logins=self._logins,
             shared=shared or self._shared,
+            reread=self.reread,
         )
         return Client(self._settings, credentials, ports)
 

@@ -25,6 +25,8 @@ class EndKind(Enum):
 
     UNREACHABLE = "unreachable"
     """No answer at all: DNS, connect, TLS, time-out. `code` is None."""
+    UNTRUSTED = "identity not proven"
+    """None of the pinned keys: whoever answers may not be the gateway. `code` is None."""
     UPGRADE = "upgrade refused"
     """An HTTP status instead of a WebSocket; `code` is that status."""
     HANDSHAKE = "handshake refused"
@@ -166,6 +168,7 @@ CLOSE_CODES: Final[dict[int, Reaction]] = {
 
 _KINDS: Final[dict[EndKind, Reaction]] = {
     EndKind.UNREACHABLE: _R,
+    EndKind.UNTRUSTED: Reaction.STOP,
     EndKind.HANDSHAKE: _S,
     EndKind.SILENCE: _R,
     EndKind.PROTOCOL: _S,

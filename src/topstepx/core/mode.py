@@ -64,20 +64,23 @@ ALLOWED: dict[Mode, frozenset[Operation]] = {
 _STRICTNESS = {mode: rank for rank, mode in enumerate(Mode)}
 
 
+_BY_ITSELF = "It ends by itself."
+
+
 @dataclass(frozen=True, slots=True)
 class CauseRule:
     """What a cause does, what it means to a trader, and how it ends."""
 
     mode: Mode
     meaning: str
-    next_step: str = "It ends by itself."
+    next_step: str = _BY_ITSELF
     latched: bool = False
     blind: bool = False
 
 
 def _reduce(
     meaning: str,
-    next_step: str = "It ends by itself.",
+    next_step: str = _BY_ITSELF,
     *,
     latched: bool = False,
     blind: bool = False,
@@ -96,6 +99,9 @@ CAUSES: dict[str, CauseRule] = {
     "syncing": CauseRule(Mode.SYNCING, "the account's state is being read", blind=True),
     "unresolved_intent": _reduce("it is not known what became of an order", blind=True),
     "hub_down": _reduce("the user hub is not connected"),
+    "hub_closed": _reduce(
+        "the user hub is given up", "Do what `health` says of it, then release it with `resume`."
+    ),
     "hub_deaf": _reduce("the user hub is connected but says nothing"),
     "recovering": _reduce("missed events are being looked up", blind=True),
     "session_contested": _reduce(
@@ -133,7 +139,9 @@ CAUSES: dict[str, CauseRule] = {
         latched=True,
     ),
     "session_locked": _halt(
-        "the gateway refuses the login", "Correct the credentials and start again.", latched=False
+        "the gateway refuses the login",
+        "Do what the login's error says, then release it with `resume`, or start again.",
+        latched=False,
     ),
     "account_cannot_trade": _halt(
         "the gateway says that the account cannot trade", "Ask the firm.", latched=False
@@ -273,7 +281,9 @@ class Modes:
         because = "; ".join(
             f"{reason}: {rule.meaning}{details.get(reason, '')}" for reason, rule in rules.items()
         )
-        steps = " ".join(dict.fromkeys(rule.next_step for rule in rules.values()))
+        # What ends by itself needs no word where something else must be done.
+        todo = [rule.next_step for rule in rules.values() if rule.next_step != _BY_ITSELF]
+        steps = " ".join(dict.fromkeys(todo)) or _BY_ITSELF
         where = f"account {account_id}" + (f", {contract_id}" if contract_id else "")
         raise errors.ModeRefused(
             f"A {operation.value} is refused: {where} is {mode.value} ({because}).",

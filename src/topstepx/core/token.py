@@ -18,7 +18,8 @@ jitter. In the last half hour it is a login straight away. One renewal is under 
 401 on an older one means nothing. A token fresh from such a login and refused as well is BROKEN: five
 minutes' pause, and an error instead of a loop.
 
-*LOCKED.* A login refused for good is not tried again. A token that still works stays in use.
+*LOCKED.* A login refused for good is not tried again until a person says so. A token that still works
+stays in use.
 
 *CONTESTED.* Two evictions within five minutes: nobody logs in any more but an exit that has no token,
 until a person releases it. The token is still validated and used.
@@ -357,7 +358,11 @@ class TokenMachine:
             self._forced = Renewal.VALIDATE
 
     def resumed(self) -> None:
-        """A person says that nobody fights over the session any more; no pause is waited out."""
+        """A person says that it is put right: no fight, no pause, and one more login where LOCKED."""
+        if self._session is Session.LOCKED:
+            works = self.token is not None and self.token.generation > self._refused_generation
+            self._session = Session.SUSPECT if works else Session.ABSENT
+            self.reason, self._forced = "released by hand, to log in once more", Renewal.LOGIN
         self.contested = ""
         self._not_before_ns = 0
         self._evictions.clear()

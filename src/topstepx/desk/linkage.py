@@ -125,8 +125,9 @@ class Linkage:
         self.poller.is_paused = False
         self.watch.end()
         self._intake.release()
-        self._recovery.hub_lost()
-        if self._recovery.accounts and change.reason != "closed by us":
+        ours = change.reason == "closed by us"
+        self._recovery.hub_lost(given_up=change.state is LinkState.CLOSED and not ours)
+        if self._recovery.accounts and not ours:
             self.poller.start(change.reason)
 
     async def _recover(self, generation: int) -> None:

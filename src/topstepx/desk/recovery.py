@@ -132,10 +132,10 @@ class Recovery:
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
 
-    def hub_lost(self) -> None:
+    def hub_lost(self, *, given_up: bool = False) -> None:
         """The user hub is gone: what it would have told is missing from now on."""
         for account_id in self._ready:
-            self._cause(account_id, "hub_down", present=True)
+            self._cause(account_id, "hub_closed" if given_up else "hub_down", present=True)
 
     def recovering(self, account_id: int) -> None:
         """What the account missed is being looked up."""
@@ -143,7 +143,7 @@ class Recovery:
 
     def level(self, account_id: int) -> None:
         """The account is level with a hub that hears: open it again."""
-        for reason in ("hub_down", "hub_deaf", "recovering"):
+        for reason in ("hub_down", "hub_closed", "hub_deaf", "recovering"):
             self._cause(account_id, reason, present=False)
 
     def deaf(self, *, present: bool, detail: str = "") -> None:

@@ -40,6 +40,10 @@ class SessionReport:
             self._doubted(news, first=was is not news.session)
         if news.session is Session.LOCKED and was is not Session.LOCKED:
             self._locked(news)
+        elif was is Session.LOCKED and news.session not in {Session.LOCKED, Session.ENDED}:
+            self._record.commit(
+                ModeCauseCleared(at=self._record.stamp(), reason="session_locked", account_id=None)
+            )
         self._cause(
             "session_contested",
             stands=bool(news.contested),
@@ -87,8 +91,8 @@ class SessionReport:
         )
         self._alarm(
             "session_locked",
-            f"{news.reason} Nothing more is tried. The old token is used as long as it works; after "
-            "that only the web platform can close a position.",
+            f"{news.reason} Nothing more is tried until you release it with `resume`. The old token is "
+            "used as long as it works; after that only the web platform can close a position.",
         )
 
     def _cause(self, reason: str, *, stands: bool, stood: bool, detail: str) -> None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core.token import Session, Token, TokenMachine
-from topstepx.errors import AuthBroken, DeadlinePassed, LoginRefused
+from topstepx.errors import AuthBroken, DeadlinePassed, LoginRefused, NotSent
 from topstepx.net.renewal import HEADERS, Renewer, judge_answer, server_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from topstepx.clock import Clock
@@ -30,6 +30,10 @@ __all__ = ["HEADERS", "SessionNews", "TokenKeeper", "judge_answer", "server_time
 
 _LOOK_S = 60.0
 """Sleeps are cut into minutes, so that a suspend or a step of the wall clock is noticed soon."""
+
+
+Reread: TypeAlias = "Callable[[], Awaitable[tuple[Credentials, SharedSession | None]]]"
+"""Reads the credentials again from where they are kept, with the shared session that belongs to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class TokenKeeper:
     """Gives out the token and renews it in time. Start it with `run` inside a task group.
 
     `logins` bounds logins across restarts and processes, `shared` lets several processes use one
-    session; both are optional. `told` hears every change of the session.
+    session; both are optional. `told` hears every change of the session, `reread` finds the key anew.
     """
 
     def __init__(
@@ -63,9 +67,11 @@ class TokenKeeper:
         logins: LoginLog | None = None,
         shared: SharedSession | None = None,
         told: Callable[[SessionNews], None] | None = None,
+        reread: Reread | None = None,
     ) -> None:
         self._clock = clock
         self._told = told
+        self._reread = reread
         self.machine = TokenMachine(jitter)
         self._renewer = Renewer(
             self.machine,
@@ -112,6 +118,12 @@ class TokenKeeper:
 
     def _raise_if_none_will_come(self, *, exit_waits: bool) -> None:
         session, lock = self.machine.session, self._renewer.lock
+        error = self._renewer.error
+        never = session is Session.ABSENT and self.machine.token is None
+        if never and isinstance(error, NotSent) and error.lasting:
+            # Nothing ever worked: the address is wrong, or nobody is there. A session that once began
+            # goes on trying instead.
+            raise error.with_traceback(None)
         if session is Session.LOCKED and lock is not None:
             raise LoginRefused(
                 route=lock.route,
@@ -151,8 +163,17 @@ class TokenKeeper:
         self.machine.doubted(reason)
         self._stir()
 
-    def resume(self) -> None:
-        """A person says that nobody fights over the session any more."""
+    async def resume(self) -> None:
+        """A person says that it is put right: nobody fights any more, or the key is good now.
+
+        Where LOCKED, the key is read again from where it is kept, and one more login is tried. Raises
+        `ConfigurationError` when what is kept there cannot be used.
+        """
+        if self.machine.session is Session.LOCKED:
+            if self._reread is not None:
+                credentials, shared = await self._reread()
+                self._renewer.take(credentials, shared)
+            self._renewer.lock = self._renewer.error = None
         self.machine.resumed()
         self._stir()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from topstepx.clock import NANOSECONDS
 from topstepx.core.link_ends import EndKind, LinkEnd
 from topstepx.core.token import Session
-from topstepx.errors import NotSent, TopstepxError, UpgradeRefused
+from topstepx.errors import NotSent, PinMismatch, TopstepxError, UpgradeRefused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -110,6 +110,8 @@ class HubDoor:
             if error.status == _UNAUTHORIZED:
                 await self._unauthorized(token)
             raise NotOpened(LinkEnd(EndKind.UPGRADE, str(error), error.status)) from None
+        except PinMismatch as error:
+            raise NotOpened(LinkEnd(EndKind.UNTRUSTED, str(error))) from None
         except NotSent as error:
             raise NotOpened(LinkEnd(EndKind.UNREACHABLE, str(error))) from None
         self._place.proven = True

@@ -118,6 +118,11 @@ class Renewer:
             if locked:  # on the thread, behind a write that may still be under way
                 self._thread.submit(shared.unlock)
 
+    def take(self, credentials: Credentials, shared: SharedSession | None) -> None:
+        """Log in with these from now on."""
+        self._credentials, self._shared = credentials, shared
+        self._shared_generation = self._published = 0
+
     def close(self) -> None:
         """Let the thread go."""
         self._thread.shutdown(wait=False)

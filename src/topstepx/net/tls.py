@@ -107,5 +107,6 @@ def certificate_refused(error: BaseException | None, where: str) -> NotSent | No
             next_step="Check this computer's clock and network; an authority of your own goes into "
             "ca_file.",
             fault="tls",
+            lasting=True,
         )
     return None

@@ -14,6 +14,9 @@ import ssl
 import weakref
 from typing import TYPE_CHECKING, Final
 
+from topstepx.errors import NotSent
+from topstepx.settings import is_loopback
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -78,6 +81,17 @@ def fault_of(error: BaseException | None) -> Fault:
     if isinstance(inner, OSError) and inner.errno in _HERE:
         return "here"
     return "there"
+
+
+def nobody_there(error: BaseException | None, url: str) -> NotSent | None:
+    """The error to raise when `error` says that nothing listens at `url`, else None."""
+    inner = getattr(error, "os_error", None) or error
+    if not isinstance(inner, ConnectionRefusedError):
+        return None
+    fix = "The gateway may be in maintenance: wait, and look at the firm's status page."
+    if is_loopback(url):
+        fix = "Is `topstepx sim` running, and is that the port it printed?"
+    return NotSent(f"Nothing listens on {url}.", next_step=fix, lasting=True)
 
 
 def hang_up(sockets: Collection[socket.socket]) -> None:

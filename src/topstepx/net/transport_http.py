@@ -15,7 +15,7 @@ from topstepx.clock import NANOSECONDS, SystemClock
 from topstepx.errors import AnswerLost, NotSent
 from topstepx.net.tls import certificate_refused, client_context
 from topstepx.net.transport import HttpAnswer, check_request
-from topstepx.net.transport_dial import Sockets, fault_of
+from topstepx.net.transport_dial import Sockets, fault_of, nobody_there
 from topstepx.redaction import cap_network_loggers
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ class HttpTransport:
                 getattr(error, "certificate_error", None), f"{where} at {self._host}"
             )
             what = _told(where, f"could not connect to {self._host}", error)
-            return refused or NotSent(what, fault=fault_of(error))
+            absent = nobody_there(error, self._base_url)
+            return refused or absent or NotSent(what, fault=fault_of(error))
         except TimeoutError as error:
             return AnswerLost(_told(where, f"no whole answer within {timeout_s:g} s", error))
         except (aiohttp.ClientError, OSError, ValueError) as error:
