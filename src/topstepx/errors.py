@@ -53,18 +53,19 @@ normally.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from topstepx.error_base import DidItHappen as DidItHappen  # noqa: PLC0414  part of this module's face
 from topstepx.error_base import TopstepxError as TopstepxError  # noqa: PLC0414  the same
 from topstepx.error_base import sanitised as sanitised  # noqa: PLC0414  the same
+from topstepx.error_network import Fault as Fault  # noqa: PLC0414  the same
+from topstepx.error_network import NotSent as NotSent  # noqa: PLC0414  the same
+from topstepx.error_network import PinMismatch as PinMismatch  # noqa: PLC0414  the same
+from topstepx.error_network import UpgradeRefused as UpgradeRefused  # noqa: PLC0414  the same
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
-
-Fault = Literal["here", "tls", "there"]
-"""Whose a failed connection is: this computer's (no name, no route), unclear (TLS), the other side's."""
 
 
 class InvalidRequest(TopstepxError, ValueError):
@@ -246,44 +247,6 @@ class GatewayBusy(GatewayRefused):
 
 class AuthBroken(TopstepxError):
     """The gateway refused a token that it had just given out."""
-
-
-class NotSent(TopstepxError):
-    """No byte of the request can have reached the gateway (DNS, connect, TLS, no free socket)."""
-
-    fault: Fault = "there"
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        fault: Fault | None = None,
-        lasting: bool = False,
-        **more: Any,  # noqa: ANN401  passed through
-    ) -> None:
-        self.lasting = lasting
-        """Whether the same attempt a moment later would fail in the same way."""
-        super().__init__(message, **more)
-        if fault is not None:
-            self.fault = fault
-
-
-class PinMismatch(NotSent):
-    """The certificate is valid, but holds none of your pins; ``seen`` are the pins it does hold."""
-
-    def __init__(self, message: str, *, next_step: str, seen: Sequence[str] = ()) -> None:
-        self.seen = tuple(seen)
-        super().__init__(message, next_step=next_step, fault="tls", lasting=True)
-
-
-class UpgradeRefused(NotSent):
-    """A hub answered the WebSocket upgrade with ``status`` instead of opening."""
-
-    status: int
-
-    def __init__(self, hub: str, status: int) -> None:
-        self.hub, self.status = hub, status
-        super().__init__(f"The {hub} hub refused the connection with HTTP {status}.")
 
 
 class AnswerLost(TopstepxError):

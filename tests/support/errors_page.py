@@ -63,7 +63,7 @@ def classes() -> list[type[errors.TopstepxError]]:
         if kind.__module__.startswith("topstepx.error") and not kind.__name__.startswith("_"):
             found.append(kind)
         for child in kind.__subclasses__():
-            if child.__module__ == "topstepx.errors":
+            if child.__module__ in {"topstepx.errors", "topstepx.error_network"}:
                 walk(child)
 
     walk(errors.TopstepxError)
