@@ -72,7 +72,8 @@ def jwt() -> str:
 
 def answer(content: dict[str, object]) -> bytes:
     """A whole HTTP answer."""
-    body = json.dumps({"success": True, "errorCode": 0, "errorMessage": None, **content}).encode()
+    whole = {**content, "success": True, "errorCode": 0, "errorMessage": None}
+    body = json.dumps(whole, separators=(",", ":")).encode()  # without spaces, as ASP.NET writes
     head = (
         "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
         f"Date: Mon, 23 Nov 2026 15:00:00 GMT\r\nContent-Length: {len(body)}\r\n\r\n"

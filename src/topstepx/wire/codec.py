@@ -1,7 +1,8 @@
 """REST bodies: typed records to bytes, and bytes to typed records.
 
 Reading. Every answer is trade data except bars: it is parsed twice, once plainly to look for what a
-typed decoder overlooks or cannot forgive (`wire.leniency`), once into its type. A page of bars may
+typed decoder overlooks or cannot forgive (`wire.leniency`), once into its type; the first can be left
+out for what is written like an answer that had nothing to mend (`wire.shapes`). A page of bars may
 hold 20,000 rows and no ids, so that it goes straight into its type and only its prices are looked at;
 the price of that is that duplicate members and prices in strings pass there, the latter exactly.
 
@@ -32,6 +33,7 @@ from topstepx.wire.leniency import (
 )
 from topstepx.wire.models import BarsAnswer, EmptyRequest, Request
 from topstepx.wire.scalars import EXPONENT_MAX, is_sound
+from topstepx.wire.shapes import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,11 +100,22 @@ def decode_text(body: bytes) -> str:
     return sanitised(text) or ""
 
 
+@cache
+def _shape(record: type[msgspec.Struct]) -> Shape:
+    return Shape(plan_of(record))
+
+
 def _decode_carefully(answer_type: type[T], body: bytes, forgiven: Forgiven) -> T:
+    decode_strictly, shape = strict_decoder(answer_type), _shape(answer_type)
+    if shape.fits(body):
+        return guarded(decode_strictly, body)
     plain = parse(body)
     changed, members = mend(plain, plan_of(answer_type), forgiven)
     refuse_duplicates(body, members)
-    return guarded(strict_decoder(answer_type), dump(plain) if changed else body)
+    if changed:
+        return guarded(decode_strictly, dump(plain))
+    shape.learn(body, plain)
+    return guarded(decode_strictly, body)
 
 
 def _decode_bars(answer_type: type[T], body: bytes, forgiven: Forgiven) -> T:

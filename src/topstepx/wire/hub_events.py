@@ -8,8 +8,9 @@ refuses one, it is read again carefully: one object where an array is usual or t
 one argument or more, ids in strings, times without an offset. What cannot be read that way either is
 `PayloadMalformed`, and nothing else is ever raised.
 
-User events are trade data and rare, so that each is read carefully: members that are there twice and
-prices in strings are refused. Market data is not searched for these two; its prices are only seen to
+User events are trade data, so that each is read carefully: members that are there twice and prices in
+strings are refused. What is written like one that was read so before needs no second look
+(`wire.shapes`). Market data is not searched for these two; its prices are only seen to
 be finite and of a sensible size.
 """
 
@@ -40,8 +41,8 @@ from topstepx.wire.hub_models import (
 )
 from topstepx.wire.leniency import (
     Forgiven,
+    Kind,
     PayloadMalformed,
-    Plan,
     dump,
     guarded,
     mend,
@@ -51,6 +52,7 @@ from topstepx.wire.leniency import (
 )
 from topstepx.wire.models import AccountModel, OrderModel, PositionModel, TradeModel
 from topstepx.wire.scalars import EXPONENT_MAX, is_sound
+from topstepx.wire.shapes import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -217,33 +219,50 @@ def _user_decoder(
     target: str, event_type: type[UserEvent], model: type[Struct]
 ) -> Callable[[Sequence[Raw], Forgiven | None], tuple[HubEvent, ...]]:
     """The decoder of one event of the user hub."""
-    wrapped_plan: Plan = (("data", plan_of(model)),)
     decode = strict_decoder(event_type)
+    # An action in a string is dropped, not mended, so that only the shape looks at it.
+    shape = Shape((("action", Kind.ID), ("data", plan_of(model))))
 
     def decode_user(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[HubEvent, ...]:
-        counted = forgiven or Forgiven()
-        events: list[HubEvent] = []
-        found = False
-        for raw in arguments:
-            plain = parse(raw, target)
-            if not isinstance(plain, list | dict):
-                continue  # such as a leading account id
-            found = True
-            members, wholes = 0, []
-            for entry in plain if isinstance(plain, list) else [plain]:
-                for whole in _wrapped(entry, target):
-                    changed, seen = mend(whole, wrapped_plan, counted, target)
-                    members += seen - len(whole)
-                    as_sent = whole is plain and not changed
-                    wholes.append(raw if as_sent else dump(whole, target))
-                members += len(entry) if "data" in entry else 0
-            refuse_duplicates(bytes(raw), members, target)
-            events += [guarded(decode, whole, target) for whole in wholes]
-        if not found:
-            raise PayloadMalformed(target, "no payload")
-        return tuple(events)
+        if len(arguments) == 1 and shape.fits(payload := bytes(arguments[0])):
+            try:
+                return (decode(payload),)
+            except _REFUSED:
+                pass  # such as a list of records
+        return _user_carefully(target, arguments, forgiven or Forgiven(), decode, shape)
 
     return decode_user
+
+
+def _user_carefully(
+    target: str,
+    arguments: Sequence[Raw],
+    counted: Forgiven,
+    decode: Callable[[bytes | Raw], UserEvent],
+    shape: Shape,
+) -> tuple[HubEvent, ...]:
+    events: list[HubEvent] = []
+    found = False
+    for raw in arguments:
+        plain = parse(raw, target)
+        if not isinstance(plain, list | dict):
+            continue  # such as a leading account id
+        found = True
+        members, wholes = 0, []
+        for entry in plain if isinstance(plain, list) else [plain]:
+            for whole in _wrapped(entry, target):
+                changed, seen = mend(whole, shape.plan[1:], counted, target)
+                members += seen - len(whole)
+                as_sent = whole is plain and not changed
+                wholes.append(raw if as_sent else dump(whole, target))
+            members += len(entry) if "data" in entry else 0
+        refuse_duplicates(bytes(raw), members, target)
+        events += [guarded(decode, whole, target) for whole in wholes]
+        if len(wholes) == 1 and wholes[0] is raw:
+            shape.learn(bytes(raw), plain)
+    if not found:
+        raise PayloadMalformed(target, "no payload")
+    return tuple(events)
 
 
 def _wrapped(entry: Any, target: str) -> list[dict[str, Any]]:  # noqa: ANN401  any JSON
