@@ -17,6 +17,8 @@ MOST_NS: Final = 5 * NANOSECONDS
 _SAMPLES: Final = 4096
 _AGE_NS: Final = 600 * NANOSECONDS
 _ONE_IN: Final = 1000
+_KEPT: Final = _SAMPLES // _ONE_IN + 1
+_NO_LEAST_NS: Final = MOST_NS << 20
 
 
 class ArrivalSpread:
@@ -28,28 +30,32 @@ class ArrivalSpread:
     """
 
     def __init__(self) -> None:
-        self._young: list[int] = []
-        self._old: list[int] = []
-        self._young_since_ns: int | None = None
-        self._old_high_ns, self._old_least_ns = 0, MOST_NS << 20
+        self._since_ns: int | None = None
+        self._count = 0
+        self._least_ns = _NO_LEAST_NS
+        self._slowest = [0] * _KEPT
+        self._old_high_ns, self._old_least_ns = 0, _NO_LEAST_NS
         self.spread_ns = LEAST_NS
 
     def observe(self, latency_ns: int, now_ns: int) -> None:
         """Learn from one answer: nanoseconds from leaving until its answer was here."""
         if latency_ns < 0:
             return
-        if self._young_since_ns is None:
-            self._young_since_ns = now_ns
-        if len(self._young) >= _SAMPLES or now_ns - self._young_since_ns > _AGE_NS:
-            self._old, self._young, self._young_since_ns = self._young, [], now_ns
-            self._old_high_ns, self._old_least_ns = _high_ns(self._old), self._old[0]
-        young = self._young
-        insort(young, latency_ns)
-        high_ns = max(_high_ns(young), self._old_high_ns)
-        least_ns = min(young[0], self._old_least_ns)
+        if self._since_ns is None:
+            self._since_ns = now_ns
+        if self._count >= _SAMPLES or now_ns - self._since_ns > _AGE_NS:
+            self._old_high_ns, self._old_least_ns = self._high_ns(), self._least_ns
+            self._since_ns, self._count, self._least_ns = now_ns, 0, _NO_LEAST_NS
+            self._slowest = [0] * _KEPT
+        self._count += 1
+        self._least_ns = min(self._least_ns, latency_ns)
+        if latency_ns > self._slowest[0]:
+            insort(self._slowest, latency_ns)
+            del self._slowest[0]
+        high_ns = max(self._high_ns(), self._old_high_ns)
+        least_ns = min(self._least_ns, self._old_least_ns)
         self.spread_ns = min(max(high_ns - least_ns, LEAST_NS), MOST_NS)
 
-
-def _high_ns(ordered: list[int]) -> int:
-    """The 99.9th percentile."""
-    return ordered[len(ordered) - 1 - len(ordered) // _ONE_IN]
+    def _high_ns(self) -> int:
+        """The 99.9th percentile: of so many samples, the slowest few are all that it needs."""
+        return self._slowest[-1 - self._count // _ONE_IN]

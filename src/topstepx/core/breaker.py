@@ -48,6 +48,9 @@ class Scope(Enum):
     NETWORK = "network"
     """This computer's own connection: name resolution, routes, TLS to every host."""
 
+    # Enum's own hash runs Python code for every look into a dictionary.
+    __hash__ = object.__hash__
+
 
 class State(Enum):
     """What a breaker lets through; the module's docstring tells how one becomes another."""

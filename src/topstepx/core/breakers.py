@@ -124,12 +124,14 @@ class Breakers:
         network: Verdict = "bad" if local and verdict == "bad" else "ok"
         if verdict == "void" or (verdict == "bad" and not local):
             network = "void"
-        changes = []
+        changes: tuple[Transition, ...] = ()
         if call.network is not None:
-            changes.append(self._network.settle(call.network, network, now_ns, cause))
+            change = self._network.settle(call.network, network, now_ns, cause)
+            changes = () if change is None else (change,)
         if call.ticket is not None:
-            changes.append(self._breakers[call.scope].settle(call.ticket, own, now_ns, cause))
-        return tuple(change for change in changes if change is not None)
+            change = self._breakers[call.scope].settle(call.ticket, own, now_ns, cause)
+            changes = changes if change is None else (*changes, change)
+        return changes
 
     def advance(self, now_ns: int) -> tuple[Transition, ...]:
         """Give up probes that are past their deadline."""

@@ -68,6 +68,9 @@ class Limiter:
         self.policy = policy
         self.note: str | None = None
         self._unknown_past = unknown_past
+        # What never changes is worked out once: every request asks for it.
+        self._documented_ns = policy.window_ns
+        self._lines = {lane: policy.line(lane) for lane in Lane}
         self._keep_ns = policy.window_ns + MOST_NS + 2 * SLACK_NS
         self._log = SlidingLog(self._keep_ns)
         self._exits = SlidingLog(self._keep_ns)
@@ -88,13 +91,13 @@ class Limiter:
         self._quota = 1.0
         self._last_exit_ns = self._overruled_until_ns = -FOREVER_NS
         self._full_until_ns = self._half_until_ns = -FOREVER_NS
-        self._now_ns = now_ns
+        self._now_ns = self._tidy_at_ns = now_ns
         self.resumed(now_ns)
 
     @property
     def window_ns(self) -> int:
         """The documented window, the spread of latencies and a quarter of a second."""
-        return self.policy.window_ns + self._spread.spread_ns + SLACK_NS
+        return self._documented_ns + self._spread.spread_ns + SLACK_NS
 
     # Asking
 
@@ -236,7 +239,7 @@ class Limiter:
         """How many attempts the window may hold before `lane` stops, all reductions counted."""
         if lane is Lane.EXIT:
             return self.policy.limit
-        line = int(self.policy.line(lane) * self._quota)
+        line = int(self._lines[lane] * self._quota)
         if lane in _PATIENT:
             line = line * self._throttle.share(at_ns) // WHOLE
         if at_ns < self._half_until_ns and self._unknown_past is not None:
@@ -277,6 +280,12 @@ class Limiter:
 
     def _see(self, now_ns: int) -> None:
         self._now_ns = max(self._now_ns, now_ns)
+        if self._now_ns >= self._tidy_at_ns:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Forget what no window can reach any more; now and then is enough."""
+        self._tidy_at_ns = self._now_ns + NANOSECONDS
         self._log.prune(self._now_ns)
         self._exits.prune(self._now_ns)
         oldest_ns = self._now_ns - self._keep_ns

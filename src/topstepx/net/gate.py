@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from topstepx.clock import NANOSECONDS
 from topstepx.core.blame import Blame
 from topstepx.core.breaker import Scope, ScopeState
-from topstepx.core.breakers import Breakers, Call, Refused, Transition
+from topstepx.core.breakers import Breakers, Call, Refused, Transition, Verdict
 from topstepx.core.lanes import Lane
 from topstepx.errors import AnswerLost, BreakerOpen, NotSent
 from topstepx.wire import routes
@@ -103,17 +103,12 @@ class Gate:
             )
         return Ticket(self, permit, call)
 
-    def settle(self, call: Call, verdict: str, cause: str, *, local: bool = False) -> None:
+    def settle(self, call: Call, verdict: Verdict, cause: str, *, local: bool = False) -> None:
         """Book what came of a call and tell the transitions."""
         now_ns = self._clock.monotonic_ns()
-        transitions = self.breakers.settle(
-            call,
-            "bad" if verdict == "bad" else "ok" if verdict == "ok" else "void",
-            now_ns,
-            cause=cause,
-            local=local,
-        )
-        self._tell(transitions)
+        transitions = self.breakers.settle(call, verdict, now_ns, cause=cause, local=local)
+        if transitions:
+            self._tell(transitions)
 
     def isolate(self, scope: Scope, cause: str) -> None:
         """Shut a scope until `reset`; exits still pass."""
@@ -181,7 +176,7 @@ class Gate:
             for call in calls:
                 self.settle(call, "void", "cancelled")
             raise
-        verdict = "bad" if answer.status >= 500 else "ok"  # noqa: PLR2004  the 5xx class
+        verdict: Verdict = "bad" if answer.status >= 500 else "ok"  # noqa: PLR2004  the 5xx class
         for call in calls:
             self.settle(call, verdict, f"probe: HTTP {answer.status}")
 

@@ -95,11 +95,6 @@ class RateLimiter:
             lane, caller, deadline_ns, self._clock.monotonic_ns()
         )
         while True:
-            if isinstance(answer, Waiting):
-                self._tell_wait(bucket, answer)
-                answer = await self._turn(limiter, answer)
-            if isinstance(answer, Denied):
-                raise self._refusal(bucket, answer)
             if isinstance(answer, Granted):
                 if self._shared is None:
                     return answer.permit
@@ -107,6 +102,11 @@ class RateLimiter:
                 if isinstance(shared, Permit):
                     return shared
                 answer = shared
+            if isinstance(answer, Waiting):
+                self._tell_wait(bucket, answer)
+                answer = await self._turn(limiter, answer)
+            if isinstance(answer, Denied):
+                raise self._refusal(bucket, answer)
 
     def answered(self, permit: Permit) -> None:
         """Any HTTP answer but 429 has come: its latency is learnt."""

@@ -28,6 +28,7 @@ from topstepx.errors import (
     sanitised,
 )
 from topstepx.net.auth import HEADERS, judge_answer, server_time
+from topstepx.net.renewal import bearer
 from topstepx.wire import codec, models, routes
 from topstepx.wire.routes import ErrorTable, Route, Safety
 
@@ -177,9 +178,7 @@ class Rest:
         ticket: Ticket,
         timeout_s: float,
     ) -> Sent:
-        headers = dict(HEADERS)
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token.value.reveal()}"
+        headers = HEADERS if token is None else bearer(token)
         try:
             answer = await self._transport.send(
                 route.method, route.path, headers=headers, body=body, timeout_s=timeout_s

@@ -26,6 +26,9 @@ def check_request(path: str, headers: Mapping[str, str]) -> None:
     if not path.startswith("/") or not (path.isascii() and path.isprintable()):
         msg = "A path must begin with / and hold printable ASCII only."
         raise NotSent(msg, next_step="This is a bug; please report it.")
+    whole = "".join((*headers, *headers.values()))
+    if whole.isascii() and whole.isprintable() and "host" not in map(str.lower, headers):
+        return
     for name, value in headers.items():
         clean = name.isascii() and name.isprintable() and value.isascii() and value.isprintable()
         if not clean or name.lower() == "host":

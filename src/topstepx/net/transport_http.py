@@ -53,6 +53,8 @@ class HttpTransport:
         self._tls = tls
         self._clock = clock or SystemClock()
         self._session: aiohttp.ClientSession | None = None
+        self._failures: tuple[type[Exception], ...] = ()
+        """All that a request can raise; known once aiohttp is imported."""
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._sockets = Sockets()
         self._under_way = 0
@@ -64,8 +66,7 @@ class HttpTransport:
     ) -> HttpAnswer:
         """Send once and give the answer whole, whatever its status."""
         check_request(path, headers)
-        where = f"{method} {path.partition('?')[0]}"
-        session = await self._warm_session(where)
+        session = await self._warm_session(method, path)
         self._under_way += 1
         try:
             answer = await self._send(
@@ -88,10 +89,7 @@ class HttpTransport:
         body: bytes,
         timeout_s: float,
     ) -> HttpAnswer | NotSent | AnswerLost:
-        import aiohttp  # noqa: PLC0415  see _open
-
         timeout = self._timeouts.get(timeout_s) or self._timeout(timeout_s)
-        where = f"{method} {path.partition('?')[0]}"
         try:
             async with session.request(
                 method,
@@ -104,25 +102,35 @@ class HttpTransport:
                 content = await self._body(response)
                 if content is None:
                     limit = self._body_bytes_max
-                    return AnswerLost(f"{where}: the answer is over {limit} bytes and was refused.")
+                    what = f"the answer is over {limit} bytes and was refused."
+                    return AnswerLost(f"{_where(method, path)}: {what}")
                 heads = {name.lower(): value for name, value in response.headers.items()}
                 return HttpAnswer(response.status, heads, content)
-        except (
-            aiohttp.ClientConnectorError,
-            aiohttp.ClientSSLError,
-            aiohttp.ConnectionTimeoutError,
-            aiohttp.InvalidURL,
-        ) as error:
+        except self._failures as error:
+            return self._failure(_where(method, path), error, timeout_s)
+
+    def _failure(self, where: str, error: Exception, timeout_s: float) -> NotSent | AnswerLost:
+        """What an exception of aiohttp's proves about the request."""
+        import aiohttp  # noqa: PLC0415  see _open
+
+        if isinstance(
+            error,
+            (
+                aiohttp.ClientConnectorError,
+                aiohttp.ClientSSLError,
+                aiohttp.ConnectionTimeoutError,
+                aiohttp.InvalidURL,
+            ),
+        ):
             refused = certificate_refused(
                 getattr(error, "certificate_error", None), f"{where} at {self._host}"
             )
             what = _told(where, f"could not connect to {self._host}", error)
             absent = nobody_there(error, self._base_url)
             return refused or absent or NotSent(what, fault=fault_of(error))
-        except TimeoutError as error:
+        if isinstance(error, TimeoutError):
             return AnswerLost(_told(where, f"no whole answer within {timeout_s:g} s", error))
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return AnswerLost(_told(where, "the connection broke", error))
+        return AnswerLost(_told(where, "the connection broke", error))
 
     def _timeout(self, timeout_s: float) -> aiohttp.ClientTimeout:
         """A time-out as aiohttp wants it; kept, since there are only a few different ones."""
@@ -137,7 +145,7 @@ class HttpTransport:
         )
         return timeout
 
-    async def _warm_session(self, where: str) -> aiohttp.ClientSession:
+    async def _warm_session(self, method: str, path: str) -> aiohttp.ClientSession:
         """The session to use now; a new one when everything in the old one has gone stale.
 
         aiohttp drops idle connections by a clock that stands still while the computer sleeps; ours does
@@ -150,7 +158,7 @@ class HttpTransport:
         if stale is not None:
             await stale.close()
         if self._closed:
-            msg = f"{where}: this client is closed."
+            msg = f"{_where(method, path)}: this client is closed."
             raise NotSent(msg, next_step="Open a new one.")
         if self._session is None:
             self._session = self._open()
@@ -161,6 +169,7 @@ class HttpTransport:
         import aiohttp  # noqa: PLC0415  half a second of import that a program without REST need not pay
 
         cap_network_loggers()
+        self._failures = (aiohttp.ClientError, OSError, ValueError)
         tls = None
         if self._base_url.startswith("https:"):
             tls = self._tls = self._tls or client_context()
@@ -200,6 +209,11 @@ class HttpTransport:
         if session is not None:
             await session.close()
             await self._sockets.let_go()
+
+
+def _where(method: str, path: str) -> str:
+    """A request for people: without its query, which may hold anything."""
+    return f"{method} {path.partition('?')[0]}"
 
 
 def _told(where: str, what: str, error: BaseException) -> str:

@@ -27,6 +27,9 @@ class Safety(Enum):
 class Bucket(Enum):
     """Which documented limit a call counts against (verified: bars have their own)."""
 
+    # Enum's own hash runs Python code for every look into a dictionary.
+    __hash__ = object.__hash__
+
     GENERAL = "general"
     BARS = "bars"
 
