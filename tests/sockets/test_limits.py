@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 KINDS = (WindowKind.SLIDING, WindowKind.FIXED, WindowKind.BUCKET)
 JITTER_S = 0.25
+FATES = {"read", "bars", "order placed", "order refused here", "cancel"}
+"""What may come of a request here; everything else is a failure."""
 
 
 def limited(sim: SimServer, kind: WindowKind, limits: tuple[BucketPolicy, ...]) -> None:
@@ -59,16 +61,21 @@ async def demanded(
         async with client_of(proxy.url, sim.url, credentials, limits) as tsx:
             demand = Demand(tsx, sim.now)
             await demand.run(seconds)
-        assert sim.gateway.limits.refused == 0
-        for policy in limits:
-            name = policy.bucket.value
-            assert 0 < worst(moments(sim, name), policy.window_s) <= policy.limit
-        assert demand.fates["cancel"] >= 20, demand.fates
-        assert demand.fates["order placed"] >= 30, demand.fates
-        assert not any("Error" in fate or "Lost" in fate for fate in demand.fates), demand.fates
+        refused = sim.gateway.limits.refused
+        most = [worst(moments(sim, each.bucket.value), each.window_s) for each in limits]
         steady = demand.used[int(len(demand.used) * ramp_s / seconds) :]
         general, bars = (statistics.fmean(share[at] for share in steady) for at in (0, 1))
-        assert min(general, bars) >= 0.97, f"used: general {general:.3f}, bars {bars:.3f}"
+        # Client and gateway share this loop: a stall is a latency that nobody could have learnt before.
+        said = f"worst windows {most}, {refused} times 429, used {general:.3f} and {bars:.3f}"
+        said += f", the loop stood still for at most {demand.stall_s:.2f} s, {demand.fates}"
+        print(f"{kind.value}: {said}")  # noqa: T201  the figures of `make soak`
+        assert refused == 0, said
+        for policy, count in zip(limits, most, strict=True):
+            assert 0 < count <= policy.limit, said
+        assert demand.fates["cancel"] >= 20, said
+        assert demand.fates["order placed"] >= 30, said
+        assert set(demand.fates) <= FATES, said
+        assert min(general, bars) >= 0.97, said
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.value)

@@ -83,6 +83,8 @@ class Demand:
     resting: list[Order] = field(default_factory=list)
     used: list[tuple[float, float]] = field(default_factory=list)
     """Shares of what is permitted that were in use: general, bars."""
+    stall_s: float = 0.0
+    """The longest time for which the loop stood still."""
 
     def note(self, what: str) -> None:
         self.fates[what] = self.fates.get(what, 0) + 1
@@ -109,6 +111,9 @@ class Demand:
                     except RateLimited as error:
                         self.note("order refused here")
                         await asyncio.sleep(min(error.retry_after_s or 0.1, 1.0))
+                    except TopstepxError as error:
+                        self.note(f"order: {type(error).__name__}")
+                        await asyncio.sleep(1.0)
                     else:
                         self.note("order placed")
                         self.resting.append(order)
@@ -176,7 +181,9 @@ class Demand:
             permitted = general.lanes[lane].line
             (bars_lane,) = bars.lanes.values()
             self.used.append((min(general.used / permitted, 1.0), bars.used / bars_lane.line))
+            due = asyncio.get_running_loop().time() + 0.02
             await asyncio.sleep(0.02)
+            self.stall_s = max(self.stall_s, asyncio.get_running_loop().time() - due)
 
 
 def worst(moments: list[datetime], window_s: float) -> int:
