@@ -144,7 +144,7 @@ async def test_a_presumed_absent_order_is_counted_for_a_day() -> None:
         w.break_(PLACE, f.LoseRequest())
         await asyncio.gather(w.buy(), return_exceptions=True)
         await asyncio.sleep(200)
-        with pytest.raises(LimitRefused, match="1 unresolved"):
+        with pytest.raises(LimitRefused, match="1 orders counted"):
             await w.buy(1)
         await asyncio.sleep(25 * 3600)
         await w.buy(1)

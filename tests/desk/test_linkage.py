@@ -72,6 +72,9 @@ class Recovery:
         self.begun: list[int] = []
         self.opened: list[int] = []
 
+    def server_told(self) -> None:
+        """No gateway, no clock of it."""
+
     def hub_lost(self, *, given_up: bool = False) -> None:
         self.lost += 1
         self.given_up = given_up

@@ -26,7 +26,7 @@ def place_of(intent: IntentBelief | None) -> PlaceRequest | None:
 def may_fill(
     ledger: Ledger, account_id: int, contract_id: str, *, watched: timedelta, now: datetime
 ) -> tuple[PlaceRequest, ...]:
-    """What may still turn out to be an order, though none was seen: open, or presumed absent and watched.
+    """What may be an order, though none was seen: open, just accepted, or presumed absent and watched.
 
     An order that was seen is counted as the order it is, not here.
     """

@@ -36,6 +36,12 @@ def root_of(contract: ContractModel) -> str:
     return match["root"].upper() if match else contract.symbol_id.rpartition(".")[2].upper()
 
 
+def short_name(contract_id: str) -> str:
+    """A contract's id as short as people say it, `MNQZ6`, with the gateway's own root; else the id."""
+    match = _ID.match(contract_id)
+    return f"{match['root']}{match['month']}{match['year'][-1]}".upper() if match else contract_id
+
+
 def looks_like_id(name: str) -> bool:
     """Whether `name` is a full contract id."""
     return name.upper().startswith("CON.")

@@ -11,7 +11,7 @@ unless a complete list said so (`listed_at`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from topstepx import events
@@ -23,6 +23,7 @@ from topstepx.core.ledger_positions import AccountPositions, PositionBelief, Pos
 from topstepx.core.ledger_trades import TradeBelief, TradeChanged, TradeEntry
 from topstepx.core.merge import Freshness, fresher, heard
 from topstepx.core.mode import ModeMoved, Modes
+from topstepx.core.netting import Heard, Netting
 from topstepx.core.tags import canonical
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Ledger:
     def __init__(self) -> None:
         self.links = Links()
         self.modes = Modes()
+        self.netting = Netting()
         self._orders: dict[int, OrderEntry] = {}
         self._working: set[int] = set()
         self._children: dict[int, set[int]] = {}
@@ -92,6 +94,8 @@ class Ledger:
         ``now_ns`` is the suspend-aware monotonic clock at which the fact was heard, for ages.
         """
         is_mode_fact, moved = self.modes.apply(event)
+        if isinstance(event, events.ClientStarted):
+            self.netting.begin()
         if moved or is_mode_fact:
             link = self.links.apply(event)
             return (*([] if link is None else [link]), Noted(event), *moved)
@@ -112,15 +116,17 @@ class Ledger:
             case events.OrderObserved():
                 change = self._observe_order(event, now_ns)
             case events.TradeObserved() | events.TradeVoided():
-                trade_entry = self._trades.setdefault(event.trade.id, TradeEntry())
-                change = trade_entry.apply(event, now_ns)
-                self._trades_of.setdefault(event.trade.order_id, set()).add(event.trade.id)
+                change = self._observe_trade(event, now_ns)
             case events.AccountObserved():
                 account_entry = self._accounts.setdefault(event.account_model.id, AccountEntry())
                 change = account_entry.apply(event, now_ns)
             case events.PositionObserved():
+                if event.origin != "replayed":
+                    self.netting.told(event, Heard(event.at, now_ns))
                 return self._account_positions(event.account).apply(event, now_ns)
             case events.PositionsListed():
+                if event.origin != "replayed":
+                    self.netting.listed(event, Heard(event.at, now_ns))
                 moved = self._account_positions(event.account_id).apply(event, now_ns)
                 first = self._list_was_read("positions", event.account_id, heard(event, now_ns))
                 return moved or ((Noted(event),) if first else ())
@@ -136,11 +142,17 @@ class Ledger:
         self, event: events.OrderObserved, now_ns: int | None
     ) -> OrderChanged | None:
         order_id = event.order.id
-        entry = self._orders.setdefault(order_id, OrderEntry())
-        change = entry.apply(event, now_ns)
+        if order_id not in self._orders:
+            self._orders[order_id] = OrderEntry()
+            for intent_id in self._answered.get(order_id, ()):
+                belief = self._intents[intent_id].belief
+                if belief is not None and belief.state == "accepted":
+                    self._unsettled.pop(intent_id, None)
+        change = self._orders[order_id].apply(event, now_ns)
         if change is None:
             return None
         order = change.after.order
+        self.netting.order(order, Heard(event.at, now_ns), by_hub=event.source == "hub")
         self._highest[order.account_id] = max(order_id, self._highest.get(order.account_id, 0))
         if change.after.is_working:
             self._working.add(order_id)
@@ -151,6 +163,16 @@ class Ledger:
             self._tags.setdefault((order.account_id, tag), set()).add(order_id)
         if order.parent_order_id is not None:
             self._children.setdefault(order.parent_order_id, set()).add(order_id)
+        return change
+
+    def _observe_trade(
+        self, event: events.TradeObserved | events.TradeVoided, now_ns: int | None
+    ) -> TradeChanged | None:
+        change = self._trades.setdefault(event.trade.id, TradeEntry()).apply(event, now_ns)
+        self._trades_of.setdefault(event.trade.order_id, set()).add(event.trade.id)
+        if change is not None:
+            heard = Heard(event.at, now_ns)
+            self.netting.trade(change.before, change.after, heard, by_hub=event.source == "hub")
         return change
 
     def _intend(self, event: IntentFact) -> tuple[Change, ...]:
@@ -167,13 +189,19 @@ class Ledger:
         if change is None:
             return ()
         after = change.after
-        if after.is_open or after.state == "presumed_absent":
+        if after.is_open or after.state == "presumed_absent" or self._is_unseen(after):
             self._unsettled[after.intent_id] = None
         else:
             self._unsettled.pop(after.intent_id, None)
         if after.order_id is not None:
             self._answered.setdefault(after.order_id, {})[after.intent_id] = None
         return (change,)
+
+    def _is_unseen(self, intent: IntentBelief) -> bool:
+        """Whether the gateway took an order that nobody has shown yet."""
+        recorded, order_id = intent.recorded, intent.order_id
+        placed = recorded is not None and recorded.action == "place" and intent.state == "accepted"
+        return placed and order_id is not None and order_id not in self._orders
 
     def _account_positions(self, account_id: int) -> AccountPositions:
         return self._positions.setdefault(account_id, AccountPositions(account_id))
@@ -257,12 +285,20 @@ class Ledger:
     def position(self, account_id: int, contract_id: str) -> PositionBelief | None:
         """The position in one contract; None: *unknown*, which is not flat."""
         known = self._positions.get(account_id)
-        return None if known is None else known.position(contract_id)
+        belief = None if known is None else known.position(contract_id)
+        if belief is None or belief.net is None:
+            return belief
+        unshown = self.netting.unshown(account_id, contract_id, belief.net)
+        return replace(belief, unshown=unshown) if unshown else belief
 
     def positions(self, account_id: int) -> tuple[PositionBelief, ...]:
         """The positions that are known and not flat, by contract; complete only if `listed_at` says."""
         known = self._positions.get(account_id)
-        return () if known is None else known.held()
+        if known is None:
+            return ()
+        contracts = {*known.contracts, *self.netting.unsettled(account_id)}
+        found = (self.position(account_id, contract_id) for contract_id in sorted(contracts))
+        return tuple(belief for belief in found if belief is not None and not belief.is_flat)
 
     def listed_at(self, what: events.ListName, account_id: int | None = None) -> datetime | None:
         """The moment that the last complete list speaks of; None: never read, so nothing is excluded."""
@@ -307,7 +343,7 @@ class Ledger:
         return tuple(belief for belief in self.unsettled_intents(account_id) if belief.is_open)
 
     def unsettled_intents(self, account_id: int | None = None) -> tuple[IntentBelief, ...]:
-        """The intents that may yet turn out to have an order: the open and the presumed absent."""
+        """The intents that may have an order that was not seen: open, presumed absent, just accepted."""
         beliefs = (self._intents[intent_id].belief for intent_id in self._unsettled)
         return tuple(b for b in beliefs if b is not None and account_id in {None, b.account_id})
 

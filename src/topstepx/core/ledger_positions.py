@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from topstepx.core.contract_names import short_name
 from topstepx.core.merge import Aged, Freshness, Told, fresher, heard, later, moment, told
 from topstepx.events import PositionObserved, PositionsListed
 from topstepx.wire.enums import PositionType
@@ -38,12 +39,29 @@ class PositionBelief(Aged):
     """The average entry price; None when flat."""
     position: PositionModel | None = field(compare=False)
     """As last reported; None when flat."""
+    unshown: int = field(default=0, compare=False)
+    """Contracts, signed, by which the fills that are known say otherwise than the last word on it."""
     freshness: Freshness = field(compare=False, kw_only=True)
 
     @property
     def is_flat(self) -> bool:
-        """Whether nothing is held."""
-        return self.net == 0
+        """Whether nothing is held: by the last word, and no known fill says otherwise."""
+        return self.net == 0 and not self.unshown
+
+    def __str__(self) -> str:
+        """One line: "CON.F.US.MNQ.Z26 LONG 2 at 29093.75"."""
+        more = f" ({self.unshown:+d} filled, not shown yet)" if self.unshown else ""
+        if self.net is None:
+            return f"{self._name()} in a direction that is not known{more}"
+        if self.net == 0:
+            return f"{self._name()} flat{more}"
+        price = "" if self.average_price is None else f" at {self.average_price:.9g}"
+        return f"{self._name()} {'LONG' if self.net > 0 else 'SHORT'} {abs(self.net)}{price}{more}"
+
+    def _name(self) -> str:
+        """The contract as people say it, "MNQZ6": the display name, else made from the id."""
+        shown = self.position.contract_display_name if self.position is not None else None
+        return shown or short_name(self.contract_id)
 
     @property
     def confirmed(self) -> bool:
@@ -95,10 +113,10 @@ class AccountPositions:
             return None
         return _belief(self.account_id, contract_id, position, age)
 
-    def held(self) -> tuple[PositionBelief, ...]:
-        """Every known position that is not flat, by contract."""
-        known = (self.position(contract_id) for contract_id in sorted(self._told))
-        return tuple(belief for belief in known if belief is not None and not belief.is_flat)
+    @property
+    def contracts(self) -> frozenset[str]:
+        """Every contract that a report named."""
+        return frozenset(self._told)
 
     def apply(
         self, event: PositionObserved | PositionsListed, now_ns: int | None

@@ -10,9 +10,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from topstepx.clock import NANOSECONDS
-from topstepx.core.asked import may_fill
-from topstepx.core.exposure import exposure
 from topstepx.core.mode import Operation
+from topstepx.core.reach import reach_with
 from topstepx.desk.resolver import WATCH_S
 from topstepx.errors import (
     AccountCannotTrade,
@@ -124,26 +123,28 @@ class EntryGate:
 
     def _check_reach(self, request: PlaceRequest, name: str) -> None:
         """How far the position could go if everything that may fill did."""
-        limits, ledger = self._settings.limits, self._record.ledger
-        if limits.contracts_max is None:
+        most = self._settings.limits.contracts_max
+        if most is None:
             return
-        account_id, contract_id = request.account_id, request.contract_id
-        working = [belief.order for belief in ledger.working(account_id, contract_id)]
-        position = ledger.position(account_id, contract_id)
-        if position is None or position.net is None:
+        reach = reach_with(self._record.ledger, request, watched=_WATCHED, now=self._record.stamp())
+        if reach is None:
             msg = f"The position in {name} is not known, so limits cannot be checked."
             raise LimitRefused("contracts_max", msg, "Wait for ready(account).")
-        unresolved = may_fill(
-            ledger, account_id, contract_id, watched=_WATCHED, now=self._record.stamp()
-        )
-        reach = exposure(position.net, working, [*unresolved, request]).reach(request.side)
-        if reach > limits.contracts_max:
-            counted = f", {len(unresolved)} unresolved orders counted" if unresolved else ""
-            msg = (
-                f"The position in {name} could reach {reach} contracts "
-                f"({request.side.name}{counted}), limits.contracts_max={limits.contracts_max}."
+        if reach.contracts <= most:
+            return
+        net, counted = reach.net, ""
+        if not net.is_certain:
+            counted = (
+                f"; it is {net.low:+d} to {net.high:+d} now: fills and the gateway's word about it do "
+                "not agree yet"
             )
-            raise LimitRefused("contracts_max", msg, "Cancel working orders or send fewer.")
+        if reach.unseen:
+            counted += f"; {reach.unseen} orders counted that may exist and were not seen"
+        msg = (
+            f"The position in {name} could reach {reach.contracts} contracts with this "
+            f"{request.side.name} of {request.size}, limits.contracts_max={most}{counted}."
+        )
+        raise LimitRefused("contracts_max", msg, "Cancel working orders or send fewer.")
 
 
 def _sameness(request: PlaceRequest) -> tuple[object, ...]:

@@ -21,6 +21,7 @@ from topstepx.events import GapSuspected, IntentAnswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from datetime import datetime
 
     from topstepx.core.ledger import Change
     from topstepx.desk.intake import Intake
@@ -64,6 +65,7 @@ class HubWatch:
         self._hears = hears
         self._spawn = spawn
         self._generation: int | None = None
+        self._trusted_since: datetime | None = None
         self._deaf_ns: int | None = None
         self._agreed = 0
         self._is_deaf = False
@@ -75,9 +77,15 @@ class HubWatch:
         """Whether the hub is connected and does not tell what happens."""
         return self._is_deaf
 
+    @property
+    def trusted_since(self) -> datetime | None:
+        """Since when the hub is trusted, by the gateway's clock; None: it is not, or that is not known."""
+        return None if self._generation is None else self._trusted_since
+
     def begin(self, generation: int) -> None:
         """A life of the hub is trusted from now on."""
         self._generation = generation
+        self._trusted_since = self._recovery.server_told()
         self._is_deaf = False
         self._agreed = 0
         self._spawn(self._run(generation), "compare the user hub with REST")
@@ -145,7 +153,8 @@ class HubWatch:
         return any(
             ledger.positions(account_id)
             or ledger.working(account_id)
-            or ledger.open_intents(account_id)
+            or any(one.state != "presumed_absent" for one in ledger.unsettled_intents(account_id))
+            or any(ledger.netting.unsettled(account_id))
             for account_id in self._recovery.accounts
         )
 
@@ -181,17 +190,26 @@ class HubWatch:
 
     def _expect(self, order_id: int, within_s: float, what: str) -> None:
         """The hub must speak of the order by then, or have spoken of it a moment ago."""
+        self.expect(
+            lambda: self._intake.heard_ns(order_id), what.format(order_id), within_s, _MOMENT_NS
+        )
+
+    def expect(
+        self, heard_ns: Callable[[], int | None], what: str, within_s: float, early_ns: int
+    ) -> None:
+        """The hub must tell `what` within `within_s`, or have told it up to `early_ns` ago; else it is deaf."""
         generation = self._generation
-        since_ns = self._record.now_ns() - _MOMENT_NS
+        since_ns = self._record.now_ns() - early_ns
 
         def look() -> None:
-            heard_ns = self._intake.heard_ns(order_id)
-            if self._generation != generation or (heard_ns is not None and heard_ns >= since_ns):
+            when_ns = heard_ns()
+            if self._generation != generation or (when_ns is not None and when_ns >= since_ns):
                 return
             if not self._is_settling():
-                self._found_deaf(f"it did not tell {what.format(order_id)} within {within_s:g} s")
+                self._found_deaf(f"it did not tell {what} within {within_s:g} s")
 
-        asyncio.get_running_loop().call_later(within_s, look)
+        if generation is not None:
+            asyncio.get_running_loop().call_later(within_s, look)
 
     # -- deaf
 

@@ -59,7 +59,7 @@ class Intake:
         self._timer: asyncio.TimerHandle | None = None
         self._held: list[tuple[datetime, _User]] | None = None
         self._holding: asyncio.TimerHandle | None = None
-        self._heard: dict[int, int] = {}
+        self._heard: dict[tuple[str, int, str], int] = {}
         self._malformed: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
 
@@ -70,7 +70,15 @@ class Intake:
 
     def heard_ns(self, order_id: int) -> int | None:
         """When the hub last spoke of an order, on the monotonic clock; None: not lately."""
-        return self._heard.get(order_id)
+        return self._heard.get(("order", order_id, ""))
+
+    def heard_trade_ns(self, trade_id: int) -> int | None:
+        """The same of a trade."""
+        return self._heard.get(("trade", trade_id, ""))
+
+    def heard_position_ns(self, account_id: int, contract_id: str) -> int | None:
+        """The same of the position in one contract."""
+        return self._heard.get(("position", account_id, contract_id))
 
     # -- in
 
@@ -112,11 +120,7 @@ class Intake:
         return dict(self._unknown)
 
     def _take_user(self, event: _User) -> None:
-        if isinstance(event, UserOrder):
-            self._heard.pop(event.data.id, None)
-            self._heard[event.data.id] = self._record.now_ns()
-            if len(self._heard) > _HEARD_MAX:
-                del self._heard[next(iter(self._heard))]
+        self._note(event)
         at = self._record.stamp()
         if self._held is None:
             self._observe(at, event)
@@ -125,6 +129,22 @@ class Intake:
         if len(self._held) >= HOLD_MAX:
             _LOG.warning("%d user events waited for a read: they go in now", HOLD_MAX)
             self.release()
+
+    def _note(self, event: _User) -> None:
+        """Remember that the hub spoke of it, and when."""
+        match event:
+            case UserOrder(data=order):
+                spoken = ("order", order.id, "")
+            case UserTrade(data=trade):
+                spoken = ("trade", trade.id, "")
+            case UserPosition(data=position):
+                spoken = ("position", position.account_id, position.contract_id)
+            case _:
+                return
+        self._heard.pop(spoken, None)
+        self._heard[spoken] = self._record.now_ns()
+        if len(self._heard) > _HEARD_MAX:
+            del self._heard[next(iter(self._heard))]
 
     def _observe(self, at: datetime, event: _User) -> None:
         match event:

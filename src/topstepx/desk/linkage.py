@@ -12,6 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from topstepx.core.link_effects import Changed, LinkState
+from topstepx.desk.fill_watch import FillWatch
 from topstepx.desk.hub_watch import HubWatch
 from topstepx.desk.polling import Poller
 from topstepx.errors import TopstepxError
@@ -81,6 +82,7 @@ class Linkage:
         )
         self.poller.looked = self.watch.looked
         intake.look = self.watch.look
+        self.fills = FillWatch(record, intake, self.watch)
 
     def kept_ns(self, account_id: int) -> int | None:
         """When the trusted user hub, which would tell all of the account, last gave a sign of life."""

@@ -250,7 +250,7 @@ class Lookout:
         """Read them until they are believable; the contracts whose position was another one."""
         before: frozenset[tuple[str, int, int]] | None = None
         for _ in range(_AGREE_TRIES):
-            at = self._record.stamp()
+            at, server_at = self._record.stamp(), self._rest.server_told()
             rows = await self.positions(account_id)
             now = frozenset((row.contract_id, int(row.type), row.size) for row in rows)
             if now == before or not self._lacks(account_id, rows):
@@ -261,6 +261,7 @@ class Lookout:
                         positions=rows,
                         origin=how.origin,
                         source=how.source,
+                        server_at=server_at,
                     )
                 )
                 return tuple(

@@ -126,7 +126,7 @@ class Reader:
         self, account_id: int, *, lane: Lane = Lane.EXIT, origin: Origin = "live"
     ) -> tuple[PositionModel, ...]:
         """The open positions; contracts that are not among them are flat."""
-        at = self._record.stamp()
+        at, server_at = self._record.stamp(), self._rest.server_told()
         answer = await self._call(
             routes.POSITION_SEARCH_OPEN,
             models.PositionSearchOpenRequest(account_id=account_id),
@@ -134,7 +134,9 @@ class Reader:
         )
         rows = tuple(_rows(answer.positions, "Position/searchOpen", "positions"))
         self._record.commit(
-            PositionsListed(at=at, account_id=account_id, positions=rows, origin=origin)
+            PositionsListed(
+                at=at, account_id=account_id, positions=rows, origin=origin, server_at=server_at
+            )
         )
         return rows
 

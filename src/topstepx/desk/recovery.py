@@ -26,7 +26,7 @@ from topstepx.wire import models, routes
 from topstepx.wire.enums import OrderType
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from topstepx.core.ledger_orders import OrderBelief
     from topstepx.core.ledger_positions import PositionBelief
@@ -156,6 +156,10 @@ class Recovery:
         """The accounts that are kept level."""
         return tuple(self._ready)
 
+    def server_told(self) -> datetime | None:
+        """The gateway's clock; None while no answer told it."""
+        return self._rest.server_told()
+
     @property
     def begun(self) -> tuple[int, ...]:
         """The accounts that somebody asked to make ready, whether or not it succeeded."""
@@ -251,10 +255,12 @@ class Recovery:
         self, account_id: int, *, origin: Origin = "live"
     ) -> tuple[models.PositionModel, ...]:
         """Read the open positions into the ledger; contracts that are not in the list are flat."""
-        at = self._record.stamp()
+        at, server_at = self._record.stamp(), self._rest.server_told()
         rows = await self._lookout.positions(account_id)
         self._record.commit(
-            PositionsListed(at=at, account_id=account_id, positions=rows, origin=origin)
+            PositionsListed(
+                at=at, account_id=account_id, positions=rows, origin=origin, server_at=server_at
+            )
         )
         return rows
 

@@ -6,13 +6,11 @@ repeats itself and a REST answer that tells the same story again do no harm.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import datetime
+from typing import Any, ClassVar, Literal
 
 from topstepx.events.fact import Observation, Origin, Source
 from topstepx.wire.models import AccountModel, OrderModel, PositionModel, TradeModel
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 ListName = Literal["accounts", "orders", "positions", "trades"]
 """The lists the gateway can be asked for."""
@@ -70,6 +68,10 @@ class PositionsListed(Observation, frozen=True, kw_only=True):
 
     account_id: int
     positions: tuple[PositionModel, ...]
+    server_at: datetime | None = None
+    """When it was asked for, by the gateway's own clock; None where that is not known."""
+
+    _FRAME: ClassVar[frozenset[str]] = Observation._FRAME | {"server_at"}  # noqa: SLF001  its base class
 
     def __post_init__(self) -> None:
         foreign = sorted({p.account_id for p in self.positions} - {self.account_id})

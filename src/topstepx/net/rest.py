@@ -84,6 +84,10 @@ class Rest:
         """The gateway's clock, as far as its answers tell it; ours until the first one."""
         return self._clock.now() + self._ahead
 
+    def server_told(self) -> datetime | None:
+        """The same, and None where the gateway's answers did not tell it: fit for comparing moments."""
+        return None if self._said is None else self.server_now()
+
     async def call(
         self,
         route: Route[RequestT, AnswerT],

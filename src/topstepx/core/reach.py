@@ -1,0 +1,63 @@
+"""How far a position could go if everything that may fill did: the figure that limits are held against.
+
+The position counts at its worst: as last told, or as the known fills make it, whichever is further.
+Working orders count with what they are not known to have filled, and so does every order that may exist
+though nobody has seen it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from topstepx.core.asked import may_fill
+from topstepx.core.exposure import exposure
+from topstepx.wire.enums import Side
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from topstepx.core.ledger import Ledger
+    from topstepx.core.netting import NetRange
+    from topstepx.wire.models import OrderModel, PlaceRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The furthest an entry could take the position on its side, in contracts, and what that rests on."""
+
+    contracts: int
+    net: NetRange
+    unseen: int
+    """Orders that were counted without having been seen."""
+
+
+def reach_with(
+    ledger: Ledger, request: PlaceRequest, *, watched: timedelta, now: datetime
+) -> Reach | None:
+    """How far the position could go with `request`; None: the position is not known.
+
+    `watched` is how long an order that is presumed absent goes on counting.
+    """
+    account_id, contract_id = request.account_id, request.contract_id
+    net = ledger.netting.range(account_id, contract_id)
+    told = ledger.position(account_id, contract_id)
+    if net is None or told is None or told.net is None:
+        return None
+    working = [
+        _as_filled(ledger, belief.order) for belief in ledger.working(account_id, contract_id)
+    ]
+    unseen = may_fill(ledger, account_id, contract_id, watched=watched, now=now)
+    start = net.high if request.side is Side.BUY else net.low
+    contracts = exposure(start, working, [*unseen, request]).reach(request.side)
+    return Reach(contracts, net, len(unseen))
+
+
+def _as_filled(ledger: Ledger, order: OrderModel) -> OrderModel:
+    """The order with all that is known to have filled: its trades may be ahead of its own report."""
+    filled = ledger.netting.filled(order.id)
+    if filled <= order.fill_volume:
+        return order
+    return msgspec.structs.replace(order, fill_volume=filled)
