@@ -53,7 +53,7 @@ class FillWatch:
     def _on_fact(self, event: Event, changes: tuple[Change, ...]) -> None:
         if not isinstance(event, Observation) or event.origin == "replayed":
             return
-        by_rest = event.source == "rest"
+        by_rest = event.source != "hub"
         for change in changes:
             match change:
                 case OrderChanged():
