@@ -182,7 +182,7 @@ class Client:
     def _open_trading(self, ports: Ports) -> None:
         """What changes something: orders, positions, the right to do so, and how to leave."""
         settings, clock = self.settings, ports.clock
-        self._authority = Authority(self._record, settings, ports.leases)
+        self._authority = Authority(self._record, settings, ports.leases, ports.kills)
         trading = Trading(
             Surroundings(
                 record=self._record,
@@ -284,12 +284,13 @@ class Client:
 
         Look first at what `state` and `health` say; `released_by` is written into the record. After a
         refused login the key is read again from where it is kept, and one more login is tried.
+        Raises `ModeRefused` while the kill switch stands: only `topstepx kill --release` ends that.
         """
         account_id = (await self.accounts.exact(account)).id if account is not None else None
         await self._keeper.resume()
         self._user_hub.resume()
         self._market_hub.resume()
-        await self._authority.resume(account_id, released_by=released_by)
+        await self._authority.resume(account_id)
         releases = self._record.ledger.modes.releases(
             account_id, released_by=released_by, at=self._record.stamp()
         )

@@ -26,7 +26,7 @@ from topstepx.errors import (
     IntentsLeftOpen,
     TradingDisabled,
 )
-from topstepx.keeping import JournalChoice, Kept, kept
+from topstepx.keeping import JournalChoice, Kept, kept, kill_view
 from topstepx.ports import Ports
 from topstepx.profiles import Profile, pins_of
 from topstepx.redaction import KNOWN
@@ -277,6 +277,7 @@ def _ports(settings: Settings, credentials: Credentials, keeps: Kept, *, share: 
         clock=clock,
         journal=keeps.journal,
         leases=keeps.leases,
+        kills=kill_view(target),
         installation=keeps.installation,
         logins=login_log(target, credentials.user_name, clock),
         shared=shared_session(target, credentials, clock) if share else None,

@@ -15,11 +15,12 @@ from topstepx.errors import ConfigurationError
 from topstepx.store.installation import installation_code
 from topstepx.store.journal import SqliteJournal
 from topstepx.store.journal_memory import MemoryJournal
+from topstepx.store.kill_switch import KillSwitch, KillView
 from topstepx.store.lease import Leases
 from topstepx.store.places import state_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from topstepx.settings import Environment, Settings
     from topstepx.store.rows import Journal
@@ -81,7 +82,9 @@ def kept(
         msg = f"This installation's name cannot be kept in {state_folder()}: {error.strerror}."
         raise ConfigurationError(msg, next_step="Make the folder writable for you.") from None
     return Kept(
-        SqliteJournal(path, prove=not settings.exits_only), Leases(folder, _who()), installation
+        SqliteJournal(path, prove=not settings.exits_only),
+        Leases(folder, who_we_are()),
+        installation,
     )
 
 
@@ -92,20 +95,30 @@ def trading_folders(environment_name: str | None = None) -> tuple[Path, ...]:
     return tuple(sorted(folder for folder in found if folder.is_dir()))
 
 
-def leases_in(folder: Path) -> Leases:
-    """The leases in a folder, for this process."""
-    return Leases(folder, _who())
+def kill_switch() -> KillSwitch:
+    """The kill switch of this user: one for every gateway, every simulator and every journal."""
+    return KillSwitch(state_folder() / "kill")
+
+
+def kill_view(target: Environment) -> KillView:
+    """That switch as a client of one gateway sees it."""
+    return KillView(kill_switch(), target.name, host_of(target))
+
+
+def journals_in(folders: Iterable[Path]) -> tuple[Path, ...]:
+    """Every journal in those folders."""
+    return tuple(sorted(path for folder in folders for path in folder.glob("*.sqlite")))
 
 
 def leases_of(target: Environment, user_name: str, journal: JournalChoice = None) -> Leases:
     """The leases that a program trading there holds: to fence it, without any client."""
     if journal is None:
-        return Leases(trading_folder(target, user_name), _who())
+        return Leases(trading_folder(target, user_name), who_we_are())
     path = journal_path(target, user_name, journal)
-    return Leases(path.parent / f"{path.name}.d", _who())
+    return Leases(path.parent / f"{path.name}.d", who_we_are())
 
 
-def _who() -> str:
+def who_we_are() -> str:
     """This process, for people."""
     program = Path(sys.argv[0] or "python").name
     return f"process {os.getpid()} on {platform.node() or 'this machine'} ({program})"

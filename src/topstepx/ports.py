@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from topstepx.core.sharing import SharedSession
     from topstepx.net.auth import Reread
     from topstepx.net.transport import HubTransport, RestTransport
+    from topstepx.store.kill_switch import KillView
     from topstepx.store.lease import Leases
     from topstepx.store.rows import Journal
 
@@ -34,6 +35,8 @@ class Ports:
     journal: Journal = field(default_factory=MemoryJournal)
     leases: Leases | None = None
     """The right to trade each account, told apart between processes; None: nobody else is there."""
+    kills: KillView | None = None
+    """The user's kill switch, looked at before every entry; None: a test without one."""
     installation: str | None = None
     """The name that begins our tags, kept between runs; None: one for this run."""
     jitter: Callable[[], float] = field(default_factory=lambda: random.SystemRandom().random)

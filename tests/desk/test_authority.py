@@ -12,8 +12,9 @@ from tests.support.trading import PRACTICE, PRACTICE_ID
 from topstepx.core.mode import Mode
 from topstepx.core.terms import Limit, Market
 from topstepx.errors import ModeRefused, TradingDisabled
-from topstepx.events import ExitVerified, IntentRecorded
+from topstepx.events import ExitVerified, IntentRecorded, ModeCauseCleared
 from topstepx.store.journal_memory import MemoryJournal
+from topstepx.store.kill_switch import KillSwitch, KillView, Pulled, Scope, SwitchKind
 from topstepx.store.lease import Leases
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
@@ -219,27 +220,72 @@ async def test_an_idle_bot_notices_and_only_a_person_gives_the_right_back(folder
         assert [one.size for one in runs.truth.working(PRACTICE_ID)] == [2]
 
 
+# ---- the kill switch: looked at by every client, with a lease or without
+
+
+def _switch(folder: Path) -> tuple[KillSwitch, KillView]:
+    """The person's hand on the switch, and the switch as a bot of its own sees it."""
+    return KillSwitch(folder), KillView(KillSwitch(folder), "sim", "127.0.0.1:1")
+
+
+def _line(runs: Runs, kind: SwitchKind, whose: int | None) -> Pulled:
+    scope = Scope(account_id=whose)
+    return Pulled(kind=kind, who="a person", at=runs.world.now(), why="enough", scope=scope)
+
+
 @pytest.mark.parametrize("whose", [PRACTICE_ID, None])
+@pytest.mark.parametrize("leased", [True, False])
 @virtual
-async def test_a_kill_outlives_the_bot_and_is_released_by_a_person(
-    folder: Path, whose: int | None
+async def test_a_kill_stops_a_running_bot_and_outlives_it(
+    folder: Path, tmp_path: Path, whose: int | None, leased: bool
 ) -> None:
+    person, seen = _switch(tmp_path / "kill")
+    leases = Leases(folder, "bot") if leased else None
     async with Runs() as runs:
         journal = MemoryJournal()
-        async with runs.client(journal, leases=Leases(folder, "bot")) as tsx:
+        async with runs.client(journal, leases=leases, kills=seen) as tsx:
             desk = await _desk(tsx)
-            Leases(folder, "a person").raise_epoch(whose, "kill", runs.world.now(), why="enough")
-            with pytest.raises(ModeRefused, match="fenced"):
-                await desk.buy(1, at=FAR)
-            await eventually(lambda: tsx.state.mode(desk.account) is Mode.HALTED, timeout_s=2)
+            resting = await desk.buy(1, at=FAR)
+            person.pull(_line(runs, "kill", whose))
+            with pytest.raises(ModeRefused, match=r"killed.*a person: enough.*kill --release"):
+                await desk.buy(2, at=FAR)
+            with pytest.raises(ModeRefused, match="killed"):
+                await resting.modify(limit="28990.00")
+            await resting.cancel()  # the exit is open all the same
+            with pytest.raises(ModeRefused, match="killed"):
+                await tsx.resume(desk.account, released_by="a loop in the bot")
+            person.release(_line(runs, "release", None))
+            with pytest.raises(ModeRefused, match="killed"):  # not by itself, in mid air
+                await desk.buy(2, at=FAR)
+            person.pull(_line(runs, "kill", whose))
         # Even with a journal that never heard of it.
-        async with runs.client(MemoryJournal(), leases=Leases(folder, "bot")) as tsx:
+        async with runs.client(leases=leases, kills=seen, installation="HGFEDCBA") as tsx:
             desk = await _desk(tsx)
+            assert tsx.state.mode(desk.account) is Mode.HALTED
             with pytest.raises(ModeRefused, match=r"killed.*a person: enough"):
                 await desk.buy(1, at=FAR)
-            await tsx.resume(whose, released_by="me")
-            await desk.buy(1, at=FAR)
-        assert Leases(folder, "").kill(whose) is None
+            person.release(_line(runs, "release", None))
+            await tsx.resume(desk.account, released_by="me")
+            await (await desk.buy(1, at=FAR)).cancel()
+        # And the first journal, which heard of the kill only, hears of its end.
+        async with runs.client(journal, leases=leases, kills=seen) as tsx:
+            await (await _desk(tsx)).buy(1, at=FAR)
+        told = [row.event() for row in journal.committed]
+        released = [one for one in told if isinstance(one, ModeCauseCleared)]
+        assert [one.released_by for one in released if one.reason == "killed"] == ["a person"]
+
+
+@virtual
+async def test_an_idle_bot_shows_the_kill_and_another_account_trades_on(tmp_path: Path) -> None:
+    person, seen = _switch(tmp_path / "kill")
+    async with Runs() as runs, runs.client(kills=seen) as tsx:
+        desk = await _desk(tsx)
+        person.pull(_line(runs, "kill", PRACTICE_ID + 1))
+        await desk.buy(1, at=FAR)
+        person.pull(_line(runs, "kill", None))
+        await eventually(lambda: tsx.state.mode(desk.account) is Mode.HALTED, timeout_s=2)
+        assert [cause.reason for cause in tsx.state.causes(desk.account)] == ["killed"]
+        assert not tsx.health().ok
 
 
 # ---- exits only

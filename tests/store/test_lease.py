@@ -1,4 +1,4 @@
-"""Leases: one process per account, fenced by anybody without a lock, killed until released."""
+"""Leases: one process per account, fenced by anybody without a lock."""
 
 from __future__ import annotations
 
@@ -79,25 +79,10 @@ def test_the_first_notice_is_the_reason(folder: Path) -> None:
     assert bot.try_take(NOW)
     person = Leases(folder, "person")
     person.raise_epoch(ACCOUNT, "flatten", NOW + timedelta(seconds=2), why="second")
-    person.raise_epoch(None, "kill", NOW + timedelta(seconds=1), why="first")
+    person.raise_epoch(None, "flatten", NOW + timedelta(seconds=1), why="first")
     reason = bot.fenced_by()
     assert reason is not None
     assert reason.why == "first"
-
-
-def test_a_kill_stands_until_it_is_released(folder: Path) -> None:
-    leases = Leases(folder, "person")
-    assert leases.kill(None) is None
-    leases.raise_epoch(None, "kill", NOW, why="enough")
-    assert leases.lease(ACCOUNT).try_take(NOW), "the lease may be taken; the kill still stands"
-    kill = leases.kill(None)
-    assert kill is not None
-    assert kill.why == "enough"
-    assert leases.kill(ACCOUNT) is None, "it was about all accounts"
-    leases.raise_epoch(None, "release", NOW, why="")
-    assert leases.kill(None) is None
-    leases.raise_epoch(None, "kill", NOW, why="again")
-    assert leases.kill(None) is not None
 
 
 def test_a_torn_line_fences_and_swallows_nothing(folder: Path) -> None:
@@ -105,11 +90,11 @@ def test_a_torn_line_fences_and_swallows_nothing(folder: Path) -> None:
     assert bot.try_take(NOW)
     path = folder / f"{ACCOUNT}.epochs"
     with path.open("ab") as file:
-        file.write(b'\n{"kind":"kill","who":"per')
+        file.write(b'\n{"kind":"flatten","who":"per')
     assert not bot.is_current()
     assert bot.fenced_by() is None
-    Leases(folder, "person").raise_epoch(ACCOUNT, "kill", NOW, why="enough")
-    assert EpochFile(path).kill() is not None
+    Leases(folder, "person").raise_epoch(ACCOUNT, "flatten", NOW, why="enough")
+    assert EpochFile(path).notices()[-1].why == "enough"
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "unreadable"])
@@ -127,7 +112,7 @@ def test_what_cannot_be_read_counts_as_fenced(folder: Path, damage: str) -> None
     assert not bot.is_current()
 
 
-@given(st.lists(st.sampled_from(["take", "other", "flatten", "kill", "release"]), max_size=12))
+@given(st.lists(st.sampled_from(["take", "other", "flatten"]), max_size=12))
 def test_whoever_wrote_last_is_the_only_one_current(
     tmp_path_factory: pytest.TempPathFactory, acts: list[str]
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from topstepx.errors import FileNotPrivate
 from topstepx.store.private_file import (
+    append_private,
     make_private_folder,
     read_private,
     remove_private,
@@ -128,3 +129,17 @@ def test_a_reader_sees_the_old_or_the_new(path: Path) -> None:
     finally:
         stop.set()
         writer.join()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of a POSIX system")
+def test_what_is_made_above_a_private_folder_is_private_too(tmp_path: Path) -> None:
+    make_private_folder(tmp_path / "state" / "kill")
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_line_is_appended_on_a_line_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "private" / "lines"
+    assert append_private(path, b"one") == len(b"\none\n")
+    path.write_bytes(path.read_bytes() + b"tor")
+    append_private(path, b"two")
+    assert path.read_bytes().split(b"\n") == [b"", b"one", b"tor", b"two", b""]

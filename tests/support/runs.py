@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from topstepx.sim.faults import Faults
     from topstepx.sim.venue import Truth
+    from topstepx.store.kill_switch import KillView
     from topstepx.store.lease import Leases
     from topstepx.store.rows import Journal
 
@@ -74,6 +75,7 @@ class Runs:
         journal: Journal | None = None,
         *,
         leases: Leases | None = None,
+        kills: KillView | None = None,
         installation: str | None = OURS,
         environment: Environment = SIMULATED,
         max_contracts: int | None = None,
@@ -90,6 +92,7 @@ class Runs:
             clock=self.clock,
             journal=journal if journal is not None else MemoryJournal(),
             leases=leases,
+            kills=kills,
             installation=installation,
             jitter=self._random.random,
             chance=self._random.randbytes,

@@ -1,7 +1,7 @@
-"""`topstepx flatten`, `kill`, `cancel` and `close`: out, also while the program that trades hangs.
+"""`topstepx flatten`, `cancel` and `close`: out, also while the program that trades hangs.
 
-None of them waits for a lock. `flatten` and `kill` first raise the epoch, so that whatever else trades
-from this computer can open nothing more, and only then talk to anybody.
+None of them waits for a lock. `flatten` first raises the epoch, so that whatever else trades from this
+computer can open nothing more, and only then talks to anybody.
 """
 
 from __future__ import annotations
@@ -18,15 +18,10 @@ from topstepx.cli.targets import Target
 from topstepx.cli.where import Where, confirm
 from topstepx.cli.whole import Whole
 from topstepx.errors import ConfigurationError, IntentsLeftOpen, RecordUnavailable, TopstepxError
-from topstepx.events import Event, Flattened, ModeCauseAdded, ModeCauseCleared
-from topstepx.keeping import JOURNAL_FILE, leases_in, trading_folders
+from topstepx.events import Flattened
 from topstepx.settings import Credentials
-from topstepx.store.journal_file import JournalFile
-from topstepx.store.rows import entry_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from topstepx.client import Client
     from topstepx.desk.accounts import Account
     from topstepx.store.lease import Leases
@@ -98,97 +93,6 @@ async def _accounts(where: Where, tsx: Client) -> tuple[Account, ...]:
 
 def _fence(leases: Leases, account_id: int | None) -> None:
     leases.raise_epoch(account_id, "flatten", datetime.now(UTC), why="topstepx flatten")
-
-
-def kill_command(
-    *,
-    where: Where = _NOWHERE,
-    release: Annotated[bool, _FLAG] = False,
-    flatten: Annotated[bool, _FLAG] = False,
-    why: str = "topstepx kill",
-    yes: Yes = False,
-) -> int:
-    """Stop every program of this computer from opening anything, at once; needs no key and no network.
-
-    It stays in force over restarts until `topstepx kill --release`. Positions and working orders stay:
-    add --flatten, or use `topstepx flatten`.
-
-    Args:
-        where: Which gateway, and which account by its id; without them, everything.
-        release: End it.
-        flatten: Take the accounts flat as well; this needs the key and the network.
-        why: A word for the record.
-        yes: Do not ask (for --flatten and --release).
-    """
-    if release:
-        confirm("Release the kill switch?", yes=yes)
-    account_id = _account_id(where)
-    folders = _folders(where)
-    for folder in folders:
-        _kill_in(folder, where, account_id, release=release, why=why)
-    if not folders:
-        text = "Nothing has traded from this computer, so there is nothing to stop."
-        where.say(text, {"killed": 0})
-    return flatten_command(where=where, yes=yes) if flatten and not release else ExitCode.DONE
-
-
-def _account_id(where: Where) -> int | None:
-    if where.account is None:
-        return None
-    if not where.account.isdigit():
-        raise ConfigurationError(
-            f"--account {where.account}: the kill switch asks nobody for names.",
-            next_step="Give the account's number, or leave it out to stop all.",
-        )
-    return int(where.account)
-
-
-def _folders(where: Where) -> tuple[Path, ...]:
-    """Where the programs concerned keep their leases: all of one gateway's users, or all there are."""
-    if where.journal is not None:
-        path = where.journal.expanduser().absolute()
-        return (path.parent / f"{path.name}.d",)
-    if where.environment is None and where.profile is None:
-        return trading_folders()
-    return trading_folders(where.target().reached.name)
-
-
-def _kill_in(
-    folder: Path, where: Where, account_id: int | None, *, release: bool, why: str
-) -> None:
-    leases, now = leases_in(folder), datetime.now(UTC)
-    leases.raise_epoch(account_id, "release" if release else "kill", now, why=why)
-    fact: Event
-    if release:
-        fact = ModeCauseCleared(
-            at=now, account_id=account_id, reason="killed", released_by="topstepx kill --release"
-        )
-    else:
-        fact = ModeCauseAdded(
-            at=now, account_id=account_id, reason="killed", detail=f"by {leases.who}: {why}"
-        )
-    journal = folder / JOURNAL_FILE
-    if where.journal is not None:
-        journal = where.journal.expanduser().absolute()
-    done = "released" if release else "killed"
-    note = _write_down(journal, fact)
-    text = f"{done}: {folder.name}" + (f" ({note})" if note else "")
-    where.say(text, {"folder": str(folder), "done": done, "note": note})
-
-
-def _write_down(path: Path, fact: Event) -> str:
-    """Into the journal, if there is one that takes it; what kept it out otherwise. The kill stands anyway."""
-    if not path.exists():
-        return ""
-    file = JournalFile(path)
-    try:
-        file.open(prove=False)
-        file.write([entry_of(fact, 1)])
-    except RecordUnavailable as error:
-        return f"not in the journal: {error}"
-    finally:
-        file.close()
-    return ""
 
 
 def cancel_command(order_id: Whole, /, *, where: Where = _NOWHERE, yes: Yes = False) -> int:

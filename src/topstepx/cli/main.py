@@ -96,7 +96,7 @@ GROUPS = (
         "Take an account flat, also while the program that trades it hangs.",
     ),
     (
-        "topstepx.cli.exits:kill_command",
+        "topstepx.cli.kill:kill_command",
         "kill",
         "Stop every program from opening anything, until released.",
     ),

@@ -15,6 +15,7 @@ from topstepx.cli.exit_codes import ExitCode
 from topstepx.clock import NANOSECONDS, Clock, SystemClock
 from topstepx.core.logins import PER_WINDOW
 from topstepx.errors import ConfigurationError, CredentialsMissing, PassphraseRefused, TopstepxError
+from topstepx.keeping import kill_switch
 from topstepx.profiles import profile_names
 from topstepx.store.credentials import CredentialStore
 from topstepx.store.places import config_folder, state_folder
@@ -51,6 +52,7 @@ class ProfileStatus:
     logins_in_ten_minutes: int = 0
     warnings: list[str] = field(default_factory=list)
     problem: str | None = None
+    kills: list[str] = field(default_factory=list)
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
@@ -61,7 +63,9 @@ def status_command(
     url: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
-    """Say who would log in and from where, and how the shared session stands. Asks nobody.
+    """Say who would log in and from where, how the shared session stands, and what is killed.
+
+    Asks nobody.
 
     Args:
         environment: Only this one; otherwise every profile you have.
@@ -71,8 +75,12 @@ def status_command(
     """
     clock, named = SystemClock(), profile or environment
     names = [named] if named is not None else _names()
+    kills = [str(one) for one in kill_switch().standing()]
+    if not as_json:
+        _write_kills(kills)
     found = [_look(name, url, clock) for name in names]
     for one in found:
+        one.kills = kills
         if as_json:
             sys.stdout.write(json.dumps(asdict(one), separators=(",", ":")) + "\n")
         else:
@@ -83,6 +91,18 @@ def status_command(
         )
         sys.stdout.write(f"Journals and logs are in {state_folder()}.\n")
     return ExitCode.DONE if all(one.problem is None for one in found) else ExitCode.FAILED
+
+
+def _write_kills(kills: list[str]) -> None:
+    for kill in kills:
+        sys.stdout.write(f"KILL SWITCH ON: {kill}\n")
+    if kills:
+        sys.stdout.write(
+            "Programs of yours on this computer open nothing there. It ends with"
+            " `topstepx kill --release`.\n\n"
+        )
+    else:
+        sys.stdout.write("Kill switch: off.\n\n")
 
 
 def _names() -> list[str]:

@@ -122,6 +122,10 @@ CAUSES: dict[str, CauseRule] = {
     "held_elsewhere": _reduce(
         "another process trades this account", "End that process, or go on in it."
     ),
+    "lease_unusable": _reduce(
+        "the files that say who may trade cannot be used",
+        "Make their folder yours and writable, or name another journal; then start again.",
+    ),
     "fenced": _reduce(
         "this process lost the right to trade the account",
         "Look at the account; then `resume` takes the right back.",
@@ -151,7 +155,10 @@ CAUSES: dict[str, CauseRule] = {
     "foreign_tag": _halt("an order carries our tag but is not ours", _RELEASE),
     "limit_breached": _halt("one of your limits was breached", _RELEASE),
     "internal_error": _halt("a part of this program contradicted itself", _RELEASE),
-    "killed": _halt("the kill switch was used", _RELEASE),
+    "killed": _halt(
+        "the kill switch was used",
+        "Release it with `topstepx kill --release`; then start the program again, or `resume` in it.",
+    ),
     "halted_by_hand": _halt("a person halted it", _RELEASE),
 }
 """Every cause. Adding one is a row here."""

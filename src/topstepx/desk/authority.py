@@ -1,22 +1,24 @@
 """The right to open positions: held per account, looked at before every send, lost when fenced.
 
-Exits never ask here. A client without leases (the simulator, by default) has every right.
+Exits never ask here. A client without leases (the simulator, by default) needs no turn, but it looks at
+the user's kill switch like every other.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from topstepx.core.lanes import Lane
-from topstepx.errors import ConfigurationError, ModeRefused, RecordUnavailable, TradingDisabled
+from topstepx.core.mode import Operation
+from topstepx.errors import ConfigurationError, ModeRefused, TradingDisabled
 from topstepx.events import AlarmRaised, ModeCauseAdded, ModeCauseCleared
 
 if TYPE_CHECKING:
     from topstepx.desk.record import Record
     from topstepx.desk.write import Intent
     from topstepx.settings import Settings
+    from topstepx.store.kill_switch import KillView, Pulled
     from topstepx.store.lease import Lease, Leases
 
 _LOOK_EVERY_S = 1.0
@@ -25,10 +27,18 @@ _LOOK_EVERY_S = 1.0
 class Authority:
     """Takes the lease of each account that is traded, and knows when it is lost."""
 
-    def __init__(self, record: Record, settings: Settings, leases: Leases | None) -> None:
+    def __init__(
+        self,
+        record: Record,
+        settings: Settings,
+        leases: Leases | None,
+        kills: KillView | None = None,
+    ) -> None:
         self._record = record
         self._settings = settings
         self._leases = leases
+        self._kills = kills
+        self._watched: set[int] = set()
         self._held: dict[int, Lease] = {}
         self._taking = asyncio.Lock()
 
@@ -40,9 +50,12 @@ class Authority:
         True: it is ours since now. What another process wrote into the journal meanwhile is read before
         that counts.
         """
-        if self._leases is None or not may_enter(self._settings):
+        if not may_enter(self._settings):
             return False
-        if self._has(account_id):
+        if account_id not in self._watched:
+            self._watched.add(account_id)
+            self._follow_switch(account_id)
+        if self._leases is None or self._has(account_id):
             return False
         async with self._taking:  # our own second try would find the lock held: by us
             if self._has(account_id):
@@ -66,7 +79,7 @@ class Authority:
         self._held[account_id] = lease
         self._cause(account_id, "held_elsewhere", present=False)
         self._cause(account_id, "fenced", present=False)
-        await self._latch_kills(account_id)
+        self._follow_switch(account_id)  # the journal may tell of a kill that was released since
 
     async def _try_take(self, account_id: int, lease: Lease) -> bool:
         taking = asyncio.ensure_future(asyncio.to_thread(lease.try_take, self._record.stamp()))
@@ -76,47 +89,70 @@ class Authority:
             taking.add_done_callback(lambda _: lease.release())  # nobody is left to use it
             raise
         except (OSError, ConfigurationError) as error:
-            self._cause(account_id, "held_elsewhere", present=True, detail=str(error))
+            self._cause(account_id, "lease_unusable", present=True, detail=str(error))
             return False
+        self._cause(account_id, "lease_unusable", present=False)
         if not taken:
             holder = lease.holder() or "a process that does not say its name"
             self._cause(account_id, "held_elsewhere", present=True, detail=holder)
         return taken
 
-    async def _latch_kills(self, account_id: int) -> None:
-        """A kill stays in force whatever the journal says: it may have been written without it."""
-        if self._leases is None:
-            return
-        for whose in (account_id, None):
-            kill = self._leases.kill(whose)
-            if kill is None:
-                continue
-            latch = ModeCauseAdded(
-                at=self._record.stamp(),
-                account_id=whose,
-                reason="killed",
-                detail=f"by {kill.who}: {kill.why}",
-            )
-            with suppress(RecordUnavailable):  # it stands in memory, and in its own file
-                await self._record.commit_durable(latch)
+    async def resume(self, account_id: int | None) -> None:
+        """A person gives the right back: a lease that was fenced is taken anew.
 
-    async def resume(self, account_id: int | None, *, released_by: str) -> None:
-        """A person gives the right back: kills end, and a lease that was fenced is taken anew."""
-        if self._leases is None:
-            return
-        if self._leases.kill(account_id) is not None:
-            await asyncio.to_thread(
-                self._leases.raise_epoch,
-                account_id,
-                "release",
-                self._record.stamp(),
-                why=f"released by {released_by}",
-            )
+        Raises `ModeRefused` while the kill switch stands: that is released with `topstepx kill --release`
+        and by nothing that a program does.
+        """
         for held_id, lease in self._held.items():
             if account_id in {None, held_id} and await self._try_take(held_id, lease):
                 await self._record.catch_up()
                 self._cause(held_id, "held_elsewhere", present=False)
                 self._cause(held_id, "fenced", present=False)
+        for watched_id in sorted(self._watched):
+            if account_id in {None, watched_id}:
+                self._follow_switch(watched_id)
+                self._check_switch(watched_id)
+
+    # -- the kill switch
+
+    def _follow_switch(self, account_id: int) -> None:
+        """What the record believes about kills becomes what the switch says.
+
+        Only at a start and when a person resumes: a program that was stopped does not run on by itself.
+        """
+        if self._kills is None:
+            return
+        kill = self._kills.on(account_id)
+        if kill is not None:
+            self._killed(account_id, kill)
+            return
+        for cause in self._record.ledger.modes.causes(account_id):
+            if cause.reason == "killed":
+                self._record.commit(
+                    ModeCauseCleared(
+                        at=self._record.stamp(),
+                        account_id=cause.account_id,
+                        reason="killed",
+                        released_by=self._kills.switch.released_by() or "the kill switch is off",
+                    )
+                )
+
+    def _check_switch(self, account_id: int) -> None:
+        kill = self._kills.on(account_id) if self._kills is not None else None
+        if kill is not None:
+            self._killed(account_id, kill)
+            self._record.ledger.modes.check(Operation.ENTRY, account_id)
+
+    def _killed(self, account_id: int, kill: Pulled) -> None:
+        """Latch it here too, once, so that it is shown and survives in the journal."""
+        if any(c.reason == "killed" for c in self._record.ledger.modes.causes(account_id)):
+            return
+        detail = str(kill)
+        self._cause(account_id, "killed", present=True, detail=detail)
+        alarm = AlarmRaised(
+            at=self._record.stamp(), name="killed", detail=detail, account_id=account_id
+        )
+        self._record.commit(alarm)
 
     # -- looking
 
@@ -133,6 +169,7 @@ class Authority:
         if self._settings.exits_only:
             msg = "This client only cancels and closes; it opens nothing."
             raise TradingDisabled(msg, next_step="Connect without exits_only.")
+        self._check_switch(account_id)
         if self._leases is None:
             return
         lease = self._held.get(account_id)
@@ -167,11 +204,15 @@ class Authority:
         return 0 if lease is None else lease.epoch
 
     async def run(self) -> None:
-        """Notice being fenced also while nothing is sent."""
-        if self._leases is None:
+        """Notice being fenced or killed also while nothing is sent."""
+        if self._leases is None and self._kills is None:
             return
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
+            for account_id in self._watched:
+                kill = self._kills.on(account_id) if self._kills is not None else None
+                if kill is not None:
+                    self._killed(account_id, kill)
             for account_id, lease in self._held.items():
                 if lease.is_taken and not lease.is_current():
                     self._fenced(account_id, lease)
@@ -190,15 +231,6 @@ class Authority:
                     at=self._record.stamp(), name="fenced", detail=detail, account_id=account_id
                 )
             )
-            if notice is not None and notice.kind == "kill":
-                self._record.commit(
-                    ModeCauseAdded(
-                        at=self._record.stamp(),
-                        account_id=account_id,
-                        reason="killed",
-                        detail=detail,
-                    )
-                )
         return detail
 
     def close(self) -> None:

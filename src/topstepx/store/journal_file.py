@@ -14,6 +14,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from topstepx import errors
+from topstepx.store.private_file import make_folders
 from topstepx.store.rows import GENESIS, Entry, Row, chained, verified
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class JournalFile:
         """Whether the file was made now; it and a folder made for it are the owner's alone."""
         folder = self.path.parent
         if not folder.exists():
-            folder.mkdir(parents=True, mode=0o700)
+            make_folders(folder)
             folder.chmod(0o700)
         _check_folder(folder)
         try:
@@ -239,6 +240,19 @@ def stored_rows(path: Path, after: int = 0) -> Iterator[Row]:
             yield from verified(found, after_seq=after, previous=previous)
     except sqlite3.Error as error:
         raise errors.RecordUnavailable(f"The journal {path} cannot be read: {error}.") from error
+
+
+def bodies(path: Path, kind: str, newest: int) -> list[str]:
+    """The newest facts of one kind, as JSON, without proving the chain: for a quick look.
+
+    Raises `sqlite3.Error` when it cannot be read.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as connection:
+        found = connection.execute(
+            "SELECT body FROM journal WHERE kind = ? ORDER BY seq DESC LIMIT ?", (kind, newest)
+        )
+        return [body for (body,) in found]
 
 
 def _check_structure(connection: sqlite3.Connection, path: Path) -> None:

@@ -2,16 +2,15 @@
 
 Two things make the right. An operating-system lock, so that two living processes cannot both have it and
 a dead one cannot keep it. And an *epoch*: a line in an append-only file, written when the lock is taken.
-Whoever wants the others to stop (`topstepx flatten`, `topstepx kill`) appends a line of its own, for
+Whoever wants the others to stop (`topstepx flatten`) appends a line of its own, for
 which it needs no lock, so a process that hangs while holding the lock cannot prevent it. Any line after
 one's own means: fenced. That costs one look at a file's size, so it is done before every send.
 
-A kill is a line that stays in force until a line releases it, whoever takes the lock in between.
+What stops every program of a user at once is not here: see `kill_switch`.
 """
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -19,14 +18,13 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from topstepx.store.file_lock import FileLock
-from topstepx.store.private_file import make_private_folder
+from topstepx.store.private_file import append_private
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NoticeKind = Literal["taken", "flatten", "kill", "release"]
+NoticeKind = Literal["taken", "flatten"]
 
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
 _BYTES_MAX = 10_000_000
 EVERY_ACCOUNT = "all"
 
@@ -51,17 +49,7 @@ class EpochFile:
 
         Raises `OSError` or `FileNotPrivate`.
         """
-        make_private_folder(self.path.parent)
-        descriptor = os.open(self.path, _FLAGS, 0o600)
-        try:
-            # A line that a power cut tore must not swallow this one, so it begins on a new line.
-            os.write(descriptor, b"\n" + msgspec.json.encode(notice) + b"\n")
-            end = os.lseek(descriptor, 0, os.SEEK_CUR)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        _sync_folder(self.path.parent)
-        return end
+        return append_private(self.path, msgspec.json.encode(notice))
 
     def length(self) -> int:
         """How long it is; 0 while there is none."""
@@ -83,16 +71,6 @@ class EpochFile:
             with suppress(msgspec.DecodeError):
                 found.append(msgspec.json.decode(line, type=Notice))
         return tuple(found)
-
-    def kill(self) -> Notice | None:
-        """The kill in force; None when there is none or it was released."""
-        standing: Notice | None = None
-        for notice in self.notices():
-            if notice.kind == "kill":
-                standing = notice
-            elif notice.kind == "release":
-                standing = None
-        return standing
 
 
 class Leases:
@@ -120,10 +98,6 @@ class Leases:
     ) -> None:
         """Fence whoever trades the account (None: every account) now; takes no lock."""
         self.epochs(account_id).append(Notice(kind=kind, who=self.who, at=at, why=why))
-
-    def kill(self, account_id: int | None) -> Notice | None:
-        """The kill in force on exactly this account, or exactly on all together."""
-        return self.epochs(account_id).kill()
 
 
 class Lease:
@@ -182,13 +156,3 @@ class Lease:
         """Give it back."""
         self._end = None
         self._lock.unlock()
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

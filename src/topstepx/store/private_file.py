@@ -7,6 +7,7 @@ replacing is ours.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -62,6 +63,26 @@ def write_private(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def append_private(path: Path, line: bytes) -> int:
+    """Append a line; on the disk when this returns. Gives the file's length just after it.
+
+    Raises `OSError` when the disk does not take it, `FileNotPrivate` for a folder that others can use.
+    """
+    make_private_folder(path.parent)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_LINK, 0o600)
+    try:
+        # A line that a power cut tore must not swallow this one, so it begins on a new line.
+        content = b"\n" + line + b"\n"
+        if os.write(descriptor, content) != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        end = os.lseek(descriptor, 0, os.SEEK_CUR)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    _sync_folder(path.parent)
+    return end
+
+
 def remove_private(path: Path) -> bool:
     """Delete it; False when there was none."""
     try:
@@ -77,7 +98,7 @@ def remove_private(path: Path) -> bool:
 def make_private_folder(folder: Path) -> None:
     """Make the folder for this user only, or raise `FileNotPrivate` when others may write there."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(folder)
         descriptor = os.open(folder, os.O_RDONLY | _NO_LINK) if _POSIX else None
     except OSError as error:
         raise _refused(folder, error.strerror or "it cannot be made") from None
@@ -87,6 +108,13 @@ def make_private_folder(folder: Path) -> None:
         _check(folder, os.fstat(descriptor), stat.S_ISDIR)
     finally:
         os.close(descriptor)
+
+
+def make_folders(folder: Path) -> None:
+    """Make it and what is missing above it, all of it for this user only. Raises `OSError`."""
+    if not folder.parent.exists():
+        make_folders(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _check(path: Path, found: os.stat_result, kind: Callable[[int], bool]) -> None:
