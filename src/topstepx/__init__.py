@@ -19,9 +19,10 @@ from topstepx.core.terms import (
     TrailingStop,
 )
 from topstepx.desk.accounts import Account
+from topstepx.desk.bars import Bar
 from topstepx.desk.contracts import Contract
 from topstepx.desk.desk import Desk
-from topstepx.desk.market import Bar, Depth
+from topstepx.desk.market import Depth
 from topstepx.desk.order import Order
 from topstepx.errors import (
     AccountCannotTrade,

@@ -14,6 +14,7 @@ from topstepx.core.permits import UnknownPast, policies_of
 from topstepx.core.retry import RetryBudget
 from topstepx.desk.accounts import Account, Accounts
 from topstepx.desk.authority import Authority
+from topstepx.desk.bars import BarReader
 from topstepx.desk.breakers import BreakerPanel
 from topstepx.desk.contracts import Contract, Contracts
 from topstepx.desk.desk import Desk
@@ -23,6 +24,7 @@ from topstepx.desk.intake import Intake
 from topstepx.desk.leaving import Leaving
 from topstepx.desk.linkage import Linkage
 from topstepx.desk.market import MarketData
+from topstepx.desk.market_watch import MarketWatch
 from topstepx.desk.record import Record
 from topstepx.desk.recovery import Ready, Recovery
 from topstepx.desk.report import Report
@@ -146,7 +148,11 @@ class Client:
         settings, clock = self.settings, ports.clock
         self.accounts = Accounts(self._rest, self._record, settings)
         self.contracts = Contracts(self._rest, settings)
-        self.market = MarketData(self._market_hub, self._rest, settings)
+        bars = BarReader(self._rest, settings)
+        self.market = MarketData(self._market_hub, bars, settings, now_ns=clock.monotonic_ns)
+        self._market_watch = MarketWatch(
+            self._market_hub, self.market, bars, self._record, spawn=self._tasks.spawn
+        )
         self._recovery = Recovery(self._user_hub, self._rest, self._record, settings)
         self._intake = Intake(self._record, self.market)
         self._linkage = Linkage(
@@ -224,6 +230,7 @@ class Client:
         self._tasks.spawn(self._gate.run(), "breaker probes")
         self._tasks.spawn(self._user_hub.run(), "user hub")
         self._tasks.spawn(self._market_hub.run(), "market hub")
+        self._tasks.spawn(self._market_watch.run(), "watch over the market streams")
         try:
             await self.accounts.all(only_active=False)
         except BaseException:
@@ -339,6 +346,7 @@ class Client:
             budgets=self._limiter.snapshot(),
             malformed=self._intake.malformed,
             now=self._clock.now(),
+            notes=(*self._linkage.notes, *self._market_watch.problems),
         )
 
     # -- wiring

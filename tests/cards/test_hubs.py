@@ -13,7 +13,7 @@ from tests.support.trading import PRACTICE_ID, hub_session, mnq, practice
 from topstepx.core.link import LinkState
 from topstepx.core.mode import Mode
 from topstepx.core.terms import Limit, Market
-from topstepx.errors import StreamLagged
+from topstepx.errors import StaleData, StreamLagged
 from topstepx.events import (
     AlarmRaised,
     GapSuspected,
@@ -24,6 +24,8 @@ from topstepx.events import (
     OrderObserved,
     PollingStarted,
     PollingStopped,
+    StreamHeard,
+    StreamSilenced,
     TradeObserved,
 )
 from topstepx.sim import fault_kinds as f
@@ -201,6 +203,31 @@ async def test_S05_a_quiet_hub_is_not_dead() -> None:
         await asyncio.sleep(1800)
         assert not first.closed
         assert mode(pair) is Mode.ACTIVE
+
+
+@virtual
+async def test_S06_one_contract_goes_silent_while_its_neighbours_speak() -> None:
+    async with Pair() as pair:
+        contract, other = await mnq(pair), await pair.tsx.contracts.front("MES")
+        log = Log(pair)
+        async with pair.tsx.market.quotes(contract) as quotes, pair.tsx.market.quotes(other):
+            await anext(quotes)
+            await asyncio.sleep(60)
+            lost = f.DropEvents(about=MNQ)
+            fault = pair.faults.add(Fault(where="hub/market", what=lost, times=None))
+            await eventually(lambda: log.of(StreamSilenced), timeout_s=40)
+            (silenced,) = log.of(StreamSilenced)
+            assert (silenced.contract_id, silenced.method) == (MNQ, "SubscribeContractQuotes")
+            assert any(
+                MNQ in problem and "quotes have not come" in problem
+                for problem in pair.tsx.health().problems
+            )
+            with pytest.raises(StaleData):
+                pair.tsx.market.newest(contract, max_age_s=20)
+            pair.faults.remove(fault)
+            await eventually(lambda: log.of(StreamHeard), timeout_s=40)
+            assert pair.tsx.health().ok
+            assert not log.of(HubReconnecting), "the others went on"
 
 
 @virtual

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import UNSET
@@ -17,7 +17,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The newest quote of a contract. A member is None until the gateway has said it once.
 
     `at` is the exchange's time of the newest part, `merged` how many messages are in it that you did
-    not see one by one (1: none missed).
+    not see one by one (1: none missed). `source` "bar": the market hub is away and `last` is the close of
+    the last bar, which is never a price to act on; `heard_ns` is for `tsx.market.age_s`.
     """
 
     contract_id: str
@@ -33,6 +34,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at: datetime | None = None
     updated_at: datetime | None = None
     merged: int = 1
+    source: Literal["hub", "bar"] = "hub"
+    heard_ns: int = 0
 
     @property
     def mid(self) -> Decimal | None:
@@ -48,7 +51,14 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 _UNKNOWN = Quote(contract_id="")
 
 
-def merged(before: Quote | None, contract_id: str, update: SparseQuote, *, count: int = 1) -> Quote:
+def merged(
+    before: Quote | None,
+    contract_id: str,
+    update: SparseQuote,
+    *,
+    count: int = 1,
+    heard_ns: int = 0,
+) -> Quote:
     """The whole quote after `update`. Absent and null both mean "not said", never zero (observed live)."""
     before = before or _UNKNOWN
     # Member by member: a loop over their names takes eight times as long, for each quote.
@@ -81,4 +91,5 @@ def merged(before: Quote | None, contract_id: str, update: SparseQuote, *, count
         at=at,
         updated_at=updated_at,
         merged=count,
+        heard_ns=heard_ns,
     )

@@ -207,3 +207,15 @@ def _name(field: str, value: object, example: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidRequest(field, value, "must be a name.", f"Give for example {example}.")
     return value
+
+
+def known_contract(contract: object) -> Contract:
+    """`contract` itself; raises `InvalidRequest` for a name or anything else."""
+    if not isinstance(contract, Contract):
+        raise InvalidRequest(
+            "contract",
+            contract,
+            "must be a Contract.",
+            'Get one: await tsx.contracts.front("MNQ").',
+        )
+    return contract

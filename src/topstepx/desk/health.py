@@ -70,10 +70,12 @@ def health_of(
     budgets: tuple[BucketState, ...],
     malformed: int,
     now: datetime,
+    notes: Collection[str] = (),
 ) -> Health:
     """Health from what is believed and from what the parts say of themselves.
 
-    `accounts` are those in use; what restricts all accounts counts even when none is.
+    `accounts` are those in use; what restricts all accounts counts even when none is. `notes` are
+    problems in words from parts that know more.
     """
     modes = {account_id: ledger.modes.mode(account_id) for account_id in accounts}
     causes = [
@@ -94,14 +96,17 @@ def health_of(
         budgets=budgets,
         malformed=malformed,
         unresolved=unresolved,
-        problems=problems_of(
-            session=session,
-            links=links,
-            modes=modes,
-            causes=causes,
-            breakers=breakers,
-            budgets=budgets,
-            unresolved=unresolved,
+        problems=(
+            *problems_of(
+                session=session,
+                links=links,
+                modes=modes,
+                causes=causes,
+                breakers=breakers,
+                budgets=budgets,
+                unresolved=unresolved,
+            ),
+            *notes,
         ),
     )
 

@@ -84,6 +84,12 @@ class Linkage:
         intake.look = self.watch.look
         self.fills = FillWatch(record, intake, self.watch)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What stands in for the user hub, in words."""
+        note = self.poller.note
+        return () if note is None else (note,)
+
     def kept_ns(self, account_id: int) -> int | None:
         """When the trusted user hub, which would tell all of the account, last gave a sign of life."""
         if not self._is_trusted or self.watch.is_deaf:

@@ -5,57 +5,32 @@ Nothing here passes the record: market data is not kept, and never waits for a d
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from topstepx.core.intervals import Interval, read_interval
-from topstepx.core.lanes import Lane
+from topstepx.clock import NANOSECONDS
 from topstepx.core.link import Subscription
-from topstepx.core.moments import aware
-from topstepx.desk.contracts import Contract
+from topstepx.core.quotes import Quote
+from topstepx.desk.contracts import Contract, known_contract
 from topstepx.desk.streams import Audience, MarketStream, QuoteBoard, QuoteStream
-from topstepx.errors import AnswerUnusable, InvalidRequest
-from topstepx.wire import models, routes
+from topstepx.errors import StaleData
+from topstepx.wire import routes
 from topstepx.wire.enums import DomType
 from topstepx.wire.hub_events import DepthRow, DepthUpdate, QuoteUpdate, TapeTrade, TapeUpdate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
-    from topstepx.core.quotes import Quote
+    from topstepx.desk.bars import Bar, BarReader
     from topstepx.net.hub import HubLink
-    from topstepx.net.rest import Rest
     from topstepx.settings import Settings
+    from topstepx.wire.models import BarModel
 
-_PAGE_MAX = 20_000
-"""Bars per call (verified)."""
-
-_LARGE_ROWS = 1000
-"""Pages from this size on are sorted in on a thread."""
-
-_BARS_WAIT_S = 600.0
-"""How long one page of a download may wait for room in the request budget; events say that it does."""
-
-_LAST_MAX = 10_000_000
-
+_METHODS = (routes.SUBSCRIBE_QUOTES, routes.SUBSCRIBE_TAPE, routes.SUBSCRIBE_DEPTH)
 _UNREAD_MAX = 100_000
 """Tape and depth messages that may lie unread before a stream ends with `StreamLagged`."""
-
-
-class Bar(msgspec.Struct, frozen=True, kw_only=True):
-    """One bar; `at` is its open time, aware UTC."""
-
-    at: datetime
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: int
 
 
 class Depth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -73,9 +48,13 @@ class Depth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class MarketData:
     """`tsx.market`."""
 
-    def __init__(self, hub: HubLink, rest: Rest, settings: Settings) -> None:
+    def __init__(
+        self, hub: HubLink, bars: BarReader, settings: Settings, *, now_ns: Callable[[], int]
+    ) -> None:
         self._hub = hub
-        self._rest = rest
+        self._bars = bars
+        self._now_ns = now_ns
+        self._spoke: tuple[set[str], set[str], set[str]] = (set(), set(), set())
         self._settings = settings
         self._board = QuoteBoard()
         self._whole_books: set[str] = set()
@@ -87,7 +66,7 @@ class MarketData:
 
     def quotes(self, contract: Contract) -> QuoteStream:
         """Whole quotes of a contract, the newest when you are ready for it."""
-        contract_id = _known(contract).id
+        contract_id = known_contract(contract).id
         subscribe, unsubscribe = self._switches(Subscription(routes.SUBSCRIBE_QUOTES, contract_id))
 
         async def start() -> None:
@@ -99,14 +78,14 @@ class MarketData:
             f"quotes {contract.name}",
             start,
             unsubscribe,
-            newest=lambda: self._board.newest(contract_id),
+            newest=lambda: self._board.whole(contract_id),
         )
         self._quotes.add(contract_id, stream)
         return stream
 
     def trades(self, contract: Contract) -> MarketStream[TapeTrade]:
         """Every trade of the tape. Read slower than it prints for long and it ends with `StreamLagged`."""
-        subscription = Subscription(routes.SUBSCRIBE_TAPE, _known(contract).id)
+        subscription = Subscription(routes.SUBSCRIBE_TAPE, known_contract(contract).id)
         stream: MarketStream[TapeTrade] = MarketStream(
             f"tape {contract.name}", *self._switches(subscription), items_max=_UNREAD_MAX
         )
@@ -115,16 +94,34 @@ class MarketData:
 
     def depth(self, contract: Contract) -> MarketStream[Depth]:
         """Every depth message. After `StreamLagged` or a reconnect start again from the next Reset."""
-        subscription = Subscription(routes.SUBSCRIBE_DEPTH, _known(contract).id)
+        subscription = Subscription(routes.SUBSCRIBE_DEPTH, known_contract(contract).id)
         stream: MarketStream[Depth] = MarketStream(
             f"depth {contract.name}", *self._switches(subscription), items_max=_UNREAD_MAX
         )
         self._depths.add(contract.id, stream)
         return stream
 
-    def newest(self, contract: Contract) -> Quote | None:
-        """The newest quote that came while somebody streamed this contract, or None."""
-        return self._board.newest(contract.id)
+    def newest(self, contract: Contract, *, max_age_s: float | None = None) -> Quote | None:
+        """The newest quote that came while somebody streamed this contract, or None.
+
+        While the market hub is away it is made of the last bar, and its `source` says so. With `max_age_s`
+        you get a quote of the hub that is no older, or `StaleData`.
+        """
+        quote = self._board.newest(contract.id)
+        if max_age_s is None:
+            return quote
+        age_s = None if quote is None else self.age_s(quote)
+        if quote is None or age_s is None or age_s > max_age_s or quote.source != "hub":
+            source = "nobody" if quote is None else f"the {quote.source}"
+            raise StaleData(f"the quote of {contract.name}", age_s, max_age_s, source)
+        return quote
+
+    def age_s(self, quote: Quote) -> float:
+        """For how many seconds the gateway has said nothing newer than this quote.
+
+        A bar says when it began, not when it last changed: its quote counts from there.
+        """
+        return max(0, self._now_ns() - quote.heard_ns) / NANOSECONDS
 
     def _switches(
         self, subscription: Subscription
@@ -140,22 +137,45 @@ class MarketData:
     def on_quote(self, event: QuoteUpdate) -> None:
         """A quote message came."""
         contract_id = event.contract_id
-        self._quotes.push(contract_id, self._board.update(contract_id, event.quote))
+        self._spoke[0].add(contract_id)
+        heard_ns = self._hub.link.heard_ns
+        self._quotes.push(contract_id, self._board.update(contract_id, event.quote, heard_ns))
+
+    def on_bar(self, contract_id: str, bar: BarModel, age_s: float) -> None:
+        """The hub is away and this is the contract's last bar, which began `age_s` ago."""
+        heard_ns = self._now_ns() - round(age_s * NANOSECONDS)
+        quote = Quote(
+            contract_id=contract_id, last=bar.c, at=bar.t, source="bar", heard_ns=heard_ns
+        )
+        self._board.stand_in(quote)
 
     def on_tape(self, event: TapeUpdate) -> None:
         """A tape message came."""
+        self._spoke[1].add(event.contract_id)
         for trade in event.trades:
             self._tapes.push(event.contract_id, trade)
 
     def on_depth(self, event: DepthUpdate) -> None:
         """A depth message came."""
         contract_id = event.contract_id
+        self._spoke[2].add(contract_id)
         is_valid = contract_id in self._whole_books
         if not is_valid and any(row.type is DomType.RESET for row in event.rows):
             self._whole_books.add(contract_id)
             is_valid = True
         depth = Depth(contract_id=contract_id, rows=event.rows, is_valid=is_valid)
         self._depths.push(contract_id, depth)
+
+    def spoke(self) -> frozenset[Subscription]:
+        """The streams that said something since this was asked last."""
+        found = frozenset(
+            Subscription(method, contract_id)
+            for method, spoke in zip(_METHODS, self._spoke, strict=True)
+            for contract_id in spoke
+        )
+        for spoke in self._spoke:
+            spoke.clear()
+        return found
 
     def interrupted(self) -> None:
         """The market hub is gone: what is merged so far is history, a new life starts with whole quotes."""
@@ -190,109 +210,11 @@ class MarketData:
         than one call's 20,000 bars are read page by page. Fewer bars than asked for means that the
         gateway has no more.
         """
-        contract_id = _known(contract).id
-        wanted = read_interval(interval)
-        end = self._rest.server_now() if end is None else aware("end", end)
-        if last is not None and start is not None:
-            raise InvalidRequest("last", last, "start is given as well.", "Give one of the two.")
-        if last is None and start is None:
-            raise InvalidRequest("start", None, "say how far back.", "Give last=500 or start=….")
-        if start is not None:
-            start = aware("start", start)
-            if start >= end:
-                raise InvalidRequest("start", start, f"is not before the end, {end}.", "Swap them.")
-            window = _Window(contract_id, wanted, start, end, include_partial)
-            return await self._pages(window, None)
-        if isinstance(last, bool) or not isinstance(last, int) or not 1 <= last <= _LAST_MAX:
-            raise InvalidRequest(
-                "last", last, f"must be a whole number from 1 to {_LAST_MAX:,}.", "Give last=500."
-            )
-        # Markets rest: look back far enough that nights, weekends and holidays do not shorten the answer.
-        back_s = wanted.span.total_seconds() * last
-        longest = min(max(back_s * 4, 10 * 86400 + back_s * 2), 20 * 365 * 86400.0)
-        window = _Window(
-            contract_id, wanted, end - timedelta(seconds=longest), end, include_partial
+        return await self._bars.read(
+            known_contract(contract).id,
+            interval,
+            last=last,
+            start=start,
+            end=end,
+            include_partial=include_partial,
         )
-        return await self._pages(window, last)
-
-    async def _pages(self, window: _Window, last: int | None) -> list[Bar]:
-        found: dict[datetime, Bar] = {}
-        end = window.end
-        while True:
-            room = _PAGE_MAX if last is None else min(_PAGE_MAX, last - len(found) + 1)
-            rows = await self._page(window, end, room)
-            if len(rows) < _LARGE_ROWS:
-                earliest = _add(found, rows, window.start, end)
-            else:  # on a thread, so that an exit finds the loop free meanwhile
-                earliest = await asyncio.to_thread(_add, found, rows, window.start, end)
-            enough = last is not None and len(found) >= last
-            if len(rows) < room or earliest is None or enough:
-                break
-            end = earliest  # inclusive or not is unknown: overlaps are dropped
-        if len(found) < _LARGE_ROWS:
-            return _ordered(found, last)
-        return await asyncio.to_thread(_ordered, found, last)
-
-    async def _page(self, window: _Window, end: datetime, room: int) -> list[models.BarModel]:
-        answer = await self._rest.call(
-            routes.RETRIEVE_BARS,
-            models.BarsRequest(
-                contract_id=window.contract_id,
-                live=self._settings.live_data,
-                start_time=window.start,
-                end_time=end,
-                unit=window.interval.unit,
-                unit_number=window.interval.number,
-                limit=room,
-                include_partial_bar=window.include_partial,
-            ),
-            lane=Lane.READ,
-            timeout_s=self._settings.timeouts.bars_s,
-            wait_s=_BARS_WAIT_S,
-        )
-        if not isinstance(answer.bars, list):
-            msg = "History/retrieveBars answered without bars."
-            raise AnswerUnusable(msg, route="History/retrieveBars", status=200, did_it_happen="no")
-        return answer.bars
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """Which bars are wanted."""
-
-    contract_id: str
-    interval: Interval
-    start: datetime
-    end: datetime
-    include_partial: bool
-
-
-def _add(
-    found: dict[datetime, Bar], rows: list[models.BarModel], start: datetime, end: datetime
-) -> datetime | None:
-    """Add what is new and inside the window; the earliest of it, None when nothing was."""
-    earliest: datetime | None = None
-    for row in rows:
-        at = row.t
-        if at in found or not start <= at <= end:
-            continue
-        found[at] = Bar(at=at, open=row.o, high=row.h, low=row.l, close=row.c, volume=row.v)
-        if earliest is None or at < earliest:
-            earliest = at
-    return earliest
-
-
-def _ordered(found: dict[datetime, Bar], last: int | None) -> list[Bar]:
-    ordered = [found[at] for at in sorted(found)]
-    return ordered if last is None else ordered[-last:]
-
-
-def _known(contract: object) -> Contract:
-    if not isinstance(contract, Contract):
-        raise InvalidRequest(
-            "contract",
-            contract,
-            "must be a Contract.",
-            'Get one: await tsx.contracts.front("MNQ").',
-        )
-    return contract

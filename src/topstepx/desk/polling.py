@@ -57,6 +57,14 @@ class Poller:
         self._told: set[int] = set()
 
     @property
+    def note(self) -> str | None:
+        """What it does and why, for people; None while it is off."""
+        if self._reason is None:
+            return None
+        pause = pause_s(len(self._recovery.accounts))
+        return f"REST is asked every {pause:.0f} s instead of the user hub ({self._reason})"
+
+    @property
     def is_on(self) -> bool:
         """Whether it polls."""
         return self._reason is not None

@@ -245,20 +245,31 @@ class QuoteBoard:
 
     def __init__(self) -> None:
         self._quotes: dict[str, Quote] = {}
+        self._bars: dict[str, Quote] = {}
 
-    def update(self, contract_id: str, update: SparseQuote) -> Quote:
+    def update(self, contract_id: str, update: SparseQuote, heard_ns: int = 0) -> Quote:
         """Merge what came; the whole quote after it."""
-        quote = merged(self._quotes.get(contract_id), contract_id, update)
+        quote = merged(self._quotes.get(contract_id), contract_id, update, heard_ns=heard_ns)
         self._quotes[contract_id] = quote
         return quote
 
+    def stand_in(self, quote: Quote) -> None:
+        """A quote made of a bar: shown where the hub said nothing yet, and never merged into what it says."""
+        self._bars[quote.contract_id] = quote
+
     def newest(self, contract_id: str) -> Quote | None:
         """The newest quote, or None if none came yet."""
+        return self._quotes.get(contract_id) or self._bars.get(contract_id)
+
+    def whole(self, contract_id: str) -> Quote | None:
+        """The newest quote of the hub, or None if none came yet."""
         return self._quotes.get(contract_id)
 
     def forget(self, contract_id: str | None = None) -> None:
         """Forget one contract's quote, or all: what comes next starts from nothing."""
         if contract_id is None:
             self._quotes.clear()
+            self._bars.clear()
         else:
             self._quotes.pop(contract_id, None)
+            self._bars.pop(contract_id, None)

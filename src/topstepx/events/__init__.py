@@ -13,6 +13,8 @@ from topstepx.events.hubs import (
     HubDegraded,
     HubReconnected,
     HubReconnecting,
+    StreamHeard,
+    StreamSilenced,
 )
 from topstepx.events.intents import (
     Action,
@@ -120,6 +122,8 @@ __all__ = [
     "Remaining",
     "SessionLocked",
     "Source",
+    "StreamHeard",
+    "StreamSilenced",
     "TokenRefreshed",
     "TokenSuspect",
     "TradeObserved",

@@ -60,3 +60,23 @@ class GapSuspected(Event, frozen=True, kw_only=True):
 
     hub: Hub
     reason: str
+
+
+class StreamSilenced(Event, frozen=True, kw_only=True):
+    """A market stream says nothing although its market trades; it was asked for anew.
+
+    ``method`` and ``contract_id`` name it, ``evidence`` is what shows that it is not merely quiet.
+    """
+
+    contract_id: str
+    method: str
+    silent_s: float
+    evidence: str
+
+
+class StreamHeard(Event, frozen=True, kw_only=True):
+    """A silenced stream speaks again; what it did not say for ``silent_s`` is missing."""
+
+    contract_id: str
+    method: str
+    silent_s: float
