@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.trading import PRACTICE_ID, mnq, practice
 from topstepx.core.lanes import Lane
+from topstepx.core.outcome import Outcome, Verdict
 from topstepx.core.terms import Market
 from topstepx.errors import (
     AnswerLost,
@@ -24,17 +26,20 @@ from topstepx.errors import (
     RateLimited,
     TopstepxError,
 )
+from topstepx.net.rest import judge_long
+from topstepx.net.transport import HttpAnswer
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
 from topstepx.testing.pair import Pair
-from topstepx.wire import models, routes
+from topstepx.wire import codec, models, routes
 from topstepx.wire.routes import Bucket
 
 if TYPE_CHECKING:
     from topstepx.wire.models import AccountsAnswer
 
+ONE = Decimal(1)
 HTML = "<html><body>502 Bad Gateway</body></html>"
 ACCOUNTS = routes.ACCOUNT_SEARCH
 EVERY = models.AccountSearchRequest(only_active_accounts=False)
@@ -329,3 +334,33 @@ async def test_a_gateway_that_keeps_failing_is_left_alone() -> None:
         pair.faults.clear()
         await eventually(lambda: pair.tsx.health().ok, timeout_s=60)
         assert (await read(pair)).accounts
+
+
+# ---------------------------------------------------------------- long answers
+
+
+def test_a_long_page_of_bars_is_read_with_turns_for_everybody_else() -> None:
+    bar = models.BarModel(t=datetime(2026, 11, 2, tzinfo=UTC), o=ONE, h=ONE, l=ONE, c=ONE, v=3)
+    body = codec.encode(models.BarsAnswer(success=True, error_code=0, bars=[bar] * 20_000))
+
+    async def run(body: bytes) -> tuple[int, Outcome]:
+        turns = 0
+        done = False
+
+        async def others() -> None:
+            nonlocal turns
+            while not done:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(others())
+        outcome = await judge_long(routes.RETRIEVE_BARS, HttpAnswer(200, {}, body))
+        done = True
+        await task
+        return turns, outcome
+
+    turns, outcome = asyncio.run(run(body))
+    assert turns >= 100
+    assert outcome.answer == models.BarsAnswer(success=True, error_code=0, bars=[bar] * 20_000)
+    _, outcome = asyncio.run(run(body.replace(b'"v":3', b'"v":"3"', 1)))
+    assert outcome.verdict is Verdict.UNKNOWN

@@ -31,12 +31,12 @@ from topstepx.wire.leniency import (
     plan_of,
     refuse_duplicates,
 )
-from topstepx.wire.models import BarsAnswer, EmptyRequest, Request
+from topstepx.wire.models import BarModel, BarsAnswer, EmptyRequest, Request
 from topstepx.wire.scalars import EXPONENT_MAX, is_sound
 from topstepx.wire.shapes import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Forgiven", "PayloadMalformed", "decode", "decode_request", "decode_text", "encode"]
 
@@ -50,7 +50,7 @@ _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 _SMALLEST: Final = -EXPONENT_MAX
 _LARGEST: Final = EXPONENT_MAX
-_BYTES_PER_BAR_MAX: Final = 256
+BYTES_PER_BAR_MAX: Final = 256
 _EXPONENT: Final = re.compile(rb"[0-9]E[+-][0-9]")
 
 
@@ -123,15 +123,14 @@ def _decode_bars(answer_type: type[T], body: bytes, forgiven: Forgiven) -> T:
         answer = guarded(strict_decoder(answer_type), body)
     except PayloadMalformed:
         return _decode_carefully(answer_type, body, forgiven)  # or the same complaint again
-    if isinstance(answer, BarsAnswer) and _bars_sound(answer, len(body)):
+    if isinstance(answer, BarsAnswer) and bars_sound(answer.bars or (), len(body)):
         return answer
     return _decode_carefully(answer_type, body, forgiven)
 
 
-def _bars_sound(answer: BarsAnswer, size: int) -> bool:
-    """Whether every price is one. False also for the rare page that needs a closer look."""
-    bars = answer.bars or ()
-    if size > _BYTES_PER_BAR_MAX * (len(bars) + 2):
+def bars_sound(bars: Sequence[BarModel], size: int) -> bool:
+    """Whether every price in so many bytes is one. False also for what needs a closer look."""
+    if size > BYTES_PER_BAR_MAX * (len(bars) + 2):
         return False  # some number may have very many digits
     for bar in bars:
         for price in (bar.o, bar.h, bar.l, bar.c):
