@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from topstepx.core.asked import place_of
 from topstepx.core.brackets import leg_of
 from topstepx.core.order_life import Stage, stage_of
 from topstepx.desk.lives import average_price
@@ -235,7 +236,9 @@ class Order:
         await self._until_over(timeout)
         if self.status is not OrderStatus.FILLED:
             how = "ended as" if self.is_done else "is still"
-            msg = f"The order {self.describe()} {how} {self.status.name} with {self.filled_size} filled."
+            msg = (
+                f"The order {self.describe()} {how} {self._shown()} with {self.filled_size} filled."
+            )
             raise NotFilled(msg, self)
         return self
 
@@ -243,7 +246,7 @@ class Order:
         """This order, once nothing can happen to it any more; raises as `filled` if time runs out first."""
         await self._until_over(timeout)
         if not self.is_done:
-            msg = f"The order {self.describe()} is still {self.status.name}."
+            msg = f"The order {self.describe()} is still {self._shown()}."
             raise NotFilled(msg, self)
         return self
 
@@ -273,7 +276,7 @@ class Order:
             self, lambda: self.status is OrderStatus.OPEN or self.is_done, timeout
         )
         if self.status is not OrderStatus.OPEN:
-            msg = f"The order {self.describe()} is {self.status.name}, not working."
+            msg = f"The order {self.describe()} is {self._shown()}, not working."
             raise NotFilled(msg, self)
         return self
 
@@ -316,10 +319,15 @@ class Order:
 
     def describe(self) -> str:
         """One line for messages: side, size, contract, id."""
-        belief = self.belief
-        what = f"{belief.order.side.name} {belief.order.size} " if belief is not None else ""
+        belief, asked = self.belief, place_of(self.intent)
+        terms = belief.order if belief is not None else asked
+        what = f"{terms.side.name} {terms.size} " if terms is not None else ""
         leg = f" ({self._name.leg} leg)" if self._name.leg else ""
         return f"{what}{self._orders.contract_name(self.contract_id)}{leg} id {self.id if self.id is not None else 'unknown'}"
 
     def __repr__(self) -> str:
-        return f"<Order {self.describe()} {self.status.name} filled {self.filled_size}>"
+        return f"<Order {self.describe()} {self._shown()} filled {self.filled_size}>"
+
+    def _shown(self) -> str:
+        """Its status, and before the gateway showed it what is known instead: "ACCEPTED", "NOT_SENT"."""
+        return self.status.name if self.belief is not None else self.stage.name

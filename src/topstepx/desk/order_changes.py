@@ -74,6 +74,8 @@ class OrderChanges:
     async def cancel(self, order: Order, timeout_s: float = CANCEL_WAIT_S) -> Order:
         """See `Order.cancel`."""
         self._orders.check_may_trade()
+        if _is_over(order):
+            return order  # there is nothing to cancel, also if it never was at the gateway
         await self._cancel_on_sight(order)
         order_id = await self._id_of(order)
         if _is_over(order):
@@ -293,8 +295,14 @@ class OrderChanges:
             await self.modify(order, size=None, limit=price, stop=None, trail=None)
 
     async def _id_of(self, order: Order) -> int:
-        if order.id is None:
-            await self._orders.wait(order, lambda: order.id is not None, _END_STATE_S)
+        if order.id is None and not _is_over(order):
+            await self._orders.wait(
+                order, lambda: order.id is not None or _is_over(order), _END_STATE_S
+            )
+        if order.id is None and _is_over(order):
+            raise InvalidRequest(
+                "order", order.describe(), f"is {order.stage.value}.", "Place a new one."
+            )
         if order.id is None:
             raise InvalidRequest(
                 "order",

@@ -10,22 +10,20 @@ import msgspec
 
 from topstepx.core.asked import place_of
 from topstepx.core.lanes import Lane
-from topstepx.core.resolve import Fate
 from topstepx.core.terms import Bracket, CancelRest, leg_prices, place_request
 from topstepx.desk.authority import check_may_trade
 from topstepx.desk.entry_gate import EntryGate
 from topstepx.desk.order import Name, Order
+from topstepx.desk.placed import Placed
+from topstepx.desk.used_keys import used_up
 from topstepx.desk.waiting import until
 from topstepx.desk.write import Intent
 from topstepx.errors import (
     AnswerUnusable,
     InvalidRequest,
-    OrderRefused,
-    OrderUnresolved,
     TopstepxError,
 )
 from topstepx.events import OrderObserved
-from topstepx.net.rest import error_of
 from topstepx.wire import models, routes
 from topstepx.wire.models import OrderModel, PlaceRequest
 
@@ -43,7 +41,7 @@ if TYPE_CHECKING:
     from topstepx.desk.recovery import Recovery
     from topstepx.desk.resolver import Resolver
     from topstepx.desk.write import Writer
-    from topstepx.net.rest import Rest, Sent
+    from topstepx.net.rest import Rest
     from topstepx.settings import Settings
     from topstepx.wire.enums import Side
 
@@ -82,6 +80,7 @@ class Orders:
         self._resolver = resolver
         self._rest = rest
         self._settings = settings
+        self._placed = Placed(record, resolver, settings)
         self._lives = lives
         self._gate = EntryGate(record, settings, self._of_intent)
         self.check_growth = self._gate.check_growth
@@ -111,7 +110,8 @@ class Orders:
         """Place one order and give its handle once the gateway accepted it.
 
         `at` says how it is priced (`Market()`, `Limit("…")`, …) and is never optional. `key` is your own
-        name for this intent: the same key gives the same order back and never makes a second.
+        name for this intent: the same key gives the same order back and never makes a second. A key whose
+        order was refused, not sent or not found is used up: it raises the same error again.
         `remainder` says what becomes of the rest of a partial fill (None: it stays). Without
         `allow_duplicate` the same contract, side, size and price again within two seconds is refused.
 
@@ -137,7 +137,7 @@ class Orders:
         )
         _check_wishes(contract_, remainder)
         if (existing := self._existing(account_.id, contract_, key, request)) is not None:
-            return existing
+            return await self._placed.again(existing, key)
         await self._recovery.ensure(account_)
 
         def guard() -> None:
@@ -157,9 +157,15 @@ class Orders:
         try:
             sent = await self._writer.write(intent, guard)
         except _AlreadyPlaced as twin:
-            return twin.order
+            return await self._placed.again(twin.order, key)
+        except TopstepxError as error:
+            if (
+                self.ledger.intent(intent_id) is not None
+            ):  # it was written down, and with it its key
+                used_up(error, key)
+            raise
         order = Order(self, account_.id, contract_.id, Name(intent_id=intent_id))
-        return await self._placed(order, intent_id, sent)
+        return await self._placed.first(order, intent_id, sent, key)
 
     def _intent(self, request: PlaceRequest, intent_id: str, decided_ns: int) -> Intent:
         timeouts = self._settings.timeouts
@@ -203,41 +209,6 @@ class Orders:
     def check_may_trade(self) -> None:
         """Raise `TradingDisabled` where orders must not leave."""
         check_may_trade(self._settings)
-
-    async def _placed(self, order: Order, intent_id: str, sent: Sent) -> Order:
-        """The order once it is known to exist; else what is known instead."""
-        intent = self.ledger.intent(intent_id)
-        if intent is not None and intent.state == "accepted":
-            return order
-        error = error_of(routes.PLACE, sent)
-        if intent is not None and not intent.is_open and error.did_it_happen == "no":
-            raise error
-        finding = await self._resolver.wait(intent_id, self._settings.timeouts.resolve_s)
-        if finding is not None and finding.fate is Fate.ACCEPTED:
-            return order
-        if finding is not None and finding.fate is Fate.REFUSED and finding.order is not None:
-            raise OrderRefused(
-                route=routes.PLACE.name,
-                code=None,
-                name="Rejected",
-                meaning="the answer was lost, and the order was found rejected.",
-                next_step="The reason was in the lost answer; check funds, hours and prices.",
-                order_id=finding.order.id,
-            )
-        looking = order.looking
-        evidence = looking.evidence if looking is not None else ()
-        msg = (
-            f"It is not known yet whether the order exists: {error} So far: {'; '.join(evidence)}."
-        )
-        raise OrderUnresolved(
-            msg,
-            order,
-            next_step=(
-                "Do not send it again. It is being looked for; until it is found only exits pass "
-                "on this contract."
-            ),
-            evidence=evidence,
-        )
 
     def looking(self, intent_id: str) -> Looking | None:
         """How far the search for an order has come; None when its answer was not lost."""

@@ -17,6 +17,8 @@ from topstepx.core import tags
 from topstepx.core.lanes import Lane
 from topstepx.core.outcome import Verdict
 from topstepx.core.ownership import answered_id_is_foreign
+from topstepx.desk.used_keys import note_of
+from topstepx.desk.waiting import until
 from topstepx.errors import AnswerLost, DeadlinePassed, TopstepxError, sanitised
 from topstepx.events import (
     Action,
@@ -26,6 +28,7 @@ from topstepx.events import (
     IntentSent,
     Outcome,
 )
+from topstepx.net.rest import Sent
 from topstepx.wire import codec, models
 from topstepx.wire.enums import OrderStatus
 
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 
     from topstepx.clock import Clock
     from topstepx.desk.record import Record
-    from topstepx.net.rest import Rest, Sent
+    from topstepx.net.rest import Rest
     from topstepx.wire.routes import Route
 
 _OUTCOMES: dict[Verdict, Outcome] = {
@@ -46,6 +49,9 @@ _OUTCOMES: dict[Verdict, Outcome] = {
     Verdict.UNKNOWN: "unknown",
 }
 
+
+_SHOWS_WITHIN_S = 0.5
+"""How long the hub may take to contradict an answer that says that nothing was done."""
 
 _LOOKED_FOR: frozenset[Action] = frozenset({"place", "close", "partial_close"})
 """What makes an order, so that an unknown outcome is looked up among the orders."""
@@ -136,6 +142,13 @@ class Writer:
             guard()
         await self._write_down(intent, intent_id)
         sent_ns = self._clock.monotonic_ns()
+        if sent_ns >= send_by_ns:
+            error = DeadlinePassed(
+                "Writing it down took longer than the order's deadline, so it was not sent.",
+                next_step="Decide anew; look at the disk of the journal if it happens again.",
+            )
+            self._answered(intent_id, intent.account_id, "not_sent", text=note_of(error))
+            raise error
         sent = await self._send(intent, intent_id, send_by_ns)
         belief = self._record.ledger.intent(intent_id)
         if intent.action in _LOOKED_FOR and belief is not None and belief.is_open:
@@ -202,11 +215,13 @@ class Writer:
                 last_look=partial(self._leaves, intent, intent_id),
             )
         except TopstepxError as error:
-            self._answered(intent_id, account_id, "not_sent", text=type(error).__name__)
+            if (told := await self._shown(intent, intent_id)) is not None:
+                return self._contradicted(intent, intent_id, told)
+            self._answered(intent_id, account_id, "not_sent", text=note_of(error))
             raise
         if sent.error is not None:
             outcome: Outcome = "unknown" if isinstance(sent.error, AnswerLost) else "not_sent"
-            self._answered(intent_id, account_id, outcome, text=str(sent.error))
+            self._answered(intent_id, account_id, outcome, text=note_of(sent.error))
             return sent
         judged = sent.outcome
         if judged is None:
@@ -215,6 +230,8 @@ class Writer:
         answer = judged.answer
         order_id = answer.order_id if isinstance(answer, models.PlaceAnswer) else None
         outcome = _OUTCOMES[judged.verdict]
+        if outcome == "not_executed" and (told := await self._shown(intent, intent_id)) is not None:
+            return self._contradicted(intent, intent_id, told)
         doubt = self._doubt(intent, intent_id, outcome, order_id)
         if doubt is not None:
             self._answered(intent_id, account_id, "unknown", text=doubt, status=judged.status)
@@ -231,6 +248,26 @@ class Writer:
         if outcome == "not_executed":  # stopped before it acted, and this layer does not try again
             self._never_left(intent_id, account_id, judged.reason)
         return sent
+
+    async def _shown(self, intent: Intent, intent_id: str) -> str | None:
+        """Whether the order is there although the gateway says that it did not act: a moment for the hub."""
+        belief, tag = self._record.ledger.intent(intent_id), intent.tag
+        if intent.action != "place" or tag is None or belief is None or not belief.attempts:
+            return None
+
+        def look() -> str | None:
+            seen = self._record.ledger.order_by_tag(intent.account_id, tag)
+            if seen is None or seen.status is OrderStatus.REJECTED:
+                return None
+            return (
+                f"the gateway said that it did not act, and order {seen.id} with its tag was seen"
+            )
+
+        return await until(self._record, look, timeout_s=_SHOWS_WITHIN_S)
+
+    def _contradicted(self, intent: Intent, intent_id: str, told: str) -> Sent:
+        self._answered(intent_id, intent.account_id, "unknown", text=told)
+        return Sent(None, AnswerLost(f"{intent.route.name}: {told}."))
 
     def _doubt(
         self, intent: Intent, intent_id: str, outcome: Outcome, order_id: int | None
