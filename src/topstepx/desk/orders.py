@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -146,14 +146,8 @@ class Orders:
             self._gate.check(request, contract_.name, allow_duplicate=allow_duplicate)
             self._gate.passed(request, intent_id)
 
-        stop_at, target_at = leg_prices(bracket, contract_.model)
-        intent = dataclasses.replace(
-            self._intent(request, intent_id, decided_ns),
-            key=key,
-            cancel_rest_s=remainder.after_s if remainder is not None else None,
-            stop_at=stop_at,
-            target_at=target_at,
-        )
+        wishes = self._wishes(key, contract_, bracket, remainder)
+        intent = dataclasses.replace(self._intent(request, intent_id, decided_ns), **wishes)
         try:
             sent = await self._writer.write(intent, guard)
         except _AlreadyPlaced as twin:
@@ -166,6 +160,19 @@ class Orders:
             raise
         order = Order(self, account_.id, contract_.id, Name(intent_id=intent_id))
         return await self._placed.first(order, intent_id, sent, key)
+
+    @staticmethod
+    def _wishes(
+        key: str | None, contract: Contract, bracket: Bracket | None, remainder: CancelRest | None
+    ) -> dict[str, Any]:
+        """What the journal keeps of an order and the wire does not carry."""
+        stop_at, target_at = leg_prices(bracket, contract.model)
+        return {
+            "key": key,
+            "cancel_rest_s": remainder.after_s if remainder is not None else None,
+            "stop_at": stop_at,
+            "target_at": target_at,
+        }
 
     def _intent(self, request: PlaceRequest, intent_id: str, decided_ns: int) -> Intent:
         timeouts = self._settings.timeouts
