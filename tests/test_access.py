@@ -10,10 +10,17 @@ import pytest
 
 import topstepx
 from tests.support.commands import running_sim
-from topstepx.access import find_credentials, given_credentials, host_of, login_log, profile_of
+from topstepx.access import (
+    find_credentials,
+    given_credentials,
+    host_of,
+    login_log,
+    profile_of,
+    proxy_of,
+)
 from topstepx.clock import ManualClock
 from topstepx.errors import ConfigurationError, CredentialsMissing, PassphraseRefused
-from topstepx.settings import ENVIRONMENTS, Secret, simulator_environment
+from topstepx.settings import ENVIRONMENTS, Proxy, Secret, simulator_environment
 from topstepx.store.credentials import Stored
 from topstepx.store.credentials_environment import FAMILIES, names_of
 from topstepx.store.credentials_file import EncryptedFile, PlainFile
@@ -119,3 +126,29 @@ def test_the_whole_way(
         assert asyncio.run(accounts("mine", share=False)) == 4
         assert len(sim.gateway.tokens.live(sim.now())) == before + 2
         assert sim.api_key not in caplog.text
+
+
+def test_a_proxy_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://ambient.test:1")
+    assert proxy_of(profile_of("topstepx")) is None
+    with pytest.raises(ConfigurationError, match="was given for a simulator"):
+        topstepx.connect("sim", proxy="http://proxy.test:1")
+
+    (tmp_path / "topstepx.toml").write_text('[profiles.topstepx]\nproxy = "http://me@p.test:1"\n')
+    found = proxy_of(profile_of("topstepx"))
+    assert found == Proxy("p.test", 1, "me")
+    monkeypatch.setenv("TOPSTEPX_PROXY_PASSWORD", CANARY)
+    found = proxy_of(profile_of("topstepx"))
+    assert found is not None
+    assert found.password is not None
+    assert found.password.reveal() == CANARY
+    given = proxy_of(profile_of("topstepx"), "http://you:word@q.test:2")
+    assert given is not None
+    assert (given.host, given.user) == ("q.test", "you")
+
+    (tmp_path / "topstepx.toml").write_text(
+        f'[profiles.topstepx]\nproxy = "http://me:{CANARY}@p.test:1"\n'
+    )
+    with pytest.raises(ConfigurationError, match="does not belong into a file") as caught:
+        proxy_of(profile_of("topstepx"))
+    assert CANARY not in str(caught.value)

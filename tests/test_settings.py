@@ -19,6 +19,7 @@ from topstepx.settings import (
     Environment,
     Limits,
     Pins,
+    Proxy,
     Secret,
     Settings,
     environment,
@@ -189,3 +190,40 @@ def test_settings_do_not_change_under_a_running_client() -> None:
         settings.trade = True
     with pytest.raises(FrozenInstanceError):
         settings.environment.simulated = False
+
+
+# -- the proxy
+
+
+def test_a_proxy_is_read_and_shows_no_password() -> None:
+    proxy = Proxy.parse("http://me%40firm:p%2Fw%3Ad@proxy.test:3128/")
+    assert (proxy.host, proxy.port, proxy.user) == ("proxy.test", 3128, "me@firm")
+    assert proxy.password is not None
+    assert proxy.password.reveal() == "p/w:d"
+    assert proxy.url == "http://proxy.test:3128"
+    assert proxy.shown == "http://me%40firm@proxy.test:3128"
+    assert "p/w" not in repr(proxy)
+    assert Proxy.parse("http://[::1]:3128").url == "http://[::1]:3128"
+    assert Proxy.parse("http://proxy.test:3128").authorization() is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "proxy.test:3128",
+        "https://me:secret@proxy.test:3128",
+        "socks5://proxy.test:1080",
+        "http://me:secret@proxy.test",
+        "http://me:secret@proxy.test:99999",
+        "http://me:sec/ret@proxy.test:1",
+        "http://me:secret@proxy.test:1/path",
+        "http://m%3Ae:secret@proxy.test:1",
+        "http://m%0ae:secret@proxy.test:1",
+    ],
+)
+def test_what_is_no_proxy_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Proxy.parse(text)
+    assert "sec" not in str(caught.value).replace("second", "")
+    assert "http://host:port" in str(caught.value.next_step)

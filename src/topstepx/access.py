@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from topstepx.errors import ConfigurationError
 from topstepx.profiles import PROJECT_FILE, USER_FILE, Profile, pins_of, read_profile
-from topstepx.settings import Credentials, Secret
+from topstepx.settings import Credentials, Proxy, Secret, Settings
 from topstepx.store.budget import SqliteBudget, budget_path
 from topstepx.store.credentials import CredentialStore, Found
 from topstepx.store.login_log import SqliteLoginLog, login_log_path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from topstepx.clock import Clock
     from topstepx.net.transport import RestTransport
     from topstepx.settings import Environment
+    from topstepx.wires import Wires
+
+PASSWORD: Final = "TOPSTEPX_PROXY_PASSWORD"  # noqa: S105  a variable's name
 
 
 def profile_files() -> tuple[Path, Path]:
@@ -77,20 +81,51 @@ def find_credentials(
     return found
 
 
-def rest_transport(profile: Profile, clock: Clock) -> RestTransport:
-    """A REST transport of a profile's own, for the commands that need no whole client."""
-    from topstepx.net.tls import client_context  # noqa: PLC0415  opened only when connecting
-    from topstepx.net.transport_http import HttpTransport  # noqa: PLC0415  as above
+def proxy_of(profile: Profile, given: str | Secret | Proxy | None = None) -> Proxy | None:
+    """The proxy that was set by name; None: none was, and none of the environment's is used.
+
+    A password never stands in a settings file: it comes with what the program gave, or from
+    TOPSTEPX_PROXY_PASSWORD. Raises `ConfigurationError`.
+    """
+    value = profile.get("proxy", given)
+    if value.value is None or isinstance(value.value, Proxy):
+        found: Proxy | None = value.value
+        return found
+    proxy = Proxy.parse(value.value)
+    if given is None and proxy.password is not None:
+        msg = f"{value.origin}: proxy: a password does not belong into a file."
+        raise ConfigurationError(msg, next_step=f"Write http://user@host:port, and set {PASSWORD}.")
+    password = os.environ.get(PASSWORD)
+    if proxy.user is not None and proxy.password is None and password:
+        proxy = replace(proxy, password=Secret(password))
+    return proxy
+
+
+def wire_options(profile: Profile, proxy: str | Secret | Proxy | None = None) -> dict[str, Any]:
+    """The settings about sockets that a profile may hold."""
+    return {
+        "hub_token": profile.get("hub_token", default="auto").value,
+        "hub_socket": profile.get("hub_socket", default="picows").value,
+        "ca_file": profile.get("ca_file").value,
+        "pins": pins_of(profile.get("pins")),
+        "proxy": proxy_of(profile, proxy),
+    }
+
+
+def wires_of(profile: Profile, clock: Clock) -> Wires:
+    """The sockets of a profile, for the commands that need no whole client."""
+    from topstepx.wires import Wires  # noqa: PLC0415  opened only when connecting
 
     target = profile.environment
     if target is None:
         msg = "The simulator inside a program has no address."
         raise ConfigurationError(msg, next_step="Give the url of a running `topstepx sim`.")
-    tls = None
-    if not target.simulated:
-        pins = pins_of(profile.get("pins"))
-        tls = client_context(profile.get("ca_file").value, pins=pins, clock=clock)
-    return HttpTransport(target.rest_url, tls=tls, clock=clock)
+    return Wires.of(Settings(environment=target, **wire_options(profile)), clock)
+
+
+def rest_transport(profile: Profile, clock: Clock) -> RestTransport:
+    """A REST transport of a profile's own."""
+    return wires_of(profile, clock).rest()
 
 
 def host_of(target: Environment) -> str:

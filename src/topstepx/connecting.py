@@ -17,6 +17,7 @@ from topstepx.access import (
     shared_budget,
     shared_session,
     shares_budget,
+    wire_options,
 )
 from topstepx.client import Client
 from topstepx.clock import SystemClock
@@ -28,13 +29,13 @@ from topstepx.errors import (
 )
 from topstepx.keeping import JournalChoice, Kept, kept, kill_view
 from topstepx.ports import Ports
-from topstepx.profiles import Profile, pins_of
 from topstepx.redaction import KNOWN
 from topstepx.settings import (
     Credentials,
     Environment,
     Limits,
     OnExit,
+    Proxy,
     Secret,
     Settings,
     check_on_exit,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
     from topstepx.clock import Clock
     from topstepx.core.sharing import SharedSession
-    from topstepx.net.transport import HubTransport
+    from topstepx.profiles import Profile
     from topstepx.store.rows import Journal
 
 _LOG = logging.getLogger("topstepx.credentials")
@@ -102,6 +103,7 @@ def connect(
     exits_only: bool = False,
     on_exit: OnExit = "cancel_entries",
     journal: JournalChoice | Journal = None,
+    proxy: str | Secret | Proxy | None = None,
 ) -> Connection:
     """A connection to a gateway: ``async with topstepx.connect("sim") as tsx``.
 
@@ -119,6 +121,8 @@ def connect(
     is called to open it, such as `getpass.getpass`), in the environment. `share_session` lets all
     programs of this user on this computer use one session; `logout_on_exit` ends the session on leaving.
     `share_budget` lets them keep the gateway's request limit together; outside the simulator they do.
+    `proxy` is an HTTP proxy to go through (``"http://user:password@host:port"``); those that the
+    environment names are ignored.
 
     Raises `ConfigurationError` here (`ProfileUnknown` for the name), and on entering
     `CredentialsMissing`, `LoginRefused`, `NotSent` or `DeadlinePassed`.
@@ -131,17 +135,16 @@ def connect(
         msg = "max_contracts and limits were both given."
         raise ConfigurationError(msg, next_step="Put contracts_max into limits.")
     options = _options(profile, live_data=live_data, logout_on_exit=logout_on_exit) | {
+        **wire_options(profile, proxy),
         "trade": trade,
         "exits_only": exits_only,
         "on_exit": on_exit,
         "limits": limits or Limits(contracts_max=bound),
     }
     given = given_credentials(user_name, api_key)
-    if profile.environment is None and (user_name is not None or given is not None):
-        msg = "user_name= or api_key= was given for the simulator inside this program, which has its own."
-        raise ConfigurationError(
-            msg, next_step="Leave them out, or give the url of `topstepx sim`."
-        )
+    _check_given(
+        profile.environment, named=user_name is not None or given is not None, proxied=bool(proxy)
+    )
     opening = _Opening(
         profile=profile,
         options=options,
@@ -153,6 +156,18 @@ def connect(
         journal=journal,
     )
     return Connection(opening.client)
+
+
+def _check_given(reached: Environment | None, *, named: bool, proxied: bool) -> None:
+    """Raise `ConfigurationError` for what a simulator has no use for."""
+    if reached is None and named:
+        msg = "user_name= or api_key= was given for the simulator inside this program, which has its own."
+        raise ConfigurationError(
+            msg, next_step="Leave them out, or give the url of `topstepx sim`."
+        )
+    if proxied and (reached is None or reached.simulated):
+        msg = "proxy= was given for a simulator, which is on this machine."
+        raise ConfigurationError(msg, next_step="Leave it out.")
 
 
 def _check_ripe(reached: Environment | None, *, opens: bool) -> None:
@@ -173,10 +188,6 @@ def _options(
     return {
         "live_data": profile.get("live_data", live_data, default=False).value,
         "logout_on_exit": profile.get("logout_on_exit", logout_on_exit, default=False).value,
-        "hub_token": profile.get("hub_token", default="auto").value,
-        "hub_socket": profile.get("hub_socket", default="picows").value,
-        "ca_file": profile.get("ca_file").value,
-        "pins": pins_of(profile.get("pins")),
         "bars_limit_per_30s": profile.get("bars_limit_per_30s", default=50).value,
         "general_limit_per_60s": profile.get("general_limit_per_60s", default=200).value,
     }
@@ -248,32 +259,13 @@ async def _start_simulator(stack: AsyncExitStack) -> tuple[Environment, Credenti
 
 def _ports(settings: Settings, credentials: Credentials, keeps: Kept, *, share: bool) -> Ports:
     """Real sockets."""
-    from topstepx.net.tls import client_context  # noqa: PLC0415  opened only when connecting
-    from topstepx.net.transport_http import HttpTransport  # noqa: PLC0415  as above
+    from topstepx.wires import Wires  # noqa: PLC0415  opened only when connecting
 
     target, clock = settings.environment, SystemClock()
-    tls = None
-    if not target.simulated:
-        tls = client_context(settings.ca_file, pins=settings.pins, clock=clock)
-    rest = HttpTransport(
-        target.rest_url, connect_timeout_s=settings.timeouts.connect_s, tls=tls, clock=clock
-    )
-    hubs: HubTransport
-    if settings.hub_socket == "picows":
-        from topstepx.net.transport_hub import PicowsTransport  # noqa: PLC0415  one of two
-
-        hubs = PicowsTransport(
-            target.hub_url, message_bytes_max=settings.message_bytes_max, tls=tls
-        )
-    else:
-        from topstepx.net.transport_hub_fallback import AiohttpHubTransport  # noqa: PLC0415  one of two
-
-        hubs = AiohttpHubTransport(
-            target.hub_url, message_bytes_max=settings.message_bytes_max, tls=tls
-        )
+    wires = Wires.of(settings, clock)
     return Ports(
-        rest,
-        hubs,
+        wires.rest(),
+        wires.hubs(),
         clock=clock,
         journal=keeps.journal,
         leases=keeps.leases,

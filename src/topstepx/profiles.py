@@ -49,6 +49,7 @@ FIELDS: Final[Mapping[str, type]] = {
     "hub_token": str,
     "hub_socket": str,
     "ca_file": str,
+    "proxy": str,
     "share_session": bool,
     "share_budget": bool,
     "bars_limit_per_30s": int,

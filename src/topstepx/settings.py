@@ -6,10 +6,10 @@ reads may supply a user name and a key but never chooses where orders go.
 
 from __future__ import annotations
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, get_args
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from topstepx.errors import ConfigurationError
 
@@ -261,6 +261,60 @@ def _is_sha256(text: str) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy through which the gateway is reached, by CONNECT; `parse` reads one."""
+
+    host: str
+    port: int
+    user: str | None = None
+    password: Secret | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address, without user and password."""
+        return (
+            f"http://[{self.host}]:{self.port}"
+            if ":" in self.host
+            else f"http://{self.host}:{self.port}"
+        )
+
+    @property
+    def shown(self) -> str:
+        """Its address with the user and without the password, as a settings file may hold it."""
+        user = "" if self.user is None else f"{quote(self.user, safe='')}@"
+        return self.url.replace("//", f"//{user}", 1)
+
+    def authorization(self) -> str | None:
+        """The value of Proxy-Authorization: a secret. None: it is open to all."""
+        if self.user is None:
+            return None
+        password = self.password.reveal() if self.password is not None else ""
+        return "Basic " + b64encode(f"{self.user}:{password}".encode()).decode()
+
+    @classmethod
+    def parse(cls, text: str | Secret) -> Proxy:
+        """From http://[user:password@]host:port; raises `ConfigurationError` that repeats no part of it."""
+        value = text.reveal() if isinstance(text, Secret) else text
+        fix = "Give http://host:port or http://user:password@host:port."
+        try:
+            parts = urlsplit(value.strip())
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            raise ConfigurationError("proxy: this is no address.", next_step=fix) from None
+        if parts.scheme != "http" or not host or port is None:
+            msg = "proxy: it must be an http:// address with a host and a port."
+            raise ConfigurationError(msg, next_step=fix)
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            msg = "proxy: it has a path or a query (a password with / ? or # is written %2F, %3F, %23)."
+            raise ConfigurationError(msg, next_step=fix)
+        user = unquote(parts.username) if parts.username else None
+        password = Secret(unquote(parts.password)) if parts.password else None
+        if user is not None and (":" in user or not user.isprintable()):
+            raise ConfigurationError("proxy: the user holds a colon or controls.", next_step=fix)
+        return cls(host, port, user, password)
+
+
 OnExit = Literal["keep", "cancel_entries", "flatten"]
 Unprotected = Literal["alert", "place_stop", "flatten"]
 TokenPlacement = Literal["header", "query", "auto"]
@@ -298,6 +352,8 @@ class Settings:
     ca_file: str | None = None
     """A PEM file with certificate authorities of your own, besides the system's."""
     pins: Pins | None = None
+    proxy: Proxy | None = None
+    """The HTTP proxy to go through; those of the environment are ignored."""
     message_bytes_max: int = 16 * 1024 * 1024
     live_data: bool = False
     """Which data subscription contracts and bars are read from; most accounts have the simulated one."""
@@ -310,6 +366,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_on_exit(self.on_exit)
+        if self.proxy is not None and self.environment.simulated:
+            msg = f"proxy={self.proxy.url}: a simulator is on this machine."
+            raise ConfigurationError(msg, next_step="Leave proxy= out for the simulator.")
         for name, most in (("bars_limit_per_30s", 50), ("general_limit_per_60s", 200)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.commands import Home, running_sim
+from topstepx.cli.doctor import Visit, _quota, _scheme
+from topstepx.cli.targets import target_of
+from topstepx.clock import SystemClock
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
 
@@ -53,6 +57,7 @@ def test_all_is_well(home: Home, sim: SimServer) -> None:
         "gateway",
         "clock",
         "credentials",
+        "quota",
         "login",
         "user hub",
         "market hub",
@@ -60,6 +65,7 @@ def test_all_is_well(home: Home, sim: SimServer) -> None:
     assert {one["level"] for one in found.values()} == {"ok", "note"}
     assert found["keychain"]["level"] == "note"
     assert "header" in found["user hub"]["detail"]
+    assert "0 of 200 general requests in 60 s" in found["quota"]["detail"]
     assert sim.api_key not in str(found)
 
 
@@ -124,3 +130,24 @@ def test_a_folder_that_others_may_write(home: Home, sim: SimServer) -> None:
     code, found = examine(home, sim.url)
     assert code != 0
     assert "chmod 700" in found["journal folder"]["fix"]
+
+
+def test_what_is_shown_of_the_way_to_a_real_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOPSTEPX_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    pins = ", ".join(f'"{b64encode(bytes([n]) * 32).decode()}"' for n in (1, 2))
+    (tmp_path / "topstepx.toml").write_text(
+        '[profiles.topstepx]\nca_file = "own.pem"\nproxy = "http://me@proxy.test:3128"\n'
+        f"pins = {{spki_sha256 = [{pins}], until = 2027-01-01T00:00:00Z, report_only = true}}\n"
+    )
+    visit = Visit(target_of("topstepx", None, None), SystemClock())
+    assert _scheme(visit) == (
+        "TLS, system roots and own.pem; 2 pins, reported only until 2027-01-01; through the proxy "
+        "http://proxy.test:3128"
+    )
+    assert _quota(visit, "me", 3) == (
+        "3 of 5 logins in 600 s, 0 of 200 general requests in 60 s, 0 of 50 bars requests in 30 s, by "
+        "programs on this computer"
+    )

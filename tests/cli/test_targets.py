@@ -60,3 +60,12 @@ def test_what_cannot_be_meant() -> None:
         target_of(None, "nobody", None)
     with pytest.raises(ConfigurationError, match="small letters"):
         target_of("topstepx", "../up", None)
+
+
+def test_a_proxy_is_kept_in_a_new_profile_without_a_password(home: Path) -> None:
+    with pytest.raises(ConfigurationError, match="command line"):
+        target_of("topstepx", "mine", None, "http://me:secret@proxy.test:1")
+    target = target_of("topstepx", "mine", None, "http://me@proxy.test:3128")
+    remember(target)
+    assert 'proxy = "http://me@proxy.test:3128"' in (home / "config.toml").read_text()
+    assert profile_of("mine").get("proxy").value == "http://me@proxy.test:3128"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import ssl
 
     from tests.support.scripted import Scripted, Wire
+    from topstepx.settings import Proxy
 
 Kind = Literal["rest", "picows", "aiohttp"]
 KINDS: tuple[Kind, ...] = ("rest", "picows", "aiohttp")
@@ -46,19 +47,20 @@ async def call(
     token: str = "canary",
     query: dict[str, str] | None = None,
     timeout_s: float = 5.0,
+    proxy: Proxy | None = None,
 ) -> None:
     """One POST or one opened hub, carrying a token; raises what the transport raises."""
     http = server if isinstance(server, str) else server.http_url
     headers = {"Authorization": f"Bearer {token}"}
     if kind == "rest":
-        rest = HttpTransport(http, tls=tls)
+        rest = HttpTransport(http, tls=tls, proxy=proxy)
         try:
             await rest.send("POST", "/api/x", headers=headers, body=b"{}", timeout_s=timeout_s)
         finally:
             await rest.close()
         return
     made = PicowsTransport if kind == "picows" else AiohttpHubTransport
-    hub = made(http.replace("http", "ws", 1), tls=tls)
+    hub = made(http.replace("http", "ws", 1), tls=tls, proxy=proxy)
     try:
         await hub.open(
             "user", headers=headers, query=query or {}, listener=Deaf(), timeout_s=timeout_s

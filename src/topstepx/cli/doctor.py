@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from topstepx import __version__
-from topstepx.access import find_credentials, login_log, rest_transport
+from topstepx.access import find_credentials, login_log, proxy_of, shared_budget, wires_of
 from topstepx.cli import terminal
 from topstepx.cli.exit_codes import ExitCode, exit_code_of
 from topstepx.cli.targets import Target, target_of
 from topstepx.clock import NANOSECONDS, SystemClock
+from topstepx.core.logins import PER_WINDOW
 from topstepx.errors import AuthBroken, TopstepxError
 from topstepx.net.hub_probe import probe_hub
 from topstepx.net.login_probe import prove_login
 from topstepx.net.renewal import server_time
+from topstepx.profiles import pins_of
 from topstepx.settings import Secret
 from topstepx.store.credentials_keychain import Keychain
 from topstepx.store.places import state_folder
@@ -79,6 +81,7 @@ def doctor_command(
     environment: str | None = None,
     profile: str | None = None,
     url: str | None = None,
+    proxy: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Try every part once: Python, keys, clock, gateway, login, both hubs, folders. Trades nothing.
@@ -89,9 +92,10 @@ def doctor_command(
         environment: Which gateway: topstepx, another firm, or sim.
         profile: One of your profiles instead.
         url: The address of a running `topstepx sim`.
+        proxy: An HTTP proxy to go through, as http://host:port.
         as_json: One JSON object per line instead of text.
     """
-    visit = Visit(target_of(environment, profile, url), SystemClock())
+    visit = Visit(target_of(environment, profile, url, proxy), SystemClock())
     _program(visit)
     _folders(visit)
     _keychain(visit)
@@ -172,12 +176,11 @@ def _keychain(visit: Visit) -> None:
 async def _gateway(visit: Visit) -> None:
     """Everything that needs the network, each step on the shoulders of the one before."""
     try:
-        transport = rest_transport(visit.target.profile, visit.clock)
+        transport = wires_of(visit.target.profile, visit.clock).rest()
     except TopstepxError as error:
         visit.failed("certificates", error)
         return
-    scheme = "plain, this machine only" if visit.target.reached.simulated else "TLS, system roots"
-    visit.note("certificates", scheme)
+    visit.note("certificates", _scheme(visit))
     steps: tuple[tuple[str, Callable[[Visit, RestTransport], Awaitable[None]]], ...] = (
         ("gateway", _ping),
         ("login", _login),
@@ -197,6 +200,21 @@ async def _gateway(visit: Visit) -> None:
                 broken = name in {"gateway", "login"}
     finally:
         await transport.close()
+
+
+def _scheme(visit: Visit) -> str:
+    """How the gateway is reached and recognised."""
+    if visit.target.reached.simulated:
+        return "plain, this machine only"
+    profile = visit.target.profile
+    said = "TLS, system roots"
+    if (ca_file := profile.get("ca_file").value) is not None:
+        said += f" and {ca_file}"
+    if (pins := pins_of(profile.get("pins"))) is not None:
+        what = "reported only" if pins.report_only else "required"
+        said += f"; {len(pins.spki_sha256)} pins, {what} until {pins.until:%Y-%m-%d}"
+    proxy = proxy_of(profile)
+    return said if proxy is None else f"{said}; through the proxy {proxy.url}"
 
 
 async def _ping(visit: Visit, transport: RestTransport) -> None:
@@ -240,6 +258,8 @@ async def _login(visit: Visit, transport: RestTransport) -> None:
     for warning in found.warnings:
         visit.note("credentials", warning, level="note")
     log = login_log(target.reached, found.credentials.user_name, clock)
+    logins = None if log is None else log.recent()
+    visit.note("quota", _quota(visit, found.credentials.user_name, logins))
     proof = await prove_login(transport, found.credentials, clock, logins=log)
     visit.token = proof.token.value
     visit.note(
@@ -247,6 +267,24 @@ async def _login(visit: Visit, transport: RestTransport) -> None:
         f"{found.credentials.user_name}, {proof.accounts} accounts; the token lives "
         f"{proof.token.life_s / 3600:.1f} h",
     )
+
+
+def _quota(visit: Visit, user_name: str, logins: int | None) -> str:
+    """What the programs of this user on this computer have used up of the gateway's limits."""
+    profile, now_ns = visit.target.profile, visit.clock.monotonic_ns()
+    sent = shared_budget(visit.target.reached, user_name, visit.clock).recent()
+    parts = [
+        "logins without bound" if logins is None else f"{logins} of {PER_WINDOW} logins in 600 s"
+    ]
+    for bucket, window_s, field_, most in (
+        ("general", 60, "general_limit_per_60s", 200),
+        ("bars", 30, "bars_limit_per_30s", 50),
+    ):
+        since_ns = now_ns - window_s * NANOSECONDS
+        used = sum(one.bucket == bucket and one.at_ns >= since_ns for one in sent)
+        limit = profile.get(field_, default=most).value
+        parts.append(f"{used} of {limit} {bucket} requests in {window_s} s")
+    return ", ".join(parts) + ", by programs on this computer"
 
 
 async def _user_hub(visit: Visit, _transport: RestTransport) -> None:
@@ -258,15 +296,10 @@ async def _market_hub(visit: Visit, _transport: RestTransport) -> None:
 
 
 async def _hub(visit: Visit, hub: Literal["user", "market"]) -> None:
-    from topstepx.net.tls import client_context
-    from topstepx.net.transport_hub import PicowsTransport
-
     if visit.token is None:
         msg = "There is no token to try it with."
         raise AuthBroken(msg)
-    reached = visit.target.reached
-    tls = None if reached.simulated else client_context(clock=visit.clock)
-    hubs = PicowsTransport(reached.hub_url, tls=tls)
+    hubs = wires_of(visit.target.profile, visit.clock).hubs()
     try:
         placement = await probe_hub(hub, hubs, visit.token, timeout_s=_WAIT_S)
     finally:

@@ -9,7 +9,7 @@ from typing import Annotated, TextIO
 
 from cyclopts import Parameter
 
-from topstepx.access import login_log, rest_transport, shared_session
+from topstepx.access import login_log, profile_of, rest_transport, shared_session
 from topstepx.cli import terminal
 from topstepx.cli.exit_codes import ExitCode
 from topstepx.cli.targets import Target, remember, target_of
@@ -31,6 +31,7 @@ def login_command(
     environment: str | None = None,
     profile: str | None = None,
     url: str | None = None,
+    proxy: str | None = None,
     user_name: str | None = None,
     key_stdin: Annotated[bool, _FLAG] = False,
     rotate: Annotated[bool, _FLAG] = False,
@@ -46,6 +47,7 @@ def login_command(
         environment: Whose key it is: topstepx, another firm, or sim.
         profile: A name of your own for it, to keep several keys of one firm.
         url: The address of a running `topstepx sim`.
+        proxy: An HTTP proxy to go through, as http://host:port; kept in the profile.
         user_name: The name you log in with; asked for if left out.
         key_stdin: Read the key from standard input instead of asking.
         rotate: Replace the key kept so far: the new one is proven first, and until then the old one stays.
@@ -55,7 +57,7 @@ def login_command(
     if file and insecure_storage:
         msg = "--file and --insecure-storage: only one of them."
         raise ConfigurationError(msg, next_step="--file encrypts, --insecure-storage does not.")
-    target = target_of(environment, profile, url)
+    target = target_of(environment, profile, url, proxy)
     store = CredentialStore(config_folder(), ask=_asker(rotate=rotate))
     if rotate:
         return _rotate(target, store, key_stdin=key_stdin)
@@ -69,6 +71,8 @@ def login_command(
     store.keep(place, target.profile.name, stored)
     _say(f"Logged in to {target.reached.name} as {user_name}; {_accounts(accounts)}.")
     _say(f"The key is kept in the {place.name}, profile {target.profile.name!r}.")
+    if proxy is not None and profile_of(target.profile.name).get("proxy").value is None:
+        _say(f"Write proxy = {proxy!r} under [profiles.{target.profile.name}] to go on using it.")
     if place is store.plain:
         _say("It stands there in plain text: every program that runs as you can read it.")
     return ExitCode.DONE

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from topstepx.access import profile_of
+from topstepx.access import PASSWORD, profile_of
 from topstepx.errors import ConfigurationError, ProfileUnknown
-from topstepx.profiles import USER_FILE, Profile, profile_names, read_profile
-from topstepx.settings import Environment
+from topstepx.profiles import USER_FILE, Profile, Value, profile_names, read_profile
+from topstepx.settings import Environment, Proxy
 from topstepx.store.credentials import check_profile
 from topstepx.store.places import config_folder
 
@@ -20,7 +20,9 @@ class Target:
     reached: Environment
 
 
-def target_of(environment: str | None, profile: str | None, url: str | None) -> Target:
+def target_of(
+    environment: str | None, profile: str | None, url: str | None, proxy: str | None = None
+) -> Target:
     """What the options mean; a profile that does not exist yet needs an environment as well.
 
     Raises `ConfigurationError` when they name nothing, or a simulator without its address.
@@ -49,7 +51,15 @@ def target_of(environment: str | None, profile: str | None, url: str | None) -> 
             "The simulator inside a program needs no key.",
             next_step="For a running `topstepx sim` add --url with the address it printed.",
         )
-    return Target(found, found.environment)
+    reached = found.environment
+    if proxy is not None:
+        if Proxy.parse(proxy).password is not None:
+            msg = "--proxy: every user of this computer can read a password on a command line."
+            raise ConfigurationError(
+                msg, next_step=f"Write http://user@host:port, and set {PASSWORD}."
+            )
+        found = replace(found, values={**found.values, "proxy": Value(proxy, "--proxy")})
+    return Target(found, reached)
 
 
 def remember(target: Target) -> None:
@@ -58,6 +68,9 @@ def remember(target: Target) -> None:
     if name == "sim" or name in profile_names([path]):
         return
     lines = [f"[profiles.{name}]", f'environment = "{target.reached.name}"']
+    proxy = target.profile.get("proxy")
+    if proxy.value is not None:
+        lines.append(f'proxy = "{Proxy.parse(proxy.value).shown}"')
     if target.reached.simulated:
         lines.append(f'url = "{target.reached.rest_url}"')
     path.parent.mkdir(parents=True, exist_ok=True)

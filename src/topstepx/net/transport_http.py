@@ -1,7 +1,7 @@
 """REST over real sockets, by aiohttp: one request, once, to one host.
 
 aiohttp repeats a request on a stale keep-alive connection for idempotent methods only, never a POST;
-redirects, cookies, proxies and `.netrc` from the environment are all off. Its exceptions carry
+redirects, cookies, proxies and `.netrc` from the environment are all off (a proxy is set by name only). Its exceptions carry
 addresses and headers, so they end here, and ours are raised outside the `except` clause: nothing of
 theirs stays reachable, not even as context.
 """
@@ -16,6 +16,7 @@ from topstepx.errors import AnswerLost, NotSent
 from topstepx.net.tls import certificate_refused, client_context
 from topstepx.net.transport import HttpAnswer, check_request
 from topstepx.net.transport_dial import Sockets, fault_of, nobody_there
+from topstepx.net.tunnel import connect_headers, proxy_error
 from topstepx.redaction import cap_network_loggers
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from topstepx.clock import Clock
+    from topstepx.settings import Proxy
 
 _TIMEOUTS_MAX = 100
 IDLE_S = 15.0
@@ -45,6 +47,7 @@ class HttpTransport:
         body_bytes_max: int = 64 * 1024 * 1024,
         tls: ssl.SSLContext | None = None,
         clock: Clock | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._host = urlsplit(base_url).hostname or base_url
@@ -52,6 +55,7 @@ class HttpTransport:
         self._body_bytes_max = body_bytes_max
         self._tls = tls
         self._clock = clock or SystemClock()
+        self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
         self._failures: tuple[type[Exception], ...] = ()
         """All that a request can raise; known once aiohttp is imported."""
@@ -98,6 +102,8 @@ class HttpTransport:
                 headers=headers,
                 timeout=timeout,
                 allow_redirects=False,
+                proxy=None if self._proxy is None else self._proxy.url,
+                proxy_headers=None if self._proxy is None else connect_headers(self._proxy),
             ) as response:
                 content = await self._body(response)
                 if content is None:
@@ -113,6 +119,8 @@ class HttpTransport:
         """What an exception of aiohttp's proves about the request."""
         import aiohttp  # noqa: PLC0415  see _open
 
+        if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
+            return proxy_error(self._proxy, self._host, error)
         if isinstance(
             error,
             (

@@ -20,6 +20,7 @@ from topstepx.net.pins import is_pinned
 from topstepx.net.tls import certificate_refused, client_context
 from topstepx.net.transport import CloseReason, check_request
 from topstepx.net.transport_dial import dial, fault_of, hang_up
+from topstepx.net.tunnel import tunnel
 from topstepx.redaction import cap_network_loggers
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from picows.url import WSParsedURL
 
     from topstepx.net.transport import Hub, HubListener, HubSocket
+    from topstepx.settings import Proxy
 
 CLOSE_GRACE_S = 2.0
 """How long the gateway may take to answer our CLOSE before the connection is cut."""
@@ -218,6 +220,7 @@ class PicowsTransport:
         *,
         message_bytes_max: int = 16 * 1024 * 1024,
         tls: ssl.SSLContext | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._hub_url = hub_url.rstrip("/")
         parts = urlsplit(hub_url)
@@ -225,6 +228,7 @@ class PicowsTransport:
         self._host, self._port = parts.hostname, parts.port or (443 if self._secure else 80)
         self._message_bytes_max = message_bytes_max
         self._tls = tls
+        self._proxy = proxy
         self._open: dict[asyncio.Task[None], _Socket] = {}
         self._closed = False
 
@@ -290,6 +294,8 @@ class PicowsTransport:
             if status is not None:
                 return UpgradeRefused(hub, status)
             return NotSent(f"The {hub} hub did not answer as a WebSocket ({type(error).__name__}).")
+        except NotSent as error:
+            return error
         except TimeoutError:
             hang_up(dialled)
             return NotSent(f"The {hub} hub did not open within {timeout_s:g} s.")
@@ -309,7 +315,10 @@ class PicowsTransport:
             if (url.host, url.port) != (self._host, self._port):
                 msg = "another host than the one this transport was built for"
                 raise OSError(msg)
-            connected = await dial(url.host, url.port, timeout_s=timeout_s)
+            if self._proxy is None:
+                connected = await dial(url.host, url.port, timeout_s=timeout_s)
+            else:
+                connected = await tunnel(self._proxy, url.host, url.port, timeout_s=timeout_s)
             dialled.append(connected)
             return connected
 

@@ -14,6 +14,7 @@ from topstepx.errors import NotSent, UpgradeRefused, sanitised
 from topstepx.net.tls import certificate_refused, client_context
 from topstepx.net.transport import CloseReason, check_request
 from topstepx.net.transport_dial import Sockets, fault_of, hang_up, let_go
+from topstepx.net.tunnel import connect_headers, proxy_error
 from topstepx.redaction import cap_network_loggers
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from aiohttp.http_websocket import WSMessageNoDecodeText
 
     from topstepx.net.transport import Hub, HubListener, HubSocket
+    from topstepx.settings import Proxy
 
 CLOSE_GRACE_S = 2.0
 """How long the gateway may take to answer our CLOSE before the connection is cut."""
@@ -161,10 +163,12 @@ class AiohttpHubTransport:
         *,
         message_bytes_max: int = 16 * 1024 * 1024,
         tls: ssl.SSLContext | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._hub_url = hub_url.rstrip("/").replace("ws", "http", 1)
         self._message_bytes_max = message_bytes_max
         self._tls = tls
+        self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
         self._sockets = Sockets()
         self._open: dict[asyncio.Task[None], _Socket] = {}
@@ -237,6 +241,8 @@ class AiohttpHubTransport:
                     compress=0,
                     decode_text=False,
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_GRACE_S),
+                    proxy=None if self._proxy is None else self._proxy.url,
+                    proxy_headers=None if self._proxy is None else connect_headers(self._proxy),
                 )
         except UpgradeRefused as error:
             return error
@@ -250,6 +256,8 @@ class AiohttpHubTransport:
             where = f"The {hub} hub at {urlsplit(self._hub_url).hostname}"
             refused = certificate_refused(getattr(error, "certificate_error", None), where)
             what = f"{where} could not be reached ({type(error).__name__})."
+            if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
+                refused = proxy_error(self._proxy, urlsplit(self._hub_url).hostname, error)
             return refused or NotSent(what, fault=fault_of(error))
 
     async def close(self) -> None:

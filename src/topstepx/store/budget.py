@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -98,6 +98,20 @@ class SqliteBudget:
     def release(self, bucket: str, at_ns: int) -> None:
         """Take back one own attempt of that time."""
         self._guarded(lambda: self._release(bucket, at_ns))
+
+    def recent(self) -> tuple[Foreign, ...]:
+        """What all programs sent lately, for people who look; nothing where there is no log."""
+        if not self._path.exists():
+            return ()
+        try:
+            with closing(sqlite3.connect(self._path, timeout=self._busy_s)) as looking:
+                row = looking.execute("SELECT boot FROM log").fetchone()
+                if row is None or not same_boot(row[0], self._boot):
+                    return ()
+                rows = looking.execute("SELECT bucket, at_ns FROM attempts").fetchall()
+        except (sqlite3.Error, OSError):
+            return ()
+        return tuple(Foreign(bucket, at_ns) for bucket, at_ns in rows)
 
     def close(self) -> None:
         """Close the file."""
