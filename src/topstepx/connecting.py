@@ -130,16 +130,12 @@ def connect(
     check_on_exit(on_exit)
     profile = profile_of(environment_name, url)
     _check_ripe(profile.environment, opens=trade and not exits_only)
-    bound = profile.get("max_contracts", max_contracts).value
-    if bound is not None and limits is not None:
-        msg = "max_contracts and limits were both given."
-        raise ConfigurationError(msg, next_step="Put contracts_max into limits.")
     options = _options(profile, live_data=live_data, logout_on_exit=logout_on_exit) | {
         **wire_options(profile, proxy),
         "trade": trade,
         "exits_only": exits_only,
         "on_exit": on_exit,
-        "limits": limits or Limits(contracts_max=bound),
+        "limits": _limits(profile, max_contracts, limits),
     }
     given = given_credentials(user_name, api_key)
     _check_given(
@@ -156,6 +152,15 @@ def connect(
         journal=journal,
     )
     return Connection(opening.client)
+
+
+def _limits(profile: Profile, max_contracts: int | None, limits: Limits | None) -> Limits:
+    """The limits, said in one way or the other."""
+    bound = profile.get("max_contracts", max_contracts).value
+    if bound is not None and limits is not None:
+        msg = "max_contracts and limits were both given."
+        raise ConfigurationError(msg, next_step="Put contracts_max into limits.")
+    return limits or Limits(contracts_max=bound)
 
 
 def _check_given(reached: Environment | None, *, named: bool, proxied: bool) -> None:
