@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.trading import PRACTICE_ID, hub_session, mnq, practice
+from topstepx.clock import NANOSECONDS
 from topstepx.core.link import LinkState
 from topstepx.core.mode import Mode
 from topstepx.core.terms import Limit, Market
@@ -31,7 +32,7 @@ from topstepx.events import (
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
 from topstepx.testing.eventually import eventually
-from topstepx.testing.loop import virtual
+from topstepx.testing.loop import VirtualLoop, virtual
 from topstepx.testing.pair import Pair
 from topstepx.wire.enums import OrderStatus, OrderType, Side
 from topstepx.wire.models import PlaceAnswer, PlaceRequest
@@ -124,6 +125,13 @@ def once_each(log: Log) -> None:
         (fact.order.id, fact.order.status, fact.order.fill_volume) for fact in log.of(OrderObserved)
     ]
     assert len(steps) == len(set(steps))
+
+
+def stand_still(seconds: float) -> None:
+    """A callback that blocks the loop: time passes and nothing runs."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.now_ns += round(seconds * NANOSECONDS)
 
 
 async def gap(pair: Pair, *how: f.What) -> None:
@@ -388,6 +396,49 @@ async def test_S25_a_reader_of_facts_that_is_stuck_harms_nobody() -> None:
         with pytest.raises(StreamLagged):
             async for _ in stuck:
                 pass
+
+
+@virtual(seeds=[None, 1, 2, 3])
+async def test_S26_a_callback_of_ours_that_blocks_is_our_gap_and_not_the_hubs_fault() -> None:
+    async with Pair() as pair:
+        account, contract = await practice(pair), await mnq(pair)
+        await pair.tsx.ready(account)
+        log, user = Log(pair), hub_session(pair, "user")
+        async with pair.tsx.market.depth(contract) as depth:
+            assert (await anext(depth)).is_valid
+            market = hub_session(pair, "market")
+            await asyncio.sleep(1.5)
+            order = await pair.tsx.desk(account, contract).buy(2, at=Market())
+            elsewhere(pair, Side.SELL, 1)
+            stand_still(12)  # what both hubs say meanwhile lies in the sockets
+            await asyncio.sleep(20)
+            assert order.status is OrderStatus.FILLED
+            assert "loop_blocked" in {alarm.name for alarm in log.of(AlarmRaised)}
+            suspected = {
+                (one.hub, "stood still for 1" in one.reason) for one in log.of(GapSuspected)
+            }
+            assert suspected == {("user", True), ("market", True)}
+            assert not log.of(HubDegraded, HubReconnecting), "nobody else is blamed"
+            assert {user.closed, market.closed} == {False}
+            assert not all([(await anext(depth)).is_valid for _ in range(depth.waiting)])
+        same_as_venue(pair)
+        once_each(log)
+        assert mode(pair) is Mode.ACTIVE
+
+
+@virtual(seeds=[None, 1])
+async def test_S26_after_a_suspend_everything_is_opened_and_read_anew() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        log, user = Log(pair), hub_session(pair, "user")
+        pair.clock.suspend(600)
+        pair.world.suspended(600)
+        elsewhere(pair, Side.BUY, 2)
+        await eventually(lambda: log.of(HubDegraded), timeout_s=5)
+        assert mode(pair) is Mode.REDUCE_ONLY
+        await until_level(pair, 60)
+        assert user.closed
+        once_each(log)
 
 
 @virtual

@@ -169,3 +169,13 @@ def test_a_moment_printed_with_other_digits_tells_nothing_new() -> None:
     assert ledger.apply(fact_of(same_moments(ledger, stale), at=at(40), source="hub")) == ()
     modified = msgspec.structs.replace(report, update_timestamp=at(10))
     assert same_moments(ledger, modified) == modified
+
+
+def test_a_partial_fill_that_comes_late_and_prints_its_moment_with_more_digits_is_no_news() -> None:
+    ledger, more = Ledger(), timedelta(microseconds=1)
+    known = ended(FILLED, 3)
+    ledger.apply(OrderObserved(at=at(10), order=known))
+    for status, filled in ((OPEN, 1), (OPEN, 3), (FILLED, 2)):
+        late = ended(status, filled, filled_price=None)
+        late = msgspec.structs.replace(late, update_timestamp=at(9) + more)
+        assert ledger.apply(fact_of(same_moments(ledger, late), at=at(40), source="hub")) == ()

@@ -7,7 +7,7 @@ import asyncio
 from tests.support.trading import mnq, practice
 from topstepx.core.terms import Limit
 from topstepx.desk.lookout import Seen
-from topstepx.testing.loop import virtual
+from topstepx.testing.loop import VirtualLoop, virtual
 from topstepx.testing.pair import Pair
 
 
@@ -54,3 +54,21 @@ async def test_after_two_looks_that_agree_it_is_trusted_again() -> None:
         await asyncio.sleep(20)
         assert not watch.is_deaf
         assert not pair.tsx._linkage.poller.is_on
+
+
+@virtual(seeds=[None, 1, 2])
+async def test_what_lies_unread_because_we_stood_still_makes_nobody_deaf() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        loop, watch = asyncio.get_running_loop(), pair.tsx._linkage.watch
+        assert isinstance(loop, VirtualLoop)
+        heard: list[int] = []
+        watch.expect(lambda: heard[0] if heard else None, "something", 5.0, 0)
+        loop.now_ns += 12_000_000_000
+        loop.call_later(0.1, lambda: heard.append(pair.clock.monotonic_ns()))
+        await asyncio.sleep(3)
+        assert not watch.is_deaf
+        watch.expect(lambda: None, "something", 5.0, 0)
+        loop.now_ns += 12_000_000_000
+        await asyncio.sleep(3)
+        assert watch.is_deaf

@@ -11,7 +11,7 @@ from topstepx.net.hub_door import NotOpened
 from topstepx.net.hub_line import Line
 from topstepx.net.transport import CloseReason
 from topstepx.testing.eventually import eventually
-from topstepx.testing.loop import LoopClock, virtual
+from topstepx.testing.loop import LoopClock, VirtualLoop, virtual
 from topstepx.wire import routes
 
 if TYPE_CHECKING:
@@ -106,3 +106,29 @@ async def test_cancelling_closes_the_socket() -> None:
     running.cancel()
     await asyncio.wait({running})
     assert bench.sockets[0].is_closed
+
+
+@virtual(seeds=[None, 1, 2, 3])
+async def test_after_a_stall_of_ours_what_lies_in_the_socket_is_heard_before_the_hub_is_blamed() -> (
+    None
+):
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    for waits, survives in ((True, True), (False, False)):
+        bench = Bench()
+        running = asyncio.create_task(bench.line.run())
+        bench.line.want(ORDERS)
+        await eventually(lambda: bench.sockets)  # noqa: B023  awaited here
+        (socket,) = bench.sockets
+        socket.listener.data(b"{}\x1e")
+        done = b'{"type":3,"invocationId":"1","result":null}\x1e'
+        bench.line_subscribed = lambda *_: None  # type: ignore[method-assign]  # confirmed: no matter here
+        socket.listener.data(done)
+        assert bench.told[-1].state is LinkState.LIVE
+        loop.now_ns += 40_000_000_000
+        if waits:
+            loop.call_later(0.1, socket.listener.data, b'{"type":6}\x1e')
+        await asyncio.sleep(2)
+        assert (bench.told[-1].state is LinkState.LIVE) is survives
+        bench.line.stop()
+        await running

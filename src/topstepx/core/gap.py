@@ -214,7 +214,10 @@ def same_moments(ledger: Ledger, step: StepT) -> StepT:
     if _near(was.creation_timestamp, step.creation_timestamp):
         moments["creation_timestamp"] = was.creation_timestamp
     same_step = (step.status, step.fill_volume) == (was.status, was.fill_volume)
-    if same_step and _near(was.update_timestamp, step.update_timestamp):
+    is_late = step.fill_volume < was.fill_volume or (
+        was.status.is_terminal and not step.status.is_terminal
+    )
+    if (same_step or is_late) and _near(was.update_timestamp, step.update_timestamp):
         moments["update_timestamp"] = was.update_timestamp
     return msgspec.structs.replace(step, **moments)
 

@@ -38,6 +38,7 @@ FLAT_EVERY_S: Final = 30.0
 YOUNG_S: Final = 4.0
 _MOMENT_NS: Final = 2 * NANOSECONDS
 _AGAIN_S: Final = 60.0
+_STALL_S: Final = 1.0
 _SETTLES_S: Final = 6.0
 _CALLS_PER_MINUTE: Final = 60
 
@@ -198,10 +199,15 @@ class HubWatch:
         self, heard_ns: Callable[[], int | None], what: str, within_s: float, early_ns: int
     ) -> None:
         """The hub must tell `what` within `within_s`, or have told it up to `early_ns` ago; else it is deaf."""
-        generation = self._generation
-        since_ns = self._record.now_ns() - early_ns
+        generation, loop = self._generation, asyncio.get_running_loop()
+        since_ns, due_s = self._record.now_ns() - early_ns, loop.time() + within_s
 
         def look() -> None:
+            nonlocal due_s
+            if loop.time() - due_s > _STALL_S:  # we stood still: hear first what waits to be read
+                due_s = loop.time() + _STALL_S
+                loop.call_at(due_s, look)
+                return
             when_ns = heard_ns()
             if self._generation != generation or (when_ns is not None and when_ns >= since_ns):
                 return
@@ -209,7 +215,7 @@ class HubWatch:
                 self._found_deaf(f"it did not tell {what} within {within_s:g} s")
 
         if generation is not None:
-            asyncio.get_running_loop().call_later(within_s, look)
+            loop.call_at(due_s, look)
 
     # -- deaf
 

@@ -18,6 +18,7 @@ from topstepx.desk.polling import Poller
 from topstepx.errors import TopstepxError
 from topstepx.events import (
     AlarmRaised,
+    GapSuspected,
     HubClosed,
     HubContested,
     HubDegraded,
@@ -221,8 +222,12 @@ class Linkage:
     def stalled(self, seconds: float) -> None:
         """We ourselves did nothing for so long: what came meanwhile may be lost."""
         if seconds >= _STALL_S:
+            reason = f"this program stood still for {seconds:.0f} s"
             self._market.gapped()
-            self.watch.suspect(f"this program stood still for {seconds:.0f} s")
+            if self._record.ledger.link("market") is not None:
+                at = self._record.stamp()
+                self._record.commit(GapSuspected(at=at, hub="market", reason=reason))
+            self.watch.suspect(reason)
 
     def slept(self) -> None:
         """The computer slept: no book is whole, and the timekeeper has the accounts read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core.link_effects import (
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from topstepx.core.link import Link
     from topstepx.core.signalr import Invocation
     from topstepx.net.transport import HubSocket
+
+_STALL_S: Final = 1.0
+_HEARS_S: Final = 0.5
 
 
 class LineOwner(Protocol):
@@ -87,6 +90,7 @@ class Line:
         self._to_open: Open | None = None
         self._wake = asyncio.Event()
         self._stopped = False
+        self._due_s: float | None = None
 
     async def run(self) -> None:
         """Keep the link alive; closes the socket at the end."""
@@ -96,6 +100,7 @@ class Line:
                 if to_open is not None:
                     await self._open(to_open)
                     continue
+                await self._hear_first()
                 self.do(self.link.tick(self._now_ns()))
                 await self._sleep()
         finally:
@@ -126,11 +131,18 @@ class Line:
         wait_s = None
         if due_ns is not None:
             wait_s = max(0.0, (due_ns - self._now_ns()) / NANOSECONDS)
+            self._due_s = asyncio.get_running_loop().time() + wait_s
         try:
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
         except TimeoutError:
             return
+
+    async def _hear_first(self) -> None:
+        """Where this program stood still, hear what lies in the socket before the hub is blamed."""
+        due_s, self._due_s = self._due_s, None
+        if due_s is not None and asyncio.get_running_loop().time() - due_s > _STALL_S:
+            await asyncio.sleep(_HEARS_S)
 
     async def _open(self, order: Open) -> None:
         if self._first is not None:
