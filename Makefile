@@ -10,7 +10,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv runtime interop demo test check format soak bench pins clean
+.PHONY: help venv runtime interop aspnet demo test check format soak bench pins clean
 
 help:
 	@echo "make demo    the whole main job against the simulated gateway (ARGS=--fast skips the pauses)"
@@ -63,12 +63,20 @@ interop:
 	echo "installing the pinned interop packages"; \
 	npm ci --silent --no-audit --no-fund --ignore-scripts && touch node_modules/.made || echo "interop: npm could not install; that test will say so"
 
+# Microsoft's own SignalR server, for our client. Where it cannot be built that test skips and says so.
+aspnet: $(VENV)/.made
+	@cd tests/interop/aspnet 2>/dev/null || exit 0; \
+	[ "$$(uname -sm)" = "Linux x86_64" ] && command -v npm >/dev/null || { echo "interop: no ASP.NET Core for this system; that test will skip"; exit 0; }; \
+	[ built/.made -nt Server.cs ] && [ built/.made -nt package-lock.json ] && exit 0; \
+	echo "building the ASP.NET Core server (once, half a minute)"; \
+	./build.sh "$(CURDIR)/$(BIN)/python" || { rm -rf built; echo "interop: ASP.NET Core could not be built; that test will skip"; }
+
 # --- doors ----------------------------------------------------------------------------------
 
 demo: runtime
 	@$(BIN)/topstepx demo $(ARGS)
 
-test: venv interop
+test: venv interop aspnet
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --max-worker-restart 2 $(ARGS)
 
 check: venv
@@ -83,7 +91,7 @@ format: venv
 	$(BIN)/ruff format .
 
 # Long versions carry the mark `soak`; each has a compressed twin that `make test` runs.
-soak: venv interop
+soak: venv interop aspnet
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m soak -n $(WORKERS) --dist loadfile --max-worker-restart 2 -o faulthandler_timeout=1800 $(ARGS) \
 	  || { code=$$?; [ $$code -eq 5 ] && echo "no soak tests yet" || exit $$code; }
 
@@ -105,5 +113,5 @@ pins:
 	@! grep -n '://' requirements/*.txt
 
 clean:
-	rm -rf $(VENV) tests/interop/node_modules dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) tests/interop/node_modules tests/interop/aspnet/built dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
