@@ -101,7 +101,8 @@ def _user(chance: random.Random, contract: str, account_id: int, index: int) -> 
         return _cut(ORDER, about, [{"action": 1, "data": order}])
     if kind < 0.7:
         trade = {**base, "creationTimestamp": stamp, "price": _price(chance), "fees": 0.37}
-        trade |= {"side": 0, "size": 1, "voided": False, "orderId": 3_400_000_000}
+        # A few fills for each order: nobody has thousands of one.
+        trade |= {"side": 0, "size": 1, "voided": False, "orderId": 3_400_000_000 + index // 16}
         return _cut(TRADE, about, [{"action": 0, "data": trade}])
     if kind < 0.9:
         position = {"id": 771, "accountId": account_id, "contractId": contract}

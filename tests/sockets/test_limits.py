@@ -30,8 +30,15 @@ if TYPE_CHECKING:
 
 KINDS = (WindowKind.SLIDING, WindowKind.FIXED, WindowKind.BUCKET)
 JITTER_S = 0.25
-FATES = {"read", "bars", "order placed", "order refused here", "cancel"}
-"""What may come of a request here; everything else is a failure."""
+FATES = {
+    "read", "bars", "order placed", "order refused here", "cancel",
+    "read: RateLimited", "order: DeadlinePassed",
+}  # fmt: skip
+"""What may come of a request here; everything else is a failure.
+
+Orders take what room there is, so a read may wait for its two minutes; a machine that stands still for
+seconds makes an order too late, which is then not sent.
+"""
 
 
 def limited(sim: SimServer, kind: WindowKind, limits: tuple[BucketPolicy, ...]) -> None:

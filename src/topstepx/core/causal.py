@@ -60,6 +60,8 @@ class Causal:
 
     def deadline(self) -> int | None:
         """When `wants_look` and `tick` are due; None while nothing waits."""
+        if not self._held:
+            return None
         moments = [held.due_ns for held in self._held.values()]
         moments += [held.ask_ns for held in self._held.values() if held.ask_ns is not None]
         return min(moments, default=None)

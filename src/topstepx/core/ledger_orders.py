@@ -126,8 +126,14 @@ class OrderEntry:
         self._put("filled_price", told(order.filled_price, order.fill_volume, updated, when))
         created = earliest(self._parts.get("creation_timestamp"), order.creation_timestamp)
         self._parts["creation_timestamp"] = created
+        parts = self._parts
         for name in _BY_UPDATE:
-            self._put(name, told(getattr(order, name), updated, when))
+            value = getattr(order, name)
+            old = parts.get(name)
+            if value is None:  # no news of it: `told` says the same, at more length
+                parts[name] = old or NOTHING
+            elif old is None or (1, updated, when, value) > old[0]:
+                parts[name] = told(value, updated, when)
         self._fill_volume = max(self._fill_volume, order.fill_volume)
         self._identities.add((order.account_id, order.contract_id, int(order.side)))
         if order.status.is_terminal:

@@ -57,6 +57,8 @@ class Intake:
         """Has the accounts looked at soon: something is told too late, or never."""
         self._causal = Causal(record.ledger)
         self._timer: asyncio.TimerHandle | None = None
+        self._due_ns: int | None = None
+        """What the timer is set for."""
         self._held: list[tuple[datetime, _User]] | None = None
         self._holding: asyncio.TimerHandle | None = None
         self._heard: dict[tuple[str, int, str], int] = {}
@@ -162,16 +164,19 @@ class Intake:
             self._record.commit(fact_of(told, at=at, source="hub"))
 
     def _set_timer(self) -> None:
+        due_ns = self._causal.deadline()
+        if due_ns == self._due_ns:
+            return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        due_ns = self._causal.deadline()
+        self._due_ns = due_ns
         if due_ns is not None:
             wait_s = max(0.0, (due_ns - self._record.now_ns()) / NANOSECONDS)
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._overdue)
 
     def _overdue(self) -> None:
-        self._timer = None
+        self._timer = self._due_ns = None
         if self._causal.wants_look(self._record.now_ns()) and self.look is not None:
             self.look()
         while steps := self._causal.tick(self._record.now_ns()):
@@ -200,7 +205,7 @@ class Intake:
         self.release()
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer = self._due_ns = None
 
     # -- what could not be read
 

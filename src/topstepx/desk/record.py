@@ -79,6 +79,7 @@ class Record:
         self._journal, self._clock = journal, clock
         self._last_at: datetime | None = None
         self._listeners: dict[int, Listener] = {}
+        self._hearing: tuple[tuple[int, Listener], ...] = ()
         self._failures: dict[int, int] = {}
         self._next_listener = 0
         self._streams: list[weakref.ref[EventStream]] = []
@@ -137,6 +138,7 @@ class Record:
             stream.end()
         self._streams.clear()
         self._listeners.clear()
+        self._hearing = ()
         await self._journal.close()
 
     def now_ns(self) -> int:
@@ -235,10 +237,12 @@ class Record:
         number = self._next_listener
         self._next_listener += 1
         self._listeners[number] = callback
+        self._hearing = tuple(self._listeners.items())
 
         def forget() -> None:
             self._listeners.pop(number, None)
             self._failures.pop(number, None)
+            self._hearing = tuple(self._listeners.items())
 
         return forget
 
@@ -271,7 +275,7 @@ class Record:
             self._telling = False
 
     def _tell(self, event: Event, changes: tuple[Change, ...]) -> None:
-        for number, listener in tuple(self._listeners.items()):
+        for number, listener in self._hearing:
             try:
                 listener(event, changes)
             # boundary: one listener's bug must not keep a fact from the others

@@ -62,10 +62,10 @@ class Event(
         if self.at.tzinfo is None:
             msg = f"at={self.at!r} has no time zone; facts carry aware UTC times"
             raise ValueError(msg)
-        if self.at.utcoffset() != timedelta(0):
+        if self.at.tzinfo is not UTC and self.at.utcoffset() != timedelta(0):
             force_setattr(self, "at", self.at.astimezone(UTC))
         if not self.id:
-            force_setattr(self, "id", _digest(self.kind, *self.statement()))
+            force_setattr(self, "id", _short_hash(self.statement()))
 
     @property
     def kind(self) -> str:
@@ -83,9 +83,9 @@ class Event(
         fields = self.__struct_fields__
         return {name: getattr(self, name) for name in fields if name not in self._FRAME}
 
-    def statement(self) -> tuple[Any, ...]:
-        """What the ``id`` is made of."""
-        return (self.at, self.content())
+    def statement(self) -> bytes:
+        """What the ``id`` is made of: all of it, for nothing happens twice."""
+        return encode(self)
 
     def __repr__(self) -> str:
         said = ", ".join(f"{name}={value!r}" for name, value in self.content().items())
@@ -101,9 +101,12 @@ class Observation(Event, frozen=True, kw_only=True):
 
     source: Source = "rest"
 
-    def statement(self) -> tuple[Any, ...]:
-        """The content alone: the same statement has the same ``id``, whenever it was made."""
-        return (self.content(),)
+    def statement(self) -> bytes:
+        """The content alone: the same statement has the same ``id``, whenever it was made.
+
+        It does not depend on how many zeros a price was written with.
+        """
+        return msgspec.json.encode(_plain((self.kind, self.content())), order="deterministic")
 
 
 def encode(event: Event) -> bytes:
@@ -132,19 +135,26 @@ def event_kinds() -> dict[str, type[Event]]:
     return {name: kind for name, kind in _KINDS.items() if not kind.__subclasses__()}
 
 
-def _digest(*parts: object) -> str:
-    """A short hash that does not depend on how many zeros a price was written with."""
-    text = msgspec.json.encode(_plain(parts), order="deterministic")
+def _short_hash(text: bytes) -> str:
     return hashlib.blake2b(text, digest_size=_ID_BYTES).hexdigest()
 
 
+_AS_THEY_ARE = frozenset({str, int, bool, type(None), datetime, float})
+
+
 def _plain(value: object) -> object:
+    # Facts are made for every order and every report, so what needs nothing is seen first.
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, Decimal):
         return str(value.normalize())
     if isinstance(value, msgspec.Struct):
-        return [_plain(getattr(value, name)) for name in value.__struct_fields__]
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
+        value = msgspec.structs.astuple(value)
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [inner if type(inner) in _AS_THEY_ARE else _plain(inner) for inner in value]
+    if isinstance(value, dict):
+        return {
+            key: inner if type(inner) in _AS_THEY_ARE else _plain(inner)
+            for key, inner in value.items()
+        }
     return value

@@ -70,18 +70,19 @@ class Row:
 
     def expected_digest(self) -> str:
         """What the digest has to be."""
-        content = (
-            self.seq,
-            self.writer,
-            self.number,
-            self.at,
-            self.kind,
-            self.account_id,
-            self.event_id,
-            self.body,
-            self.previous,
+        return _digest(
+            (
+                self.seq,
+                self.writer,
+                self.number,
+                self.at,
+                self.kind,
+                self.account_id,
+                self.event_id,
+                self.body,
+                self.previous,
+            )
         )
-        return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 
 def chained(
@@ -89,11 +90,15 @@ def chained(
 ) -> Iterator[Row]:
     """The rows that follow a chain's last one."""
     for seq, entry in enumerate(entries, start=after_seq + 1):
-        draft = Row(seq=seq, writer=writer, previous=previous, digest="", **entry._asdict())
-        previous = draft.expected_digest()
-        yield Row(
-            seq=seq, writer=writer, previous=draft.previous, digest=previous, **entry._asdict()
-        )
+        content = (seq, writer, *entry, previous)
+        digest = _digest(content)
+        yield Row(*content, digest)
+        previous = digest
+
+
+def _digest(content: tuple[int, str, int, str, str, int | None, str, str, str]) -> str:
+    """The digest of a row's members, in their order, from `seq` to `previous`."""
+    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 
 def verified(rows: Iterable[Row], *, after_seq: int = 0, previous: str = GENESIS) -> Iterator[Row]:
