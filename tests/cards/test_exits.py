@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,9 @@ from topstepx.events import Flattened, FlattenFailed, OrderEdited
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.gateway import Gateway
 from topstepx.sim.switches import Switches
+from topstepx.store.journal_memory import MemoryJournal
 from topstepx.testing.eventually import eventually
-from topstepx.testing.loop import virtual
+from topstepx.testing.loop import LoopClock, virtual
 from topstepx.testing.pair import START
 from topstepx.wire.enums import OrderStatus, Side
 from topstepx.wire.models import CancelRequest, CloseContractRequest, ModifyRequest
@@ -256,6 +258,55 @@ async def test_C14_a_late_close_finds_no_new_position() -> None:
             await asyncio.sleep(1)
         assert w.net == 0
         await eventually(lambda: not w.standing(), timeout_s=150)
+
+
+@virtual
+async def test_closes_that_met_each_other_leave_nothing_open() -> None:
+    async with world() as w:
+        await long(w, 3)
+        three = (w.desk.close(2), w.desk.close(2), w.desk.close())
+        await asyncio.gather(*three, return_exceptions=True)
+        await eventually(lambda: not w.standing(), timeout_s=5)
+        assert w.net == 0
+        assert not w.ledger.open_intents()
+        await w.buy(1, at=Market())
+
+
+@virtual
+@pytest.mark.parametrize("lost", [f.LoseRequest(), f.Answer(503, "")], ids=["lost", "503"])
+async def test_a_lost_close_of_what_is_flat_fences_for_half_a_minute_and_leaves_nothing_open(
+    lost: Any,  # noqa: ANN401  any fault
+) -> None:
+    journal = MemoryJournal()
+    async with world(journal=journal) as w:
+        await long(w)
+        w.break_(CLOSE, lost)
+        await w.desk.close()
+        assert w.net == 0
+        (cause,) = w.tsx.state.causes(w.account)
+        assert (cause.reason, cause.contract_id) == ("unresolved_intent", w.contract.id)
+        assert cause.detail.startswith("a close of")
+        with pytest.raises(ModeRefused, match=r"what became of a request \(a close of"):
+            await w.buy(1)
+        await asyncio.sleep(12)
+        gateway, began = w.pair.gateway, now_s()
+    assert w.tsx.left_open == ()
+    assert now_s() - began < 1
+    later = LoopClock(start=w.pair.clock.now() + timedelta(seconds=40))
+    async with world(journal=journal.crash(), gateway=gateway, clock=later) as w:
+        assert not w.standing()
+        assert not w.ledger.open_intents()
+        await w.buy(1, at=Market(), key="after the restart")
+
+
+@virtual
+async def test_a_lost_close_ends_by_itself_after_half_a_minute() -> None:
+    async with world() as w:
+        await long(w)
+        w.break_(CLOSE, f.LoseRequest())
+        await w.desk.close()
+        await eventually(lambda: not w.standing(), timeout_s=32)
+        await w.buy(1, at=Market())
 
 
 @virtual

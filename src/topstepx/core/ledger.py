@@ -152,7 +152,7 @@ class Ledger:
         if change is None:
             return None
         order = change.after.order
-        self.netting.order(order, Heard(event.at, now_ns), by_hub=event.source == "hub")
+        self.netting.order(order, Heard(event.at, now_ns), by_hub=_is_live(event))
         self._highest[order.account_id] = max(order_id, self._highest.get(order.account_id, 0))
         if change.after.is_working:
             self._working.add(order_id)
@@ -172,7 +172,7 @@ class Ledger:
         self._trades_of.setdefault(event.trade.order_id, set()).add(event.trade.id)
         if change is not None:
             heard = Heard(event.at, now_ns)
-            self.netting.trade(change.before, change.after, heard, by_hub=event.source == "hub")
+            self.netting.trade(change.before, change.after, heard, by_hub=_is_live(event))
         return change
 
     def _intend(self, event: IntentFact) -> tuple[Change, ...]:
@@ -372,3 +372,8 @@ class Ledger:
             "links": self.links.state(),
             "modes": self.modes.state(),
         }
+
+
+def _is_live(event: events.Observation) -> bool:
+    """Whether the hub tells it in this run."""
+    return event.source == "hub" and event.origin != "replayed"

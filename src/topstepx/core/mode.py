@@ -97,7 +97,7 @@ _RELEASE = "Look at the account, then release it with `resume`."
 CAUSES: dict[str, CauseRule] = {
     "starting": CauseRule(Mode.STARTING, "the account has not been looked at yet", blind=True),
     "syncing": CauseRule(Mode.SYNCING, "the account's state is being read", blind=True),
-    "unresolved_intent": _reduce("it is not known what became of an order", blind=True),
+    "unresolved_intent": _reduce("it is not known what became of a request", blind=True),
     "hub_down": _reduce("the user hub is not connected"),
     "hub_closed": _reduce(
         "the user hub is given up", "Do what `health` says of it, then release it with `resume`."

@@ -77,6 +77,8 @@ class Round:
     """Whether the lists show tags; False only if an order that is known to have one shows none."""
     problem: str = ""
     """What could not be read."""
+    flat: str | None = None
+    """What shows that nothing is held in the contract; None: that is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +272,19 @@ class CloseSearch(Search):
 
     size: int | None = None
     """Contracts of a partial close; None for a close of whatever there is."""
+    arrives_by_ns: int = 0
+    """Until when the request itself may still arrive, and close what is opened meanwhile."""
+
+    def looked(self, seen: Round, now_ns: int) -> Finding | None:
+        """The same; and what is flat is closed, once nothing can arrive late any more."""
+        finding = Search.looked(self, seen, now_ns)  # a slotted dataclass has no plain super()
+        if finding is not None or seen.flat is None or not seen.complete:
+            return finding
+        if now_ns >= self.arrives_by_ns:
+            return self.decide(Finding(Fate.ACCEPTED, (seen.flat,)))
+        self.last = f"{seen.flat}; the request may still arrive"
+        self.next_ns = min(self.next_ns, self.arrives_by_ns)
+        return None
 
     def heard(self, order: OrderModel) -> Finding | None:  # noqa: ARG002  one order alone tells nothing: closes have no tags
         """Nothing: only a whole list tells whose an untagged order is."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from topstepx.core.lanes import Lane
+from topstepx.core.moot import shown_flat
 from topstepx.core.ownership import intent_of
 from topstepx.core.resolve import Round, tags_are_shown
 from topstepx.errors import TopstepxError
@@ -65,6 +66,7 @@ class Evidence:
         """One round. What cannot be read makes it incomplete; it never makes it empty."""
         orders: tuple[OrderModel, ...] = ()
         problems: list[str] = []
+        began = self._record.stamp()
         # Orders first: a trade whose order is not among them is then not explained.
         try:
             orders = await self._reader.orders_since(account_id, since, lane=lane)
@@ -79,7 +81,9 @@ class Evidence:
             unexplained = self._is_unexplained(account_id, contract_id, trades, known, baseline)
         except TopstepxError as error:
             problems.append(str(error))
+        ledger = self._record.ledger
         return Round(
+            flat=shown_flat(ledger, account_id, contract_id, after=began),
             complete=not problems,
             orders=orders,
             claimed=claimed,

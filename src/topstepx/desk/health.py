@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from topstepx.core.breaker import State
 from topstepx.core.link import LinkState
 from topstepx.core.mode import Mode, rule_of
+from topstepx.core.moot import settled_by
 from topstepx.core.token import Session
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def health_of(
         if accounts or cause.account_id is None
     ]
     unresolved = count_unresolved(
-        (intent for intent in ledger.open_intents() if not _is_moot(intent, ledger)), now
+        (intent for intent in ledger.open_intents() if settled_by(ledger, intent) is None), now
     )
     return Health(
         session=session,
@@ -158,15 +159,6 @@ UNDER_WAY: Final = timedelta(seconds=30)
 def count_unresolved(intents: Iterable[IntentBelief], now: datetime) -> int:
     """How many intents have an outcome that nobody knows; those still under way do not count."""
     return sum(not _is_under_way(intent, now) for intent in intents if intent.is_open)
-
-
-def _is_moot(intent: IntentBelief, ledger: Ledger) -> bool:
-    """Whether it was about an order that has ended: then it does not matter any more what came of it."""
-    recorded = intent.recorded
-    if recorded is None or recorded.action not in {"cancel", "modify"} or recorded.order_id is None:
-        return False
-    order = ledger.order(recorded.order_id)
-    return order is not None and order.is_terminal
 
 
 def _is_under_way(intent: IntentBelief, now: datetime) -> bool:

@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from topstepx.core import tags
+from topstepx.core.moot import settled_by
 from topstepx.desk.waiting import until
 from topstepx.errors import TopstepxError
 
@@ -90,7 +91,11 @@ class Leaving:
         return tuple(found)
 
     async def settle(self) -> tuple[str, ...]:
-        """Wait for the resolver, for a while; what is still open then, a line each."""
+        """Wait for the resolver, for a while; what is still open then, a line each.
+
+        What has reached its end is settled and not waited for, such as a cancel whose order is over or a
+        close whose position was read and is flat.
+        """
         if self._open():
             await until(
                 self._record,
@@ -103,7 +108,8 @@ class Leaving:
         """Of the accounts that were used here: others' intents in one journal are theirs."""
         ledger = self._record.ledger
         accounts = self._recovery.accounts
-        return tuple(one for one in ledger.open_intents() if one.account_id in accounts)
+        mine = (one for one in ledger.open_intents() if one.account_id in accounts)
+        return tuple(one for one in mine if settled_by(ledger, one) is None)
 
     def left(self) -> tuple[str, ...]:
         """Positions and working orders that stay behind, a line each."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from topstepx.core.gap import same_moments
 from topstepx.core.lanes import Lane
 from topstepx.core.link import Subscription
+from topstepx.core.moot import settled_by
 from topstepx.desk.lookout import WHOLE_DAY, Lookout, Seen, without
 from topstepx.events import (
     ListRead,
@@ -188,7 +189,7 @@ class Recovery:
             unresolved=tuple(
                 intent.intent_id
                 for intent in ledger.open_intents(account.id)
-                if intent.recorded is not None and intent.recorded.action == "place"
+                if settled_by(ledger, intent) is None
             ),
             external=tuple(
                 belief

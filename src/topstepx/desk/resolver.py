@@ -13,15 +13,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core.lanes import Lane
-from topstepx.core.ownership import CLOSES, rival_closes
+from topstepx.core.ownership import rival_closes
 from topstepx.core.resolve import CloseSearch, Fate, Finding, Looking, PlaceSearch, Search
+from topstepx.core.searches import looks_from, makes_orders, noun_of, search_for
 from topstepx.desk.evidence import Baseline, baseline_of
 from topstepx.errors import RecordUnavailable, TopstepxError
 from topstepx.events import (
@@ -34,11 +32,9 @@ from topstepx.events import (
     ModeCauseAdded,
     ModeCauseCleared,
 )
-from topstepx.wire.models import PartialCloseRequest, PlaceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
-    from datetime import datetime
 
     from topstepx.clock import Clock
     from topstepx.core.ledger import Change
@@ -46,15 +42,9 @@ if TYPE_CHECKING:
     from topstepx.desk.evidence import Evidence
     from topstepx.desk.record import Record
     from topstepx.events import Verdict
-    from topstepx.wire.models import OrderModel
+    from topstepx.wire.models import OrderModel, PlaceRequest
 
 _LOG = logging.getLogger("topstepx.orders")
-LOOK_BACK = timedelta(seconds=120)
-"""How far before the sending to start looking: clocks disagree."""
-
-LOOK_BACK_BLIND = timedelta(hours=26)
-"""The same while the gateway's clock is not known: a whole trading day and more."""
-
 WATCH_S = 24 * 3600 + 300.0
 """How long an intent that is presumed absent stays watched and counted: past the end of its session."""
 
@@ -99,7 +89,7 @@ class Resolver:
         intent = self._record.ledger.intent(intent_id)
         if intent is None or intent_id in self._searches:
             return
-        search = _search_for(intent, sent_ns)
+        search = search_for(intent, sent_ns)
         if search is None:
             return
         self._searches[intent_id] = search
@@ -117,7 +107,7 @@ class Resolver:
         intent = self._record.ledger.intent(intent_id)
         if intent is None or intent_id in self._searches:
             return
-        search = _search_for(intent, sent_ns)
+        search = search_for(intent, sent_ns)
         if search is None:
             return
         search.decide(Finding(Fate.PRESUMED_ABSENT, ("presumed absent by an earlier run",)))
@@ -180,7 +170,7 @@ class Resolver:
             seen = await self._evidence.look(
                 intent.account_id,
                 search.contract_id,
-                _since(intent.recorded),
+                looks_from(intent.recorded),
                 claimed=self._claimed(intent),
                 siblings=self._siblings(intent, search),
                 baseline=self._baseline(intent_id, search),
@@ -205,7 +195,7 @@ class Resolver:
             if intent is None or intent.recorded is None:
                 return
             await self._evidence.look(
-                intent.account_id, search.contract_id, _since(intent.recorded)
+                intent.account_id, search.contract_id, looks_from(intent.recorded)
             )
 
     async def _sleep(self, intent_id: str, until_ns: int) -> None:
@@ -285,16 +275,17 @@ class Resolver:
             )
 
     def _fence(self, intent: IntentBelief, *, raised: bool) -> None:
-        kind = ModeCauseAdded if raised else ModeCauseCleared
-        self._record.commit(
-            kind(
-                at=self._record.stamp(),
-                account_id=intent.account_id,
-                contract_id=intent.recorded.contract_id if intent.recorded is not None else None,
-                reason="unresolved_intent",
-                subject=intent.intent_id,
-            )
-        )
+        fenced: dict[str, Any] = {
+            "at": self._record.stamp(),
+            "account_id": intent.account_id,
+            "contract_id": intent.recorded.contract_id if intent.recorded is not None else None,
+            "reason": "unresolved_intent",
+            "subject": intent.intent_id,
+        }
+        if raised:
+            self._record.commit(ModeCauseAdded(detail=noun_of(intent), **fenced))
+        else:
+            self._record.commit(ModeCauseCleared(**fenced))
 
     # -- what is told meanwhile
 
@@ -338,7 +329,7 @@ class Resolver:
 
     def _on_fact(self, event: Event, _changes: tuple[Change, ...]) -> None:
         match event:
-            case IntentRecorded(contract_id=str() as contract_id) if _makes_orders(event):
+            case IntentRecorded(contract_id=str() as contract_id) if makes_orders(event):
                 at = event.server_at or event.at
                 self._baselines[event.intent_id] = baseline_of(
                     self._record.ledger, event.account_id, contract_id, at
@@ -359,31 +350,6 @@ class Resolver:
         finding = Finding(Fate.PRESUMED_ABSENT, (told,))
         self._resolved(intent, finding)
         self._fence(intent, raised=False)
-
-
-def _makes_orders(recorded: IntentRecorded) -> bool:
-    return recorded.action == "place" or recorded.action in CLOSES
-
-
-def _search_for(intent: IntentBelief, sent_ns: int) -> Search | None:
-    """The search that fits an intent; None for one that makes no order."""
-    recorded = intent.recorded
-    if recorded is None or recorded.contract_id is None or not _makes_orders(recorded):
-        return None
-    if recorded.action == "place":
-        request = msgspec.json.decode(recorded.body, type=PlaceRequest)
-        return PlaceSearch(recorded.contract_id, sent_ns, recorded.watermark, request=request)
-    size = None
-    if recorded.action == "partial_close":
-        size = msgspec.json.decode(recorded.body, type=PartialCloseRequest).size
-    return CloseSearch(recorded.contract_id, sent_ns, recorded.watermark, size=size)
-
-
-def _since(recorded: IntentRecorded) -> datetime:
-    """From when on to look, by the gateway's clock where it was known."""
-    if recorded.server_at is not None:
-        return recorded.server_at - LOOK_BACK
-    return recorded.at - LOOK_BACK_BLIND
 
 
 def _terms(request: PlaceRequest) -> tuple[object, ...]:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from topstepx.clock import NANOSECONDS
 from topstepx.core import tags
+from topstepx.core.moot import may_arrive, settled_by
 from topstepx.errors import RecordDamaged, RecordUnavailable
 from topstepx.events import (
     AlarmRaised,
@@ -119,10 +121,10 @@ class Starting:
         recorded = intent.recorded
         if recorded is None:
             return
-        if recorded.action not in _ABOUT_ORDERS:
-            self._resolver.start(intent.intent_id, self._record.now_ns())
+        verdict, evidence = self._already(intent)
+        if verdict is None:
+            self._resolver.start(intent.intent_id, self._sent_ns(intent))
             return
-        verdict, evidence = self._read_off(intent)
         self._record.commit(
             IntentResolved(
                 at=self._record.stamp(),
@@ -133,6 +135,27 @@ class Starting:
                 evidence=(evidence,),
             )
         )
+
+    def _already(self, intent: IntentBelief) -> tuple[Verdict | None, str]:
+        """What is known at once from the account as it was just read; None: it has to be looked for."""
+        recorded = intent.recorded
+        if recorded is not None and recorded.action in _ABOUT_ORDERS:
+            return self._read_off(intent)
+        flat = settled_by(self._record.ledger, intent)
+        if flat is not None and not may_arrive(intent, self._age_s(intent)):
+            return "accepted", flat
+        return None, ""
+
+    def _age_s(self, intent: IntentBelief) -> float:
+        at = intent.recorded_at
+        return 0.0 if at is None else (self._record.stamp() - at).total_seconds()
+
+    def _sent_ns(self, intent: IntentBelief) -> int:
+        """When it may have left: a close is as old as its record says, an order is looked for in full."""
+        now_ns, recorded = self._record.now_ns(), intent.recorded
+        if recorded is None or recorded.action == "place":
+            return now_ns
+        return now_ns - round(max(0.0, self._age_s(intent)) * NANOSECONDS)
 
     def _read_off(self, intent: IntentBelief) -> tuple[Verdict, str]:
         """What became of a cancel or a modify, by the order as it is now."""

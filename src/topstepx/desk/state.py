@@ -134,16 +134,21 @@ class State:
         return self._record.ledger.trades(account_id)
 
     def mode(self, account: AccountLike, contract: Contract | None = None) -> Mode:
-        """What may be done on the account, or on one contract of it."""
+        """What may be done on the account, or on one contract of it, which may be restricted alone."""
         contract_id = contract.id if contract is not None else None
         return self._record.ledger.modes.mode(self._id(account), contract_id)
 
     def causes(
         self, account: AccountLike, contract: Contract | None = None
     ) -> tuple[ActiveCause, ...]:
-        """Why the mode is what it is; empty while ACTIVE."""
+        """Everything that restricts the account, those of single contracts too; empty: nothing does.
+
+        With a contract, what restricts that one. A cause says in `contract_id` which contract it is about
+        (None: the whole account), in `rule` what it means and how it ends.
+        """
         contract_id = contract.id if contract is not None else None
-        return self._record.ledger.modes.causes(self._id(account), contract_id)
+        modes = self._record.ledger.modes
+        return modes.causes(self._id(account), contract_id, everything=contract is None)
 
 
 def _account_of(belief: Belief) -> int:
