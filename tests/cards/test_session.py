@@ -165,15 +165,19 @@ async def test_the_wall_clock_is_set(hours: int) -> None:
         world.clock.step_wall(hours * HOUR_S)
         assert await world.read() == 4
         await asyncio.sleep(120)
-        assert world.told == [
+        # The keeper and the clock watch see it in the same moment, in either order.
+        assert [one for one in world.told if "clock_jumped" not in one] == [
             "refreshed 1",
             "suspect 1: the wall clock was set, or the computer slept unnoticed",
             "alarm token_suspect",
+            "refreshed 2",
+        ]
+        assert [one for one in world.told if "clock_jumped" in one] == [
             "restricted clock_jumped",
             "alarm clock_jumped",
             "free clock_jumped",
-            "refreshed 2",
         ]
+        assert world.told[-2:] == ["free clock_jumped", "refreshed 2"]
         assert (world.calls(LOGIN), world.calls(VALIDATE)) == (1, 1)
         await asyncio.sleep(11 * HOUR_S)
         assert world.calls(VALIDATE) == 1

@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.sessions import HOUR_S, START, SessionWorld
+from topstepx.clock import NANOSECONDS
 from topstepx.core.link_effects import LinkState
 from topstepx.core.mode import Mode, Operation
 from topstepx.core.token import Session
 from topstepx.desk.reading import PAGE_ROWS, Reader
-from topstepx.errors import LoginRefused, ModeRefused, NotSent, PinMismatch
+from topstepx.errors import DeadlinePassed, LoginRefused, ModeRefused, NotSent, PinMismatch
 from topstepx.events import AlarmRaised, ModeCauseAdded, ModeCauseCleared
 from topstepx.settings import Credentials, Secret
 from topstepx.sim import fault_kinds as f
+from topstepx.store.login_log import SqliteLoginLog
 from topstepx.testing.eventually import eventually
-from topstepx.testing.loop import virtual
+from topstepx.testing.loop import LoopClock, virtual
 from topstepx.wire import models
 from topstepx.wire.enums import OrderType, Side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from topstepx.client import Client
     from topstepx.core.sharing import SharedSession
@@ -276,3 +279,24 @@ async def test_a_token_that_dies_inside_an_order_history_costs_one_page() -> Non
     assert resumed == whole
     assert calls == 5
     assert (calls_with_401, logins_with_401) == (calls + 1, logins + 1)
+
+
+# -- the bound on logins
+
+
+@virtual
+async def test_a_bound_that_outlasts_the_deadline_is_told_at_once(tmp_path: Path) -> None:
+    """What other programs and earlier runs used up counts; nobody waits in vain for it."""
+    clock = LoopClock(start=START)
+    log = SqliteLoginLog(tmp_path / "logins.sqlite", clock)
+    for _ in range(4):
+        assert log.claim(exit_waits=False) == 0
+        await asyncio.sleep(6)
+    world = SessionWorld(logins=SqliteLoginLog(tmp_path / "logins.sqlite", clock))
+    began = clock.monotonic_ns()
+    with pytest.raises(DeadlinePassed, match="Logins are used up") as caught:
+        async with world:
+            raise AssertionError
+    assert caught.value.retry_after_s == pytest.approx(600 - 24, abs=2)
+    assert "share" in caught.value.next_step
+    assert clock.monotonic_ns() - began < 3 * NANOSECONDS

@@ -129,3 +129,19 @@ def wait_for_struck(sim: SimServer) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("nobody logged in")
+
+
+def test_commands_share_one_session(tmp_path: Path) -> None:
+    with running_sim() as sim:
+        home = Home(tmp_path, {"TOPSTEPX_USERNAME": sim.user_name, "TOPSTEPX_API_KEY": sim.api_key})
+        account = "PRAC-V2-600001-47190001"
+        here = ("--environment", "sim", "--url", sim.url, "--account", account)
+        for command in ("orders", "positions", "orders"):
+            done = home.run(command, *here)
+            assert done.returncode == 0, done.stderr
+        logins = sum(one.route == "Auth/loginKey" for one in sim.gateway.limits.arrivals)
+        assert logins == 1
+        (home.folder / "topstepx.toml").write_text("[profiles.sim]\nshare_session = false\n")
+        assert home.run("orders", *here).returncode == 0
+        logins = sum(one.route == "Auth/loginKey" for one in sim.gateway.limits.arrivals)
+        assert logins == 2

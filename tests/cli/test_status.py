@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.commands import Home
+from tests.support.commands import Home, running_sim
 from topstepx.cli.status import ProfileStatus, _remind
 from topstepx.settings import Secret
 from topstepx.store.credentials import Stored
@@ -86,3 +86,16 @@ def test_an_old_key_is_mentioned() -> None:
     status = ProfileStatus("x", "topstepx", None, key_saved_on="2020-01-01")
     _remind(status)
     assert "--rotate" in status.warnings[0]
+
+
+def test_a_key_for_the_simulator_is_listed(tmp_path: Path) -> None:
+    home = Home(tmp_path, {})
+    with running_sim() as sim:
+        kept = home.run(
+            "login", "--environment", "sim", "--url", sim.url, "--user-name", sim.user_name,
+            "--key-stdin", "--insecure-storage", stdin=f"{sim.api_key}\n",
+        )  # fmt: skip
+        assert kept.returncode == 0, kept.stderr
+        done = home.run("status")
+    assert "sim  (sim, inside a program)" in done.stdout
+    assert "has a key for a running `topstepx sim`: add --url" in done.stdout

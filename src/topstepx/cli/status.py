@@ -106,8 +106,19 @@ def _write_kills(kills: list[str]) -> None:
 
 
 def _names() -> list[str]:
-    """Your profiles; without any, the environment that most people mean."""
-    return list(profile_names(profile_files())) or ["topstepx"]
+    """Your profiles, and the simulator where a key of it is kept; else what most people mean."""
+    names = list(profile_names(profile_files()))
+    if "sim" not in names and _kept("sim") is not None:
+        names.append("sim")
+    return names or ["topstepx"]
+
+
+def _kept(name: str) -> str | None:
+    """Where a key is kept for that name."""
+    try:
+        return CredentialStore(config_folder()).where(name)
+    except TopstepxError:
+        return None
 
 
 def _look(name: str, url: str | None, clock: Clock) -> ProfileStatus:
@@ -119,7 +130,13 @@ def _look(name: str, url: str | None, clock: Clock) -> ProfileStatus:
         for key, value in profile.values.items()
     }
     if reached is None:
+        place = _kept(name)
         status.place, status.source = "nowhere", "the simulator inside a program needs no key"
+        if place is not None:
+            status.place = place
+            status.source = (
+                f"the {place} has a key for a running `topstepx sim`: add --url for more"
+            )
         return status
     try:
         found = find_credentials(profile, take=False)

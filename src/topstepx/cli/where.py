@@ -18,6 +18,7 @@ from topstepx.connecting import Connection, connect
 from topstepx.errors import ConfigurationError
 from topstepx.keeping import journal_path, leases_of
 from topstepx.settings import Credentials
+from topstepx.store.sealing import has_cryptography
 
 if TYPE_CHECKING:
     from topstepx.client import Client
@@ -74,7 +75,13 @@ class Where:
         credentials: Credentials,
         **options: Any,  # noqa: ANN401  passed through
     ) -> Connection:
-        """A connection for one command."""
+        """A connection for one command.
+
+        Commands share one session, where it can be kept encrypted: a command is soon over, and a login
+        for each would use up the five in ten minutes.
+        """
+        if target.profile.get("share_session").value is None:
+            options.setdefault("share_session", has_cryptography())
         return connect(
             target.profile.name,
             url=target.reached.rest_url if target.reached.simulated else None,

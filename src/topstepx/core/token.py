@@ -129,7 +129,8 @@ class TokenMachine:
         self._refused_generation = 0
         self._after_refusal = False
         self._unproven = False
-        self._exit_waits = False
+        self.exit_waits = False
+        """Whether an exit waits for a token."""
 
     @property
     def session(self) -> Session:
@@ -167,12 +168,12 @@ class TokenMachine:
             renewal = Renewal.LOGIN if late else Renewal.VALIDATE
         if renewal is Renewal.VALIDATE:
             return renewal, due_ns
-        if self._exit_waits:
+        if self.exit_waits:
             if self._session is not Session.BROKEN:
                 due_ns = 0
         elif self.contested:
             return self._plan_contested(now_ns, due_ns)
-        return renewal, max(due_ns, self.bounds.next_ns(exit_waits=self._exit_waits))
+        return renewal, max(due_ns, self.bounds.next_ns(exit_waits=self.exit_waits))
 
     def _plan_contested(self, now_ns: int, due_ns: int) -> tuple[Renewal, int] | None:
         """No login: a token that still works is validated instead, one that does not is left alone."""
@@ -195,12 +196,12 @@ class TokenMachine:
 
     def need_for_exit(self) -> None:
         """An exit has no token: the next login does not wait out a pause or a fight."""
-        self._exit_waits = True
+        self.exit_waits = True
 
     @property
-    def exit_waits(self) -> bool:
-        """Whether an exit waits for a token."""
-        return self._exit_waits
+    def is_renewing(self) -> bool:
+        """Whether a renewal is under way."""
+        return self._in_flight is not None
 
     # -- what happened
 
@@ -281,7 +282,7 @@ class TokenMachine:
 
     def _settled(self) -> None:
         self._forced, self._failures, self._not_before_ns = None, 0, 0
-        self._after_refusal = self._exit_waits = False
+        self._after_refusal = self.exit_waits = False
         if self._session not in _OVER:
             self._session, self.reason = Session.GOOD, ""
 
@@ -312,7 +313,7 @@ class TokenMachine:
     def locked(self, reason: str) -> None:
         """The login was refused for good."""
         self._in_flight = None
-        self._exit_waits = False
+        self.exit_waits = False
         if self._session is not Session.ENDED:
             self._session, self.reason = Session.LOCKED, reason
 

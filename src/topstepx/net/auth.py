@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from topstepx.clock import NANOSECONDS
+from topstepx.core.logins import GAP_NS
 from topstepx.core.token import Session, Token, TokenMachine
 from topstepx.errors import AuthBroken, DeadlinePassed, LoginRefused, NotSent
 from topstepx.net.renewal import HEADERS, Renewer, judge_answer, server_time
@@ -104,6 +105,7 @@ class TokenKeeper:
             self._raise_if_none_will_come(exit_waits=exit_waits)
             if exit_waits:
                 self.machine.need_for_exit()
+            self._raise_if_used_up(deadline_ns)
             self._wake.set()
             left_s = (deadline_ns - self._clock.monotonic_ns()) / NANOSECONDS
             changed = self._changed
@@ -143,6 +145,23 @@ class TokenKeeper:
         if session is Session.ENDED:
             msg = "This session is logged out."
             raise AuthBroken(msg, next_step="Open a new client.")
+
+    def _raise_if_used_up(self, deadline_ns: int) -> None:
+        """Raise `DeadlinePassed` when the bound on logins certainly outlasts the deadline."""
+        machine, now_ns = self.machine, self._clock.monotonic_ns()
+        if machine.is_renewing:
+            return
+        due_ns = machine.bounds.next_ns(exit_waits=machine.exit_waits)
+        if due_ns <= max(deadline_ns, now_ns + GAP_NS):
+            return
+        wait_s = (due_ns - now_ns) / NANOSECONDS
+        msg = f"Logins are used up: the next one may leave in {wait_s:.0f} s."
+        raise DeadlinePassed(
+            msg,
+            next_step="Five in ten minutes is the bound, over restarts and programs; the fifth is for exits. "
+            "Let your programs share a session (share_session).",
+            retry_after_s=wait_s,
+        )
 
     def refused(self, token: Token) -> None:
         """A request with this token got 401: renew, once per generation."""
@@ -197,6 +216,8 @@ class TokenKeeper:
                 self._tell()
                 if renewal is not None:
                     await self._renewer.renew(renewal)
+                    self._changed.set()  # also where nothing changed but how long it will take
+                    self._changed = asyncio.Event()
                     self._tell()
                 else:
                     await self._sleep(now_ns)

@@ -164,3 +164,12 @@ def _primitive(module: str, name: str) -> Any:  # noqa: ANN401  a class of an ex
     from importlib import import_module  # noqa: PLC0415  an extra
 
     return getattr(import_module(module), name)
+
+
+def has_cryptography() -> bool:
+    """Whether anything can be sealed here."""
+    try:
+        require_cryptography("This")
+    except ExtraMissing:
+        return False
+    return True
