@@ -6,7 +6,7 @@ import pytest
 
 from topstepx.errors import InvalidRequest
 from topstepx.sim import fault_kinds as kinds
-from topstepx.sim.faults import Fault, Faults, load_plan
+from topstepx.sim.faults import Fault, Faults
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 PLACE = "Order/place"
@@ -128,37 +128,3 @@ def test_clear_and_remove() -> None:
 def test_what_cannot_be_meant_is_refused(fault: Fault, word: str) -> None:
     with pytest.raises(InvalidRequest, match=f"^{word}="):
         plan(fault)
-
-
-def test_a_plan_from_a_file() -> None:
-    faults = load_plan(
-        b"""
-        [[fault]]
-        where = "Order/place"
-        what = { kind = "answer", status = 503, when = "after" }
-        times = 2
-
-        [[fault]]
-        where = "hub/user"
-        what = { kind = "drop_events", event = "GatewayUserOrder" }
-        since = 2026-01-05T12:00:00Z
-        """
-    )
-    assert faults == [
-        Fault(where=PLACE, what=kinds.Answer(status=503, when="after"), times=2),
-        Fault(where="hub/user", what=kinds.DropEvents(event="GatewayUserOrder"), since=NOON),
-    ]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"[[fault]]\nwhere = 'x'\nwhat = { kind = 'no such' }",
-        b"[[fault]]\nwhere = 'x'\nwhat = { kind = 'cut', typo = 1 }",
-        b"[[fault]]\nwhere = 'x'\ntimse = 1\nwhat = { kind = 'cut' }",
-        b"[[fault]",
-    ],
-)
-def test_a_bad_file_says_where(text: bytes) -> None:
-    with pytest.raises(InvalidRequest, match="fault plan"):
-        load_plan(text)

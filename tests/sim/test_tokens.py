@@ -137,8 +137,8 @@ def test_memory_is_bounded() -> None:
     one = office(life_s=1)
     for second in range(6000):
         one.issue("trader01", NOON + timedelta(seconds=second))
-    assert len(one._sessions) <= 2
-    assert len(one._dead) <= 4096
+    assert len(one.sessions) <= 2
+    assert len(one.dead) <= 4096
 
 
 def test_nothing_printed_holds_a_token() -> None:

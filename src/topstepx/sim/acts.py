@@ -1,35 +1,73 @@
-"""Carrying out the faults that happen by themselves: closes, kicks, words put into a hub's mouth."""
+"""Carrying out the faults that happen by themselves: at the hubs, at the venue, to switches."""
 
 from __future__ import annotations
 
+import difflib
+from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+import msgspec
 
 from topstepx.errors import InvalidRequest
-from topstepx.sim.fault_kinds import Act, CloseHub, CutHub, Kick, Revoke, Say, Set
+from topstepx.sim.fault_acts import (
+    Act,
+    CanTrade,
+    CloseHub,
+    CutHub,
+    ForeignOrder,
+    Gap,
+    Halt,
+    HubDown,
+    Kick,
+    Liquidate,
+    RefuseNext,
+    ReplayEvents,
+    Revoke,
+    Say,
+    Setting,
+    Spread,
+)
 from topstepx.sim.limits import Limit
+from topstepx.wire.enums import OrderType, Side
+from topstepx.wire.models import PlaceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from topstepx.sim.catalogue import Listing
     from topstepx.sim.faults import Faults, PlannedFault
+    from topstepx.sim.hub_session import HubSession
     from topstepx.sim.hubs import Hubs
+    from topstepx.sim.market import Market
     from topstepx.sim.tokens import TokenOffice
 
 
 class Acts:
-    """Does what the plan's acts say. `roots` names the objects whose fields `Set` may change."""
+    """Does what the plan's acts say. `roots` names the objects whose fields settings may change."""
 
-    def __init__(self, hubs: Hubs, tokens: TokenOffice, roots: Mapping[str, object]) -> None:
-        self._hubs, self._tokens, self._roots = hubs, tokens, roots
+    def __init__(
+        self, hubs: Hubs, tokens: TokenOffice, market: Market, roots: Mapping[str, object]
+    ) -> None:
+        self._hubs, self._tokens, self._market, self._roots = hubs, tokens, market, roots
 
     def check(self, what: object) -> None:
-        """Raises `InvalidRequest` for a switch that does not exist or a value it cannot have."""
-        if isinstance(what, Set):
-            owner, name = self._find(what.switch)
-            _like(getattr(owner, name), what)
+        """Raises `InvalidRequest` for what does not exist here, or a value a switch cannot have."""
+        if isinstance(what, Setting):
+            for switch, value in what.settings().items():
+                owner, name = self._find(switch)
+                _like(owner, name, switch, value)
+        if isinstance(what, Liquidate | CanTrade | ForeignOrder):
+            accounts = self._market.venue.floor.accounts
+            if what.account_id not in accounts:
+                known = ", ".join(str(one) for one in accounts)
+                raise InvalidRequest(
+                    "account_id", what.account_id, "no such account.", f"Known: {known}."
+                )
+        if isinstance(what, RefuseNext) and what.count < 1:
+            raise InvalidRequest("count", what.count, "must be 1 or more.", "1 is the next one.")
 
     def run(self, faults: Faults, now: datetime) -> None:
         """Everything that is due at `now`."""
@@ -37,75 +75,178 @@ class Acts:
         for planned, act in faults.due_acts(now):
             self._do(planned, act, now)
 
+    def expect_undo(self, planned: PlannedFault, before: object) -> None:
+        """Settings were made before this gateway was loaded: they go back to `before` in the end."""
+        if isinstance(before, dict) and isinstance(planned.fault.what, Setting):
+            values: dict[str, Any] = {}
+            for switch, value in before.items():
+                owner, name = self._find(switch)
+                values[switch] = msgspec.convert(
+                    value, get_type_hints(type(owner))[name], strict=False
+                )
+            self._undo_later(planned, values)
+        elif isinstance(planned.fault.what, Halt | Spread):
+            self._market_act(planned, planned.fault.what, planned.fault.since)
+
     def _do(self, planned: PlannedFault, act: Act, now: datetime) -> None:
         match act:
-            case Set():
+            case Setting():
                 self._set(planned, act)
             case Revoke():
-                if act.user_name is None:
-                    self._tokens.revoke_all()
-                else:
-                    self._tokens.revoke_user(act.user_name)
-            case CloseHub() | CutHub() | Kick() | Say():
+                self._revoke(act)
+            case RefuseNext() | Liquidate() | CanTrade() | ForeignOrder():
+                self._at_venue(act, now)
+            case Halt() | Gap() | Spread():
+                self._market_act(planned, act, now)
+                self._market.refresh(self._hubs, now)
+            case CloseHub() | CutHub() | Kick() | Say() | HubDown() | ReplayEvents():
                 for session in self._hubs.of(planned.fault.where.lower()):
-                    if isinstance(act, CloseHub):
-                        session.close(act.error, allow_reconnect=act.allow_reconnect, now=now)
-                    elif isinstance(act, CutHub):
-                        session.cut()
-                    elif isinstance(act, Say):
-                        self._hubs.say(session, act.text, now)
-                    else:
-                        self._hubs.kick(session, now, act.arguments or None, close=act.close)
-                        if act.revoke:
-                            self._tokens.revoke(session.token)
+                    self._at_hub(session, act, now)
 
-    def _set(self, planned: PlannedFault, act: Set) -> None:
-        owner, name = self._find(act.switch)
-        before = getattr(owner, name)
-        setattr(owner, name, _like(before, act))
+    def _at_hub(
+        self,
+        session: HubSession,
+        act: CloseHub | CutHub | Kick | Say | HubDown | ReplayEvents,
+        now: datetime,
+    ) -> None:
+        match act:
+            case CloseHub():
+                session.close(act.error, allow_reconnect=act.allow_reconnect, now=now)
+            case CutHub() | HubDown():
+                session.cut()
+            case Say():
+                self._hubs.say(session, act.text, now)
+            case ReplayEvents():
+                self._hubs.replay(session, act.event, act.last, now)
+            case Kick():
+                self._hubs.kick(session, now, act.arguments or None, close=act.close)
+                if act.revoke:
+                    self._tokens.revoke(session.token)
+
+    def _revoke(self, act: Revoke) -> None:
+        if act.user_name is None:
+            self._tokens.revoke_all()
+        else:
+            self._tokens.revoke_user(act.user_name)
+
+    def _at_venue(
+        self, act: RefuseNext | Liquidate | CanTrade | ForeignOrder, now: datetime
+    ) -> None:
+        venue = self._market.venue
+        match act:
+            case RefuseNext():
+                venue.faults.reject_next(
+                    act.verb, code=act.code, text=act.text, count=act.count, executes=act.executes
+                )
+            case Liquidate():
+                venue.liquidate(act.account_id, now, lock=act.lock)
+            case CanTrade():
+                venue.set_can_trade(act.account_id, act.on, now)
+            case ForeignOrder():
+                self._foreign_order(act, now)
+
+    def _foreign_order(self, act: ForeignOrder, now: datetime) -> None:
+        self._market.start(act.contract_id, now)
+        request = PlaceRequest(
+            account_id=act.account_id,
+            contract_id=act.contract_id,
+            type=OrderType.MARKET,
+            side=Side.BUY if act.side == "buy" else Side.SELL,
+            size=act.size,
+        )
+        self._market.venue.place(request, now, origin="other")
+
+    def _market_act(
+        self, planned: PlannedFault, act: Halt | Gap | Spread, now: datetime | None
+    ) -> None:
+        hand = self._market.hand
+        if isinstance(act, Halt):
+            hand.halt(act.contract_id)
+
+            def resume() -> None:
+                hand.resume(act.contract_id)
+                self._market.refresh(self._hubs, self._market.venue.floor.now)
+
+            planned.undo = resume
+            return
+        listing: Listing | None = self._market.listing(act.contract_id, now) if now else None
+        if listing is None:
+            return
+        if isinstance(act, Gap) and now is not None:
+            hand.gap(listing, act.ticks, now)
+        elif isinstance(act, Spread):
+            hand.spread(listing, act.ticks)
+
+            def usual() -> None:
+                hand.spread(listing, None)
+                self._market.refresh(self._hubs, self._market.venue.floor.now)
+
+            planned.undo = usual
+
+    # ------------------------------------------------------------ settings
+
+    def _set(self, planned: PlannedFault, act: Setting) -> None:
+        before: dict[str, Any] = {}
+        for switch, value in act.settings().items():
+            owner, name = self._find(switch)
+            before[switch] = getattr(owner, name)
+            setattr(owner, name, _like(owner, name, switch, value))
         self._hubs.recheck()
+        self._undo_later(planned, before)
 
+    def _undo_later(self, planned: PlannedFault, before: dict[str, Any]) -> None:
         def undo() -> None:
-            setattr(owner, name, before)
+            for switch, value in before.items():
+                owner, name = self._find(switch)
+                setattr(owner, name, value)
             self._hubs.recheck()
 
-        planned.undo = undo
+        planned.before, planned.undo = before, undo
 
     def _find(self, switch: str) -> tuple[object, str]:
         root, _, name = switch.partition(".")
         owner = self._roots.get(root)
-        if owner is None or name.startswith("_") or not hasattr(owner, name):
+        if owner is None or name not in _names(owner):
             known = sorted(
                 f"{root_name}.{one}"
                 for root_name, thing in self._roots.items()
-                for one in _fields(thing)
+                for one in _names(thing)
             )
-            raise InvalidRequest("switch", switch, "no such switch.", f"Use {', '.join(known)}.")
+            near = difflib.get_close_matches(switch, known, n=1)
+            meant = f"Did you mean {near[0]}? " if near else ""
+            raise InvalidRequest(
+                "switch", switch, "no such switch.", f"{meant}Use {', '.join(known)}."
+            )
         return owner, name
 
 
-def _fields(thing: object) -> list[str]:
+def _names(thing: object) -> list[str]:
     """The data fields of a policy object; its methods are no switches."""
-    names: list[str] = list(getattr(thing, "__dataclass_fields__", None) or vars(thing))
-    return [name for name in names if not name.startswith("_")]
+    found = fields(thing) if is_dataclass(thing) else ()
+    return [one.name for one in found if not one.name.startswith("_")]
 
 
-def _like(before: Any, act: Set) -> Any:  # noqa: ANN401  any switch
+def _like(owner: object, name: str, switch: str, value: Any) -> Any:  # noqa: ANN401  any switch
     """The value in the form the switch has: files know only numbers, texts and lists."""
-    value = act.value
+    hint = get_type_hints(type(owner))[name]
     try:
-        if isinstance(before, Enum) and not isinstance(value, Enum):
-            return type(before)(value)
-        if isinstance(before, Limit) and not isinstance(value, Limit):
-            return Limit(*value)
-        if isinstance(before, timedelta) and not isinstance(value, timedelta):
-            return timedelta(seconds=value)
-        if isinstance(before, set):
-            return set(value)
-    except (TypeError, ValueError) as error:
+        if isinstance(value, Enum | Limit | timedelta) and isinstance(value, hint):
+            return value
+        if hint is timedelta:
+            return timedelta(seconds=msgspec.convert(value, float))
+        if hint is Limit:
+            return Limit(*msgspec.convert(value, tuple[int, float]))
+        return msgspec.convert(value, hint)
+    except (msgspec.ValidationError, OverflowError, ValueError) as error:
+        choices = get_args(hint) or ([one.value for one in hint] if _is_enum(hint) else ())
+        words = ", ".join(str(one) for one in choices)
         raise InvalidRequest(
-            act.switch, value, f"cannot stand where {before!r} does.", "Use a value of that kind."
+            switch,
+            value,
+            f"cannot stand where {getattr(owner, name)!r} does.",
+            f"Use {words}." if words else "Use a value of that kind.",
         ) from error
-    if isinstance(before, bool) != isinstance(value, bool) and before is not None:
-        raise InvalidRequest(act.switch, value, f"is now {before!r}.", "Use a value of that kind.")
-    return value
+
+
+def _is_enum(hint: object) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Enum)

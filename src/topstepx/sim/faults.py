@@ -25,7 +25,11 @@ from topstepx.sim.fault_kinds import (
     UPGRADE_FAULTS,
     Act,
     EventFault,
+    HubDown,
     InvocationFault,
+    RefuseHandshake,
+    RefuseNegotiate,
+    RefuseUpgrade,
     RequestFault,
     SessionFault,
     UpgradeFault,
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
 _W = TypeVar("_W")
 _HUB_ONLY = (*EVENT_FAULTS, *INVOCATION_FAULTS, *UPGRADE_FAULTS, *SESSION_FAULTS)
 _COIN_SIDES = 1 << 32
+_UNAVAILABLE = 503
 _STRUCK_KEPT = 100_000
 
 
@@ -66,6 +71,8 @@ class PlannedFault:
         self.seen = 0
         self.struck = 0
         self.undo: Callable[[], None] | None = None
+        self.before: object = None
+        """What the switch was that this fault has set; for saving."""
 
     @property
     def spent(self) -> bool:
@@ -81,10 +88,10 @@ class Faults:
     """The plan. Faults that match the same step all strike, in the order they were added."""
 
     def __init__(self, seed: int = 0, routes: Iterable[str] = ()) -> None:
-        self._seed = seed
+        self.seed = seed
         self._routes = tuple(name.lower() for name in routes)
         self._planned: list[PlannedFault] = []
-        self._added = 0
+        self.added = 0
         self.check_act: Callable[[What], None] | None = None
         self.on_change: Callable[[], None] | None = None
         self.on_strike: Callable[[datetime, str, What], None] | None = None
@@ -93,16 +100,20 @@ class Faults:
         self.quiet = True
         """True while no stream fault is planned: the fast path of the hubs."""
 
-    def add(self, fault: Fault) -> PlannedFault:
-        """Put a fault into the plan.
-
-        Raises `InvalidRequest` when the place, a number or the window cannot be meant.
-        """
+    def check(self, fault: Fault) -> None:
+        """Raises `InvalidRequest` when the place, a number, a switch or the window cannot be meant."""
         self._check(fault)
         if self.check_act is not None:
             self.check_act(fault.what)
-        self._added += 1
-        planned = PlannedFault(fault, self._added)
+
+    def add(self, fault: Fault, *, number: int | None = None) -> PlannedFault:
+        """Put a fault into the plan; `number` only for one that had its number before.
+
+        Raises `InvalidRequest` when the place, a number or the window cannot be meant.
+        """
+        self.check(fault)
+        self.added += 1
+        planned = PlannedFault(fault, number or self.added)
         self._planned.append(planned)
         self._changed()
         return planned
@@ -134,8 +145,19 @@ class Faults:
 
     def for_upgrade(self, hub: str, kind: type[UpgradeFault], now: datetime) -> UpgradeFault | None:
         """What refuses this step of opening a hub: the first planned fault of that kind."""
+        if kind is not RefuseHandshake and self.is_down(hub, now):
+            return RefuseUpgrade(_UNAVAILABLE) if kind is RefuseUpgrade else RefuseNegotiate()
         found: list[UpgradeFault] = self._draw(f"hub/{hub}", now, (kind,), lambda _: True)
         return found[0] if found else None
+
+    def is_down(self, hub: str, now: datetime) -> bool:
+        """Whether a hub lets nobody in now."""
+        return any(
+            isinstance(one.fault.what, HubDown)
+            and _in_window(one.fault, now)
+            and _matches(one.fault.where, f"hub/{hub}")
+            for one in self._planned
+        )
 
     def for_event(self, hub: str, event: str, about: str, now: datetime) -> list[EventFault]:
         """The faults that strike one event on its way to one session."""
@@ -219,7 +241,7 @@ class Faults:
         if planned.seen <= fault.after:
             return False
         if fault.chance < 1.0:
-            text = f"{self._seed}/{planned.number}/{planned.seen}".encode()
+            text = f"{self.seed}/{planned.number}/{planned.seen}".encode()
             coin = int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big")
             if coin >= fault.chance * _COIN_SIDES:
                 return False
@@ -254,23 +276,6 @@ class Faults:
         self.quiet = not any(isinstance(one.fault.what, _HUB_ONLY) for one in self._planned)
         if self.on_change is not None:
             self.on_change()
-
-
-def load_plan(data: bytes) -> list[Fault]:
-    """Faults from TOML, a list of tables named `fault`.
-
-    Raises `InvalidRequest` with the path of the first thing that is wrong.
-    """
-
-    class _Plan(msgspec.Struct, forbid_unknown_fields=True):
-        fault: list[Fault]
-
-    try:
-        return msgspec.toml.decode(data, type=_Plan).fault
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(
-            "fault plan", str(error), "is not a fault plan.", "See the kinds in fault_kinds."
-        ) from error
 
 
 def _check_numbers(fault: Fault) -> None:

@@ -73,20 +73,20 @@ class Gateway:
         self.on_change: Callable[[], None] | None = None
         """Called when something new is due: the transport should look at `next_event_at` again."""
         self._door = HubDoor(self.hubs, signing_key)
-        policies = {
+        self.policies: dict[str, object] = {
             "limits": self.limits.policy,
             "tokens": self.tokens.policy,
             "hubs": self.hubs.policy,
             "venue": self.venue.faults,
         }
-        self._acts = Acts(self.hubs, self.tokens, policies)
-        self.faults.check_act = self._acts.check
+        self.acts = Acts(self.hubs, self.tokens, market, self.policies)
+        self.faults.check_act = self.acts.check
         self.faults.on_change = self._changed
         self._strikes = Strikes(self.faults, self._execute, self.schedule)
         self._agenda: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._agenda_count = 0
         self._traces = 0
-        self._signing_key = signing_key
+        self.signing_key = signing_key
         self._now = now
 
     @classmethod
@@ -289,11 +289,14 @@ class Gateway:
         The market is played through up to the feed's `catch_up` and skipped beyond. Hub sessions stay
         open: nobody was silent. A moment that is past is passed over.
         """
+        self.house.dozing = True
         while self._now < to:
             mark = min(to, self.market.next_mark(self._now) or to)
             self._settle(self._now)
             self.hubs.moved(mark - self._now)
             self._settle(self._reach(mark))
+        self.house.dozing = False
+        self._settle(self._now)
         self._changed()
 
     def schedule(self, at: datetime, what: Callable[[datetime], None]) -> None:
@@ -325,7 +328,7 @@ class Gateway:
             if at is None or at > now or (at == now and not inclusive):
                 break
             self._now = max(self._now, at)
-            self._acts.run(self.faults, self._now)
+            self.acts.run(self.faults, self._now)
             self.house.advance(self._now)
             while self._agenda and self._agenda[0][0] <= at:
                 heapq.heappop(self._agenda)[2](at)
@@ -347,5 +350,5 @@ class Gateway:
 
     def _trace(self) -> str:
         self._traces += 1
-        text = hmac.digest(self._signing_key, b"trace%d" % self._traces, "sha256").hex()
+        text = hmac.digest(self.signing_key, b"trace%d" % self._traces, "sha256").hex()
         return f"00-{text[:32]}-{text[32:48]}-00"

@@ -6,10 +6,11 @@ An event is encoded once and the same bytes go to every session that subscribed 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from topstepx.core.signalr import PING, encode_invocation
 from topstepx.sim.dialect import stream_record
@@ -48,6 +49,7 @@ USER_EVENT = {
     "position": SUBSCRIBE_POSITIONS.event,
     "trade": SUBSCRIBE_TRADES.event,
 }
+_RECENT_KEPT = 200
 _FLAT_WHEN_MIXED = {SUBSCRIBE_POSITIONS.event, SUBSCRIBE_TRADES.event}
 
 
@@ -129,6 +131,7 @@ class Hubs:
         self._late_count = 0
         self._check_at: datetime | None = None
         self._mixed = 0
+        self._recent: deque[_Told] = deque(maxlen=_RECENT_KEPT)
 
     # ------------------------------------------------------------ sessions
 
@@ -195,7 +198,9 @@ class Hubs:
             entitled = {
                 one: None for one in listeners if self.owns_account(one.user_name, account_id)
             }
-        self._send(entitled, _Event(event, str(account_id), [payload]), now)
+        told = _Event(event, str(account_id), [payload])
+        self._send(entitled, told, now)
+        self._recent.append(_Told(event, (event, about), encode_invocation(event, [payload])))
 
     def tell_market(self, event: str, contract_id: str, payload: Any, now: datetime) -> None:  # noqa: ANN401  any JSON
         """An event of the market hub, to those who subscribed to it."""
@@ -219,6 +224,16 @@ class Hubs:
     def say(self, session: HubSession, text: str, now: datetime) -> None:
         """Any text as one record."""
         session.push(text.encode() + b"\x1e", now)
+
+    def replay(self, session: HubSession, event: str, last: int, now: datetime) -> None:
+        """The last user events of a session's subscriptions once more, as a stale server would."""
+        told = [
+            one
+            for one in self._recent
+            if fnmatchcase(one.event, event) and one.key in session.subscriptions
+        ]
+        for one in told[-last:] if last > 0 else []:
+            session.push(one.record, now)
 
     def kick(
         self,
@@ -328,6 +343,14 @@ class Hubs:
                 session.push(spoilt.record, now)
         if spoilt.copies and not spoilt.kept_back and not spoilt.delay_s:
             session.release(now)
+
+
+class _Told(NamedTuple):
+    """A user event that was told, for those who tell it again."""
+
+    event: str
+    key: tuple[str, str]
+    record: bytes
 
 
 @dataclass(slots=True)

@@ -93,11 +93,13 @@ class RequestLimits:
     def __init__(self, policy: LimitPolicy | None = None, arrivals_kept: int = 100_000) -> None:
         self.policy = policy or LimitPolicy()
         self.arrivals: deque[Arrival] = deque(maxlen=arrivals_kept)
+        self.seen = 0
         self.refused = 0
         self._windows: dict[tuple[str, str], _Window] = {}
 
     def admit(self, bucket: str, route: str, caller: str, now: datetime) -> float | None:
         """None when the request may pass, else the seconds until one would."""
+        self.seen += 1
         key = (bucket, caller if self.policy.per_user else "")
         limit = self.policy.bars if bucket == "bars" else self.policy.general
         window = self._windows.setdefault(key, _Window())

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import errno
-import ipaddress
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Self
@@ -20,16 +18,23 @@ from aiohttp import web
 from topstepx.clock import Clock, SystemClock
 from topstepx.errors import ConfigurationError
 from topstepx.sim.gateway import Gateway
+from topstepx.sim.saved import Recipe
+from topstepx.sim.scenarios import SCENARIOS
 from topstepx.sim.server_clock import SimClock
 from topstepx.sim.server_connections import Door, Socket, wants_websocket
+from topstepx.sim.server_control import PREFIX, ControlDoor
+from topstepx.sim.server_machine import ServedMachine, in_real_time
+from topstepx.sim.server_page import PATHS, page_answer
+from topstepx.sim.server_ports import cannot_listen, must_be_loopback
+from topstepx.sim.switches import Switches, changed
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
     from types import TracebackType
 
     from topstepx.sim.bar_file import RealBars
     from topstepx.sim.scenarios import Scenario
-    from topstepx.sim.switches import Switches
 
 # Between two looks at the market: long enough to batch, short enough not to be felt.
 _STEP_MIN_S = 0.002
@@ -49,7 +54,8 @@ class SimServer:
     `port` 0 takes a free one. `host` must be of this machine unless `public`. `at` starts the
     simulated clock elsewhere than now, `speed` runs it faster. `gateway` takes one that was built
     already, whose time then goes on from where it is; the other arguments build one and mean what
-    they mean in `Gateway.build`.
+    they mean in `Gateway.build`. `scenario` stands for accounts, rules and hours together, `source` is the
+    file and contract that `real` was read from, `state` is loaded when it is there and saved at the end.
 
     Raises `ConfigurationError` when the port is in use or the host is refused.
     """
@@ -73,32 +79,46 @@ class SimServer:
         rate: float = 1.0,
         limited: bool = True,
         scenario: Scenario | None = None,
+        source: tuple[str, str] | None = None,
+        state: Path | None = None,
+        control_token: str | None = None,
     ) -> None:
         if not public:
-            _must_be_loopback(host)
+            must_be_loopback(host)
+        self._real, self._scenario = real, scenario
+        recipe = Recipe(
+            seed=seed,
+            scenario=scenario.name if scenario is not None else None,
+            hours=hours,
+            rate=rate,
+            speed=speed,
+            bars=source[0] if source else None,
+            contract=source[1] if source else None,
+            limited=limited,
+            user_name=user_name,
+            switches=changed(switches or Switches()),
+        )
         if gateway is not None:
             at = at or gateway.now
         elif real is not None:
             at = real.start_moment(at)
         elif scenario is not None:
             at = at or scenario.at
-        self._clock = SimClock(clock or SystemClock(), at, speed)
+        self._real_clock, self._at = clock or SystemClock(), at
+        self._clock = SimClock(self._real_clock, at, speed)
         self._host, self._wanted_port = host, port
-        self.gateway = gateway or Gateway.build(
-            at=self._clock.now(),
-            seed=seed,
-            hours=hours,
-            real=real,
-            switches=switches,
-            user_name=user_name,
-            api_key=api_key or base64.b64encode(secrets.token_bytes(32)).decode("ascii"),
-            signing_key=secrets.token_bytes(32),
-            rate=rate,
-            catch_up=timedelta(seconds=_CATCH_UP_S * max(1.0, speed)),
-            limited=limited,
-            scenario=scenario,
+        key = api_key or base64.b64encode(secrets.token_bytes(32)).decode("ascii")
+        made = gateway or self._build(recipe, self._clock.now(), key, secrets.token_bytes(32))
+        in_real_time(made, speed)
+        self.machine = ServedMachine(
+            made, self._clock, None if gateway is not None else recipe, self._build, state
         )
-        self._hubs_in_real_time()
+        self.machine.where = lambda: self.url
+        if state is not None and state.exists():
+            self.machine.load(None)
+        self.control_token = control_token or secrets.token_urlsafe(32)
+        """What the control interface wants as a bearer token."""
+        self._control = ControlDoor(self.machine, self.control_token, host)
         self.port = 0
         self._runner: web.ServerRunner | None = None
         self._pump: asyncio.Task[None] | None = None
@@ -113,6 +133,16 @@ class SimServer:
         """The base address for REST; the hubs are at `/hubs/user` and `/hubs/market` below it."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}"
+
+    @property
+    def gateway(self) -> Gateway:
+        """The gateway that runs now; another one after a load or a reset."""
+        return self.machine.gateway
+
+    @property
+    def control_url(self) -> str:
+        """The base address of the control interface."""
+        return f"{self.url}{PREFIX}"
 
     @property
     def user_name(self) -> str:
@@ -162,9 +192,10 @@ class SimServer:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
-            raise _cannot_listen(self._host, self._wanted_port, error) from error
+            raise cannot_listen(self._host, self._wanted_port, error) from error
         self.port = self._runner.addresses[0][1]
-        self.gateway.on_change = self._news.set
+        self.machine.adopt = self._adopt
+        self._adopt(self.gateway)
         self._pump = asyncio.create_task(self._run(), name="simulated market")
 
     async def close(self) -> None:
@@ -173,6 +204,8 @@ class SimServer:
         self._news.set()
         if self._pump is not None:
             await asyncio.wait({self._pump})
+        if self.machine.state is not None:
+            self.machine.save(None)
         for session in self.gateway.sessions:
             session.close(allow_reconnect=True, now=self.now())
         if self._sockets:
@@ -190,21 +223,56 @@ class SimServer:
 
     # ------------------------------------------------------------ inside
 
-    def _hubs_in_real_time(self) -> None:
-        """Clients keep real time: pings and time-outs stay what they are at any speed."""
-        policy = self.gateway.hubs.policy
-        policy.keep_alive_s *= self.speed
-        policy.client_timeout_s *= self.speed
-        policy.handshake_timeout_s *= self.speed
+    def _build(
+        self, recipe: Recipe, at: datetime | None, api_key: str, signing_key: bytes
+    ) -> Gateway:
+        """A gateway by a recipe; None begins where this server began."""
+        if (recipe.bars is None) != (self._real is None):
+            raise ConfigurationError(
+                f"the saved state plays bars of {recipe.bars}, this simulator does not."
+                if recipe.bars
+                else "the saved state plays no bars, this simulator does.",
+                next_step="End it and start it with that --state file.",
+            )
+        world = SCENARIOS.get(recipe.scenario or "", self._scenario)
+        if at is None:
+            first = self._real.start_moment(self._at) if self._real is not None else self._at
+            at = (world.at if world is not None else None) or first or self._real_clock.now()
+        return Gateway.build(
+            at=at,
+            seed=recipe.seed,
+            hours=recipe.hours,
+            real=self._real,
+            switches=Switches.from_pairs(f"{name}={one}" for name, one in recipe.switches.items()),
+            user_name=recipe.user_name,
+            api_key=api_key,
+            signing_key=signing_key,
+            rate=recipe.rate,
+            catch_up=timedelta(seconds=_CATCH_UP_S * max(1.0, recipe.speed)),
+            limited=recipe.limited,
+            scenario=world,
+        )
+
+    def _adopt(self, gateway: Gateway) -> None:
+        gateway.on_change = self._news.set
+        self._news.set()
 
     async def _run(self) -> None:
         """The pump: advances the gateway whenever something is due."""
+        breath_s = 0.0
         while not self._stopping.is_set():
             self._news.clear()
-            self.gateway.advance(self.now())
-            due = self.gateway.next_event_at()
+            gateway = self.gateway
+            gateway.advance(self.now())
+            due = gateway.next_event_at()
             wait_s = _STEP_MAX_S
-            if due is not None:
+            if self.machine.paused:
+                # Simulated time stands still, clients do not: their hubs must not seem dead.
+                breath_s += _STEP_MAX_S
+                if breath_s * self.speed >= gateway.hubs.policy.keep_alive_s:
+                    breath_s = 0.0
+                    gateway.hubs.breathe(self.now())
+            elif due is not None:
                 wait_s = (due - self.now()).total_seconds() / self.speed
             await asyncio.sleep(_STEP_MIN_S)
             rest_s = min(wait_s, _STEP_MAX_S) - _STEP_MIN_S
@@ -214,6 +282,11 @@ class SimServer:
                         await self._news.wait()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path in PATHS and request.method in {"GET", "HEAD"}:
+            strange = self._control.stranger(request)
+            return strange or page_answer(self.machine, request.path)
+        if request.path.startswith(PREFIX):
+            return await self._control.answer(request)
         door = Door(self.gateway, self.now, self.speed, self._stopping)
         if wants_websocket(request):
             opened = self.gateway.upgrade(
@@ -228,32 +301,3 @@ class SimServer:
             finally:
                 self._sockets.discard(socket)
         return await door.answer(request)
-
-
-def _must_be_loopback(host: str) -> None:
-    try:
-        inside = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        inside = False
-    if not inside:
-        raise ConfigurationError(
-            f"host={host!r}: the simulator listens on this machine only.",
-            next_step="Use 127.0.0.1, or allow others on purpose (--public, public=True).",
-        )
-
-
-def _cannot_listen(host: str, port: int, error: OSError) -> ConfigurationError:
-    if error.errno == errno.EADDRINUSE:
-        return ConfigurationError(
-            f"port={port}: another program on this machine listens there already.",
-            next_step="Choose another one, or 0 for a free one.",
-        )
-    if error.errno in {errno.EACCES, errno.EPERM}:
-        return ConfigurationError(
-            f"port={port}: this user may not listen there.",
-            next_step="Choose one above 1023, or 0 for a free one.",
-        )
-    return ConfigurationError(
-        f"host={host!r}, port={port}: cannot listen ({error.strerror}).",
-        next_step="Use 127.0.0.1 and a free port.",
-    )

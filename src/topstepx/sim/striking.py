@@ -18,6 +18,7 @@ from topstepx.sim.fault_kinds import (
     Hold,
     LoseRequest,
     RequestFault,
+    SkewDate,
 )
 
 if TYPE_CHECKING:
@@ -52,14 +53,14 @@ class Strikes:
         if hold_s:
             if instead is not None:
                 self._later(call, hold_s, None, ())
-                return _spoilt(instead, struck)
+                return _spoilt(instead, struck, call.now)
             answer = GatewayAnswer(ready=False)
             self._later(call, hold_s, answer, struck)
             return answer
         if instead is not None:
             self.lost += 1
-            return _spoilt(instead, struck)
-        return _spoilt(self._run(call), struck)
+            return _spoilt(instead, struck, call.now)
+        return _spoilt(self._run(call), struck, call.now)
 
     def _run(self, call: Call) -> GatewayAnswer:
         self.executed += 1
@@ -76,7 +77,7 @@ class Strikes:
             answer = self._run(call.at(now))
             answer.headers.setdefault("date", http_date(now))
             if promised is not None:
-                promised.become(_spoilt(answer, struck))
+                promised.become(_spoilt(answer, struck, now))
 
         self._schedule(call.now + timedelta(seconds=delay_s), run)
 
@@ -91,7 +92,7 @@ def _instead(struck: Sequence[RequestFault]) -> GatewayAnswer | None:
     return None
 
 
-def _spoilt(answer: GatewayAnswer, struck: Sequence[RequestFault]) -> GatewayAnswer:
+def _spoilt(answer: GatewayAnswer, struck: Sequence[RequestFault], now: datetime) -> GatewayAnswer:
     """What becomes of an answer on its way back."""
     for fault in struck:
         match fault:
@@ -106,6 +107,8 @@ def _spoilt(answer: GatewayAnswer, struck: Sequence[RequestFault]) -> GatewayAns
                 answer.cut_after_bytes = fault.after_bytes
             case Delay():
                 answer.hold_s += fault.seconds
+            case SkewDate():
+                answer.headers["date"] = http_date(now + timedelta(seconds=fault.seconds))
     return answer
 
 

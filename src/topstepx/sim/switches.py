@@ -255,6 +255,15 @@ def switch_docs() -> tuple[SwitchDoc, ...]:
     )
 
 
+def changed(switches: Switches) -> dict[str, str]:
+    """The switches that are not at their default, as `from_pairs` reads them."""
+    return {
+        field.name: str(getattr(switches, field.name))
+        for field in dataclasses.fields(switches)
+        if getattr(switches, field.name) != field.default
+    }
+
+
 def _choices(hint: Any) -> tuple[Any, ...]:  # noqa: ANN401  a type form has no type of its own
     return (True, False) if hint is bool else get_args(hint)
 

@@ -84,9 +84,9 @@ class TokenOffice:
     def __init__(self, key: bytes, policy: TokenPolicy | None = None) -> None:
         self._key = key
         self.policy = policy or TokenPolicy()
-        self._sessions: dict[bytes, Session] = {}
-        self._dead: dict[bytes, TokenState] = {}
-        self._issued = 0
+        self.sessions: dict[bytes, Session] = {}
+        self.dead: dict[bytes, TokenState] = {}
+        self.issued = 0
 
     def issue(self, user_name: str, now: datetime) -> str:
         """A fresh token for a user."""
@@ -99,9 +99,9 @@ class TokenOffice:
         if not token:
             return TokenState.UNREADABLE, None
         digest = _digest(token)
-        if (dead := self._dead.get(digest)) is not None:
+        if (dead := self.dead.get(digest)) is not None:
             return dead, None
-        session = self._sessions.get(digest)
+        session = self.sessions.get(digest)
         if session is None:
             return TokenState.UNREADABLE, None
         if now >= self.ends_at(session):
@@ -146,26 +146,26 @@ class TokenOffice:
 
     def revoke_user(self, user_name: str) -> None:
         """End all tokens of one user now."""
-        for digest, session in list(self._sessions.items()):
+        for digest, session in list(self.sessions.items()):
             if session.user_name == user_name:
                 self._end(digest, TokenState.REVOKED)
 
     def revoke_all(self) -> None:
         """End every token now, as a restarted gateway with a new signing key would."""
-        for digest in list(self._sessions):
+        for digest in list(self.sessions):
             self._end(digest, TokenState.REVOKED)
 
     def live(self, now: datetime) -> list[Session]:
         """The sessions that are good at `now`, oldest first."""
-        return [one for one in self._sessions.values() if now < self.ends_at(one)]
+        return [one for one in self.sessions.values() if now < self.ends_at(one)]
 
     def _mint(self, user_name: str, now: datetime) -> str:
         self._forget_expired(now)
-        self._issued += 1
+        self.issued += 1
         expires_at = now + timedelta(seconds=self.policy.life_s)
-        session = Session(self._issued, user_name, now, expires_at)
+        session = Session(self.issued, user_name, now, expires_at)
         token = self._opaque(session) if self.policy.opaque else self._jwt(session)
-        self._sessions[_digest(token)] = session
+        self.sessions[_digest(token)] = session
         return token
 
     def _opaque(self, session: Session) -> str:
@@ -188,14 +188,14 @@ class TokenOffice:
         return f"{signed}.{_base64(hmac.digest(self._key, signed.encode(), 'sha256'))}"
 
     def _end(self, digest: bytes, state: TokenState) -> None:
-        if self._sessions.pop(digest, None) is None:
+        if self.sessions.pop(digest, None) is None:
             return
-        self._dead[digest] = state
-        if len(self._dead) > _DEAD_KEPT:
-            del self._dead[next(iter(self._dead))]
+        self.dead[digest] = state
+        if len(self.dead) > _DEAD_KEPT:
+            del self.dead[next(iter(self.dead))]
 
     def _forget_expired(self, now: datetime) -> None:
-        for digest, session in list(self._sessions.items()):
+        for digest, session in list(self.sessions.items()):
             if now >= self.ends_at(session):
                 self._end(digest, TokenState.EXPIRED)
 

@@ -80,7 +80,7 @@ class Book:
         self.sell_stops: list[Order] = []
         self.trailing: list[Order] = []
         self.takers: list[Order] = []
-        self._arrivals = 0
+        self.arrivals = 0
 
     # ---------------------------------------------------------------- the market
 
@@ -95,6 +95,11 @@ class Book:
         """The whole depth is this now, best first; it does not move the touch."""
         self._deep_bids = [Level(price, size) for price, size in bids]
         self._deep_asks = [Level(price, size) for price, size in asks]
+
+    def depth(self) -> tuple[list[tuple[Decimal, int]], list[tuple[Decimal, int]]]:
+        """What is left of the depth behind the touch: bids and asks, best first."""
+        bids = [(level.price, level.left) for level in self._deep_bids]
+        return bids, [(level.price, level.left) for level in self._deep_asks]
 
     def print_trade(self, price: Decimal, volume: int) -> None:
         """Somebody traded. A print beyond the touch means that the touch was swept up to there."""
@@ -168,8 +173,8 @@ class Book:
 
     def arrive(self, order: Order) -> None:
         """Give an order its place in time, behind all others."""
-        self._arrivals += 1
-        order.sequence = self._arrivals
+        self.arrivals += 1
+        order.sequence = self.arrivals
 
     def wait_as_taker(self, order: Order) -> None:
         """Keep an order that takes what is displayed."""

@@ -96,8 +96,8 @@ class Floor:
         self._next_trade_id = first_trade_id
         self._next_position_id = first_position_id
         self._outbox: list[VenueEvent] = []
-        self._timers: list[tuple[datetime, int, Step, int]] = []
-        self._timers_set = 0
+        self.timers: list[tuple[datetime, int, Step, int]] = []
+        self.timers_set = 0
 
     # ---------------------------------------------------------------- time
 
@@ -109,18 +109,18 @@ class Floor:
     def schedule(self, step: Step, order: Order, delay_ms: int) -> None:
         """Do something to an order later; 0 is at the end of the present input."""
         at = self.now + timedelta(milliseconds=delay_ms)
-        self._timers_set += 1
-        heapq.heappush(self._timers, (at, self._timers_set, step, order.id))
+        self.timers_set += 1
+        heapq.heappush(self.timers, (at, self.timers_set, step, order.id))
 
     def next_due(self) -> datetime | None:
         """When the next timer is due."""
-        return self._timers[0][0] if self._timers else None
+        return self.timers[0][0] if self.timers else None
 
     def pop_due(self, now: datetime) -> tuple[Step, Order] | None:
         """The next timer that is due by `now`, with the venue's time moved to it."""
-        if not self._timers or self._timers[0][0] > now:
+        if not self.timers or self.timers[0][0] > now:
             return None
-        at, _, step, order_id = heapq.heappop(self._timers)
+        at, _, step, order_id = heapq.heappop(self.timers)
         self.arrive_at(at)
         return step, self.orders[order_id]
 
@@ -140,6 +140,23 @@ class Floor:
         """The next position id; a position that opens again gets a new one."""
         self._next_position_id += 1
         return self._next_position_id - 1
+
+    @property
+    def next_ids(self) -> tuple[int, int, int]:
+        """The ids that the next order, trade and position get."""
+        return self._next_order_id, self._next_trade_id, self._next_position_id
+
+    def resume(
+        self,
+        now: datetime,
+        next_ids: tuple[int, int, int],
+        timers_set: int,
+        timers: list[tuple[datetime, int, Step, int]],
+    ) -> None:
+        """Go on from where another floor was."""
+        self.arrive_at(now)
+        self._next_order_id, self._next_trade_id, self._next_position_id = next_ids
+        self.timers, self.timers_set = sorted(timers, key=lambda row: row[:2]), timers_set
 
     # ---------------------------------------------------------------- orders and positions
 

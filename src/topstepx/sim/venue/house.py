@@ -74,6 +74,8 @@ class House:
             for rule in self.rules.values()
         }
         self.looked_at: datetime | None = None
+        self.dozing = False
+        """While the clock is set ahead: only the marks of the day count, not every quarter second."""
         self._floor, self._note = floor, note
         self._early = early or {}
         self._upcoming: datetime | None = None
@@ -107,7 +109,7 @@ class House:
             return None
         if self.looked_at is None:
             return now
-        if self._upcoming is None or not self._anything_held():
+        if self._upcoming is None or self.dozing or not self._anything_held():
             return self._upcoming
         return min(self._upcoming, self.looked_at + _LOOK_EVERY)
 

@@ -60,9 +60,9 @@ class Truth:
         self.requests: list[RequestSeen] = []
         self.all_trades: list[TradeModel] = []
         self._place_of_trade: dict[int, int] = {}
-        self._placed: dict[tuple[int, str], list[int]] = defaultdict(list)
-        self._order_versions: dict[int, list[tuple[datetime, OrderModel]]] = defaultdict(list)
-        self._position_versions: dict[tuple[int, str], list[tuple[datetime, PositionModel]]] = (
+        self.all_placed: dict[tuple[int, str], list[int]] = defaultdict(list)
+        self.order_versions: dict[int, list[tuple[datetime, OrderModel]]] = defaultdict(list)
+        self.position_versions: dict[tuple[int, str], list[tuple[datetime, PositionModel]]] = (
             defaultdict(list)
         )
 
@@ -70,7 +70,7 @@ class Truth:
 
     def placed(self, account_id: int, tag: str) -> tuple[int, ...]:
         """The ids of all orders that requests with this tag created, rejected ones too."""
-        return tuple(self._placed.get((account_id, tag), ()))
+        return tuple(self.all_placed.get((account_id, tag), ()))
 
     def executions(self, account_id: int, tag: str, *, origin: str = "api") -> int:
         """How many orders with this tag were accepted; at most once means at most 1."""
@@ -82,7 +82,7 @@ class Truth:
 
     def tags(self, account_id: int) -> tuple[str, ...]:
         """Every tag that requests for this account used, in order of first use."""
-        return tuple(tag for owner, tag in self._placed if owner == account_id)
+        return tuple(tag for owner, tag in self.all_placed if owner == account_id)
 
     def order(self, order_id: int) -> OrderModel:
         """One order as it is now; KeyError if there is none."""
@@ -125,14 +125,14 @@ class Truth:
 
     def order_at(self, order_id: int, moment: datetime) -> OrderModel | None:
         """The order as it was at that moment; None when it did not exist yet."""
-        versions = self._order_versions[order_id]
+        versions = self.order_versions[order_id]
         index = bisect_right(versions, moment, key=lambda version: version[0])
         return versions[index - 1][1] if index else None
 
     def positions_at(self, account_id: int, moment: datetime) -> list[PositionModel]:
         """The open positions of the account at that moment."""
         found = []
-        for (owner, _), versions in self._position_versions.items():
+        for (owner, _), versions in self.position_versions.items():
             index = bisect_right(versions, moment, key=lambda version: version[0])
             if owner == account_id and index and versions[index - 1][1].size:
                 found.append(versions[index - 1][1])
@@ -148,7 +148,7 @@ class Truth:
 
     def note_placed(self, account_id: int, tag: str, order_id: int) -> None:
         """A place request with this tag created this order."""
-        self._placed[account_id, tag].append(order_id)
+        self.all_placed[account_id, tag].append(order_id)
 
     def note_step(self, order: Order, before: OrderStatus, at: datetime, reason: str) -> None:
         """An order changed."""
@@ -158,11 +158,11 @@ class Truth:
 
     def note_order(self, model: OrderModel, at: datetime) -> None:
         """An order looks like this from now on."""
-        self._order_versions[model.id].append((at, model))
+        self.order_versions[model.id].append((at, model))
 
     def note_position(self, model: PositionModel, at: datetime) -> None:
         """A position looks like this from now on."""
-        self._position_versions[model.account_id, model.contract_id].append((at, model))
+        self.position_versions[model.account_id, model.contract_id].append((at, model))
 
     def note_trade(self, trade: TradeModel) -> None:
         """A half-turn happened, or is corrected when its id is known."""
