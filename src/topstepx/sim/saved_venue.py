@@ -73,7 +73,10 @@ def save_venue(floor: Floor) -> SavedVenue:
         now=floor.now,
         next_ids=floor.next_ids,
         timers_set=floor.timers_set,
-        timers=[(at, number, step.name, order) for at, number, step, order in floor.timers],  # type: ignore[misc]  # a step's name is one of the three
+        timers=[
+            (at, number, step.name, order)
+            for at, number, step, order in sorted(floor.timers, key=_due)
+        ],  # type: ignore[misc]  # a step's name is one of the three
         accounts=[account_row(one) for one in floor.accounts.values()],
         books=[book_row(one) for one in floor.books.values()],
         orders=[order_row(one) for one in floor.orders.values()],
@@ -108,6 +111,10 @@ def load_venue(saved: SavedVenue, floor: Floor) -> None:
         [(at, number, Step[name], order) for at, number, name, order in saved.timers],
     )
     _load_truth(saved.truth, floor.truth)
+
+
+def _due(timer: tuple[datetime, int, Step, int]) -> tuple[datetime, int]:
+    return timer[0], timer[1]
 
 
 def _book(row: BookRow, floor: Floor) -> Book:
