@@ -139,22 +139,24 @@ def _short_hash(text: bytes) -> str:
     return hashlib.blake2b(text, digest_size=_ID_BYTES).hexdigest()
 
 
-_AS_THEY_ARE = frozenset({str, int, bool, type(None), datetime, float})
+_as_they_are: set[type] = {str, int, bool, type(None), datetime, float}
+"""Types of values that need nothing; our enums join them when they are first seen."""
 
 
 def _plain(value: object) -> object:
     # Facts are made for every order and every report, so what needs nothing is seen first.
-    if type(value) in _AS_THEY_ARE:
+    if type(value) in _as_they_are:
         return value
     if isinstance(value, Decimal):
         return str(value.normalize())
     if isinstance(value, msgspec.Struct):
         value = msgspec.structs.astuple(value)
     if isinstance(value, list | tuple):
-        return [inner if type(inner) in _AS_THEY_ARE else _plain(inner) for inner in value]
+        return [inner if type(inner) in _as_they_are else _plain(inner) for inner in value]
     if isinstance(value, dict):
         return {
-            key: inner if type(inner) in _AS_THEY_ARE else _plain(inner)
+            key: inner if type(inner) in _as_they_are else _plain(inner)
             for key, inner in value.items()
         }
+    _as_they_are.add(type(value))
     return value
