@@ -53,6 +53,18 @@ async def dial(host: str, port: int, *, timeout_s: float) -> socket.socket:
     raise failure
 
 
+DEAD_LINK: Final = "the link is dead: nothing came for 20 s, not even an answer to a ping"
+_UNACKNOWLEDGED_MS: Final = 20_000
+
+
+def bound_silence(connected: socket.socket) -> None:
+    """Let the system give the connection up when what we sent stays unacknowledged for 20 s (Linux)."""
+    option: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None:
+        with contextlib.suppress(OSError):
+            connected.setsockopt(socket.IPPROTO_TCP, option, _UNACKNOWLEDGED_MS)
+
+
 _HERE: Final = frozenset(
     {
         errno.ENETUNREACH,

@@ -19,7 +19,7 @@ from topstepx.errors import NotSent, UpgradeRefused, sanitised
 from topstepx.net.pins import is_pinned
 from topstepx.net.tls import certificate_refused, client_context
 from topstepx.net.transport import CloseReason, check_request
-from topstepx.net.transport_dial import dial, fault_of, hang_up
+from topstepx.net.transport_dial import DEAD_LINK, bound_silence, dial, fault_of, hang_up
 from topstepx.net.tunnel import tunnel
 from topstepx.redaction import cap_network_loggers
 
@@ -38,6 +38,9 @@ CLOSE_GRACE_S = 2.0
 """How long the gateway may take to answer our CLOSE before the connection is cut."""
 OUTGOING_BYTES_MAX = 1024 * 1024
 """A gateway that leaves this much unread is gone; we send little more than pings."""
+PULSE_S = 2.5
+"""How often a socket is looked at; after four looks without a frame it is pinged, after seven cut."""
+_PING_AFTER, _DEAD_AFTER = 4, 7
 
 _LOG = logging.getLogger("topstepx.hub")
 # Not in the registry, so that no logging set-up can turn it on: it prints the request, token and all.
@@ -58,14 +61,19 @@ class _Frames(picows.WSListener):
         self._early: list[bytes] | None = []
         self._reason: str | None = None
         self._abort: asyncio.TimerHandle | None = None
+        self._pulse: asyncio.TimerHandle | None = None
+        self._heard = False
+        self._silent = 0
         self.transport: picows.WSTransport | None = None
 
     # -- from picows
 
     def on_ws_connected(self, transport: picows.WSTransport) -> None:
         self.transport = transport
+        self._pulse = asyncio.get_running_loop().call_later(PULSE_S, self._feel_pulse)
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        self._heard = True
         if self._reason is not None:
             if frame.msg_type == _CLOSE:
                 transport.disconnect()
@@ -86,8 +94,9 @@ class _Frames(picows.WSListener):
             transport.disconnect()
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
-        if self._abort is not None:
-            self._abort.cancel()
+        for timer in (self._abort, self._pulse):
+            if timer is not None:
+                timer.cancel()
         if self._reason is None:
             self._reason = _parser_reason(transport) or "the connection was lost"
         if self._early is None:
@@ -98,6 +107,27 @@ class _Frames(picows.WSListener):
 
     def resume_writing(self) -> None:
         """Nothing; see `pause_writing`."""
+
+    # -- the link itself
+
+    def _feel_pulse(self) -> None:
+        """Ping a silent socket; one that stays silent after it is half-open, and cut within 20 s.
+
+        Any frame is a sign of life, not only the pong: a gateway that never answers them still speaks
+        every fifteen seconds.
+        """
+        transport = self.transport
+        if transport is None or transport.is_disconnected or self._reason is not None:
+            return
+        self._silent = 0 if self._heard else self._silent + 1
+        self._heard = False
+        if self._silent == _DEAD_AFTER:
+            self._reason = DEAD_LINK
+            self.cut()
+            return
+        if self._silent == _PING_AFTER:
+            transport.send_ping()
+        self._pulse = asyncio.get_running_loop().call_later(PULSE_S, self._feel_pulse)
 
     # -- messages
 
@@ -319,6 +349,7 @@ class PicowsTransport:
                 connected = await dial(url.host, url.port, timeout_s=timeout_s)
             else:
                 connected = await tunnel(self._proxy, url.host, url.port, timeout_s=timeout_s)
+            bound_silence(connected)
             dialled.append(connected)
             return connected
 

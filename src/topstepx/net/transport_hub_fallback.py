@@ -13,7 +13,14 @@ from urllib.parse import urlsplit
 from topstepx.errors import NotSent, UpgradeRefused, sanitised
 from topstepx.net.tls import certificate_refused, client_context
 from topstepx.net.transport import CloseReason, check_request
-from topstepx.net.transport_dial import Sockets, fault_of, hang_up, let_go
+from topstepx.net.transport_dial import (
+    DEAD_LINK,
+    Sockets,
+    bound_silence,
+    fault_of,
+    hang_up,
+    let_go,
+)
 from topstepx.net.tunnel import connect_headers, proxy_error
 from topstepx.redaction import cap_network_loggers
 
@@ -29,6 +36,8 @@ if TYPE_CHECKING:
 
 CLOSE_GRACE_S = 2.0
 """How long the gateway may take to answer our CLOSE before the connection is cut."""
+HEARTBEAT_S = 12.0
+"""How long a socket may be silent before it is pinged; after half as long again it is given up."""
 _OUTGOING_MAX = 256
 _SWITCHING, _REDIRECTS = 101, range(300, 400)
 
@@ -47,6 +56,8 @@ class _Socket:
         self._socket = socket
         beneath = socket.get_extra_info("socket")
         self._beneath = [] if beneath is None else [beneath]
+        for one in self._beneath:
+            bound_silence(one)
         self._listener = listener
         self._reason: str | None = None
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue(_OUTGOING_MAX)
@@ -104,6 +115,8 @@ class _Socket:
             words = sanitised(message.extra, 80)
             said = f"closed by the gateway (code {message.data}{f': {words}' if words else ''})"
             return CloseReason(said, message.data or None)
+        if isinstance(message.data, aiohttp.ServerTimeoutError):
+            return DEAD_LINK
         if isinstance(message.data, aiohttp.WebSocketError):
             return f"closed by us (code {message.data.code}: {sanitised(str(message.data), 120)})"
         return "the connection was lost"
@@ -239,6 +252,7 @@ class AiohttpHubTransport:
                     headers=dict(headers),
                     max_msg_size=self._message_bytes_max + 1,  # theirs is the first size refused
                     compress=0,
+                    heartbeat=HEARTBEAT_S,
                     decode_text=False,
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_GRACE_S),
                     proxy=None if self._proxy is None else self._proxy.url,
