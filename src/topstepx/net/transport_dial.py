@@ -53,7 +53,7 @@ async def dial(host: str, port: int, *, timeout_s: float) -> socket.socket:
     raise failure
 
 
-DEAD_LINK: Final = "the link is dead: nothing came for 20 s, not even an answer to a ping"
+DEAD_LINK: Final = "the link is dead: a ping was not answered"
 _UNACKNOWLEDGED_MS: Final = 20_000
 
 

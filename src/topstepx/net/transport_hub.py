@@ -39,8 +39,8 @@ CLOSE_GRACE_S = 2.0
 OUTGOING_BYTES_MAX = 1024 * 1024
 """A gateway that leaves this much unread is gone; we send little more than pings."""
 PULSE_S = 2.5
-"""How often a socket is looked at; after four looks without a frame it is pinged, after seven cut."""
-_PING_AFTER, _DEAD_AFTER = 4, 7
+"""How often a socket is looked at; at every fourth look it is pinged."""
+_PING_EVERY, _DEAD_AFTER = 4, 7
 
 _LOG = logging.getLogger("topstepx.hub")
 # Not in the registry, so that no logging set-up can turn it on: it prints the request, token and all.
@@ -48,6 +48,7 @@ _MUTE = logging.Logger("topstepx.net.picows", logging.CRITICAL + 1)  # noqa: LOG
 
 _TEXT, _BINARY = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY
 _CONTINUATION, _CLOSE = picows.WSMsgType.CONTINUATION, picows.WSMsgType.CLOSE
+_PONG = picows.WSMsgType.PONG
 _DATA = (_TEXT, _BINARY, _CONTINUATION)
 
 
@@ -64,6 +65,8 @@ class _Frames(picows.WSListener):
         self._pulse: asyncio.TimerHandle | None = None
         self._heard = False
         self._silent = 0
+        self._looks = 0
+        self._unanswered: bool | None = None
         self.transport: picows.WSTransport | None = None
 
     # -- from picows
@@ -92,6 +95,8 @@ class _Frames(picows.WSListener):
             code = _number(frame.get_close_code())
             self.end(CloseReason(f"closed by the gateway (code {code}{said})", code or None))
             transport.disconnect()
+        elif kind == _PONG:
+            self._unanswered = False
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
         for timer in (self._abort, self._pulse):
@@ -111,22 +116,25 @@ class _Frames(picows.WSListener):
     # -- the link itself
 
     def _feel_pulse(self) -> None:
-        """Ping a silent socket; one that stays silent after it is half-open, and cut within 20 s.
+        """Ping every 10 s, and cut a link that is half-open.
 
-        Any frame is a sign of life, not only the pong: a gateway that never answers them still speaks
-        every fifteen seconds.
+        That is one on which nothing at all came for 20 s, or whose gateway used to answer pings and did
+        not answer the last one. Who never answers, but speaks every fifteen seconds, is alive.
         """
         transport = self.transport
         if transport is None or transport.is_disconnected or self._reason is not None:
             return
         self._silent = 0 if self._heard else self._silent + 1
         self._heard = False
-        if self._silent == _DEAD_AFTER:
+        pings = self._looks % _PING_EVERY == 0
+        if self._silent == _DEAD_AFTER or (pings and self._unanswered):
             self._reason = DEAD_LINK
             self.cut()
             return
-        if self._silent == _PING_AFTER:
+        if pings:
+            self._unanswered = None if self._unanswered is None else True
             transport.send_ping()
+        self._looks += 1
         self._pulse = asyncio.get_running_loop().call_later(PULSE_S, self._feel_pulse)
 
     # -- messages
