@@ -71,6 +71,9 @@ class Redactor:
     def __init__(self) -> None:
         self._known: OrderedDict[Secret, frozenset[str]] = OrderedDict()
         self._pattern: re.Pattern[str] | None = None
+        self._stale = False
+        """Whether `_pattern` is older than what is known: it is made anew when a line is masked, because
+        most tokens come and go without one."""
 
     def learn(self, secret: Secret) -> None:
         """Mask this value from now on. The oldest is forgotten when there are too many."""
@@ -80,20 +83,23 @@ class Redactor:
         self._known[secret] = spellings(secret.reveal())
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
-        self._compile()
+        self._stale = True
 
     def forget(self, secret: Secret) -> None:
         """Stop masking this value (its shape is masked all the same)."""
         if self._known.pop(secret, None) is not None:
-            self._compile()
+            self._stale = True
 
     def _compile(self) -> None:
+        self._stale = False
         # Longest first, so that no spelling leaves the tail of a longer one standing.
         every = sorted({one for many in self._known.values() for one in many}, key=len)
         self._pattern = re.compile("|".join(map(re.escape, reversed(every)))) if every else None
 
     def masked(self, text: str) -> str:
         """The text without any secret in it."""
+        if self._stale:
+            self._compile()
         if self._pattern is not None:
             text = self._pattern.sub(MASK, text)
         for shape, instead in _SHAPES:

@@ -25,6 +25,11 @@ sim_app = App(
     name="sim",
     help="Run a simulated gateway on this machine that any client can log in to.",
 )
+sim_app.command(
+    "topstepx.cli.storm:storm_command",
+    name="storm",
+    help="Run storms of faults against a client in virtual time, and check every promise.",
+)
 
 
 @sim_app.command(name="serve")

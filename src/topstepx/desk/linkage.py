@@ -123,6 +123,9 @@ class Linkage:
         else:
             self._intake.release()
             self._hub.recovered(generation)
+            # The list of accounts was read before this hub told anything: what filled in between
+            # has moved the balance, and nobody tells that again.
+            self._spawn(self._read_balances("rest"), "look at balances")
 
     def _live(self, generation: int) -> None:
         self._life, self._is_trusted = generation, True
@@ -180,14 +183,17 @@ class Linkage:
         return found
 
     async def _finish(self, generation: int, found: int) -> None:
-        try:
-            await self._read_accounts("reconciled")
-        except TopstepxError as error:
-            _LOG.warning("balances could not be read after a reconnect: %s", error)
+        await self._read_balances("reconciled")
         if generation != self._life:
             return
         self._hub.recovered(generation)
         self._told_back("user", generation, found)
+
+    async def _read_balances(self, source: Source) -> None:
+        try:
+            await self._read_accounts(source)
+        except TopstepxError as error:
+            _LOG.warning("balances could not be read after a connect: %s", error)
 
     async def _moving(self, generation: int) -> None:
         """Both lines are heard, so nothing is missed: look all the same, then move."""

@@ -16,21 +16,25 @@ class Tasks:
 
     def __init__(self, died: Callable[[str, BaseException], None]) -> None:
         self._died = died
-        self._running: set[asyncio.Task[Any]] = set()
+        # In the order in which they began, so that ending them repeats itself in a run that is repeated.
+        self._running: dict[asyncio.Task[Any], None] = {}
 
     def spawn(
         self, work: Coroutine[Any, Any, ResultT], name: str, *, watched: bool = True
     ) -> asyncio.Task[ResultT]:
         """Start work. `watched` False: whoever awaits the task hears its error."""
         task = asyncio.get_running_loop().create_task(work, name=name)
-        self._running.add(task)
-        task.add_done_callback(self._ended if watched else self._running.discard)
+        self._running[task] = None
+        task.add_done_callback(self._ended if watched else self._forget)
         if not watched:
             task.add_done_callback(_look_at)
         return task
 
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._running.pop(task, None)
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
+        self._forget(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._died(task.get_name(), error)
 

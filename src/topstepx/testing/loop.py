@@ -70,7 +70,17 @@ class _Job(NamedTuple):
     given_at_s: float
 
 
-class _Shuffled(collections.deque[A]):
+class _Counted(collections.deque[A]):
+    """A queue that knows how many of its members were taken out."""
+
+    taken = 0
+
+    def popleft(self) -> A:
+        self.taken += 1
+        return super().popleft()
+
+
+class _Shuffled(_Counted[A]):
     """A queue that gives out its members in a random order that the seed repeats."""
 
     def __init__(self, seed: int) -> None:
@@ -120,13 +130,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector.loop = self
         super().__init__(selector)
         self._clock_resolution = 1e-9
-        if seed is not None:
-            self._ready: collections.deque[Any] = _Shuffled(seed)
+        self._ready: _Counted[Any] = _Counted() if seed is None else _Shuffled(seed)
         self.set_exception_handler(lambda _loop, context: self.problems.append(context))
 
     def time(self) -> float:
         """Virtual seconds since the start."""
         return self.now_ns / NANOSECONDS
+
+    @property
+    def callbacks(self) -> int:
+        """How many callbacks were run so far: the work a run is made of."""
+        return self._ready.taken
 
     def real_wait_s(self) -> float:
         """Nothing is ready: deliver a thread's result, or jump; then how long to really wait."""

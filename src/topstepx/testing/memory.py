@@ -185,6 +185,10 @@ class MemoryRest:
         """Nothing more can be sent."""
         self._closed = True
 
+    def die(self) -> None:
+        """The client's process ended this instant: what is on its way goes on, its answer reaches nobody."""
+        self._closed = True
+
 
 class _Way:
     """One request on its way there and back; lives on when nobody waits for it any more."""

@@ -69,6 +69,12 @@ class MemoryHubs:
         if self._open:
             await self._all_gone.wait()
 
+    def die(self) -> None:
+        """The client's process ended this instant: its sockets are gone, and nobody is told here."""
+        self._closed = True
+        for socket in list(self._open):
+            socket.die()
+
 
 class MemoryHubSocket:
     """One open socket; keeps order both ways whatever the jitter."""
@@ -104,6 +110,13 @@ class MemoryHubSocket:
             return
         self._closing = True
         self._go_up(None)
+
+    def die(self) -> None:
+        """Gone without a word to the listener; the gateway notices."""
+        self._told = True
+        self._world.network.connections.pop(self, None)
+        self._gone(self)
+        self._session.lost(self._world.now())
 
     def _due_s(self, not_before_s: float) -> float:
         return max(not_before_s, self._loop.time() + self._world.network.delay_s())

@@ -1,0 +1,132 @@
+"""The client's picture against the venue's books, and against its own journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from topstepx.core.ledger import Ledger
+from topstepx.events import Observation
+from topstepx.testing.storm.auditors.judge import Auditor
+
+if TYPE_CHECKING:
+    from topstepx.testing.storm.world import Life, World
+
+import msgspec
+
+LEVEL_WITHIN_S = 10.0
+"""The promise: so long after the last trouble, with REST answering and a valid token."""
+
+NOTICED_WITHIN_S = 30.0
+"""The promise where a hub lied in silence: it has to be noticed first."""
+
+SILENT = frozenset({"hubs mute", "hubs deaf", "events garbled", "half-open links"})
+"""Troubles that leave a hub connected and say nothing."""
+
+SESSION_WITHIN_S = 620.0
+"""How long the bounds on logins may keep a session away."""
+
+DECIDED_WITHIN_S = 200.0
+"""How long after the last trouble an intent may still be open."""
+
+
+def difference(world: World, ledger: Ledger) -> str:
+    """In what our picture differs from the venue's books; empty when they are level."""
+    truth, account_id = world.truth, world.account_id
+    ours: dict[str, Any] = {
+        "working orders": {one.id: _terms(one.order) for one in ledger.working(account_id)},
+        "positions": {one.contract_id: one.net for one in ledger.positions(account_id)},
+        "trades": {one.id: one.is_void for one in ledger.trades(account_id)},
+    }
+    theirs: dict[str, Any] = {
+        "working orders": {one.id: _terms(one) for one in truth.working(account_id)},
+        "positions": {
+            one.contract_id: truth.net_size(account_id, one.contract_id)
+            for one in truth.positions(account_id)
+        },
+        "trades": {one.id: one.voided for one in truth.trades(account_id)},
+    }
+    account = ledger.account(account_id)
+    ours["balance"] = account.account.balance if account is not None else None
+    theirs["balance"] = truth.balance(account_id)
+    parts = [
+        f"{name}: believed {_less(mine, theirs[name])}, real {_less(theirs[name], mine)}"
+        for name, mine in ours.items()
+        if mine != theirs[name]
+    ]
+    return "; ".join(parts)
+
+
+def _terms(order: Any) -> tuple[Any, ...]:  # noqa: ANN401  an order model
+    # A trailing stop moves in silence (verified), so its price is not compared.
+    price = None if order.type.name == "TRAILING_STOP" else order.stop_price
+    return (order.status.name, order.size, order.fill_volume, order.limit_price, price)
+
+
+def _less(mine: Any, other: Any) -> Any:  # noqa: ANN401  a part of a picture
+    """Only what differs."""
+    if isinstance(mine, tuple) and isinstance(other, tuple) and len(mine) == len(other):
+        pairs = zip(mine, other, strict=True)
+        return tuple(_less(one, two) for one, two in pairs if one != two)
+    if isinstance(mine, dict) and isinstance(other, dict):
+        return {key: value for key, value in mine.items() if other.get(key) != value}
+    return mine
+
+
+class Convergence(Auditor):
+    """When all is well again the client knows it, and is free to trade."""
+
+    promise = "level with the venue within 10 s, every intent decided, trading possible again"
+
+    def level(self, life: Life, since_s: float) -> bool:
+        """Whether the books are level; a finding if that takes longer than promised."""
+        told = difference(self.world, life.ledger)
+        silent = SILENT & self.world.options.troubles.keys()
+        within_s = NOTICED_WITHIN_S if silent else LEVEL_WITHIN_S
+        if told and self.world.now_s() - since_s > within_s:
+            self.found(f"not level {within_s:g} s after the last trouble: {told}")
+            return True
+        return not told
+
+    def calm(self, life: Life) -> None:
+        """Nothing is open."""
+        for intent in life.ledger.open_intents():
+            recorded = intent.recorded
+            what = f"{recorded.action} {recorded.tag or recorded.order_id}" if recorded else "?"
+            self.found(
+                f"{what} is still {intent.state} {DECIDED_WITHIN_S:g} s after the last trouble"
+            )
+        told = difference(self.world, life.ledger)
+        if told:
+            self.found(f"not level in the calm: {told}")
+
+    def after(self) -> None:
+        """Leaving found nothing open either."""
+        for life in self.world.lives[-1:]:
+            if life.client.left_open:
+                self.found(f"named as left open: {life.client.left_open}")
+
+
+class Replay(Auditor):
+    """The journal alone gives the same picture."""
+
+    promise = "folding the journal from its first row gives the ledger"
+
+    def after(self) -> None:
+        """Fold what was committed."""
+        if not self.world.lives:
+            return
+        live, replayed = self.world.lives[-1].ledger, Ledger()
+        for row in self.world.journal.committed:
+            event = row.event()
+            if isinstance(event, Observation):
+                event = msgspec.structs.replace(event, origin="replayed")
+            replayed.apply(event)
+        mine: Any = live.state()
+        again: Any = replayed.state()
+        for part in mine:
+            if mine[part] != again[part]:
+                self.found(
+                    f"{part} differ: {_less(mine[part], again[part])} against {_less(again[part], mine[part])}"[
+                        :2000
+                    ]
+                )

@@ -1,0 +1,62 @@
+"""The trader's own notebook: what was wanted, and what the client said about it.
+
+It lies outside the client and survives its crashes, as a trader's memory does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from topstepx.errors import TopstepxError
+
+Said = Literal["accepted", "no", "unknown", "nothing"]
+"""What `place` came to; "nothing": the caller was gone before an answer came."""
+
+
+@dataclass(slots=True)
+class Wish:
+    """One order the trader wants at most once; `said` is all that was told about it, in order."""
+
+    key: str
+    terms: dict[str, Any]
+    said: list[Said] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    """The tag of each handle that was given for it."""
+
+    @property
+    def may_ask_again(self) -> bool:
+        """Whether a careful trader would ask again under the same key: nothing definite was said."""
+        return bool(self.said) and self.said[-1] in {"unknown", "nothing"}
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """Something the client said when an act ended, in run `life`; the times are the gateway's."""
+
+    began_at: datetime
+    ended_at: datetime
+    life: int
+    act: str
+    what: str
+    subject: object = None
+    error: TopstepxError | None = None
+
+
+class Notebook:
+    """Wishes by key, and everything that was said."""
+
+    def __init__(self) -> None:
+        self.wishes: dict[str, Wish] = {}
+        self.sayings: list[Saying] = []
+        self.foreign: list[str] = []
+        """Exceptions that are not of this library."""
+
+    def wish(self, terms: dict[str, Any]) -> Wish:
+        """A new one, under a new key."""
+        wish = Wish(f"wish {len(self.wishes) + 1}", terms)
+        self.wishes[wish.key] = wish
+        return wish

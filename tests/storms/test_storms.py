@@ -1,0 +1,71 @@
+"""Two hundred storms: nothing that the auditors look at may break, and the storms must really be storms."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from topstepx.testing.storm.run import run_storm
+
+SEEDS = 200
+AT_ONCE = 10
+# At least so much of each must happen over all the seeds; about a third of what does.
+COVERAGE = {
+    "orders of ours": 638,
+    "trades": 804,
+    "told accepted": 632,
+    "told unknown": 54,
+    "told nothing": 41,
+    "faults struck": 586,
+    "IntentResolved": 73,
+    "LinkDown": 425,
+    "HubReconnected": 62,
+    "TradeVoided": 7,
+    "TokenRefreshed": 112,
+    "runs crashed": 17,
+    "rows lost": 3,
+    "acts of others": 32,
+    "Flattened": 227,
+    "BreakerChanged": 125,
+    "BudgetThrottled": 477,
+    "did cancel": 417,
+    "did modify": 234,
+    "did close part": 206,
+    "did walk away": 101,
+}
+_ran: dict[int, tuple[list[str], Counter[str]]] = {}
+
+
+def ran(seed: int) -> tuple[list[str], Counter[str]]:
+    """What a seed came to; run once for both tests."""
+    if seed not in _ran:
+        outcome = run_storm(seed)
+        _ran[seed] = [str(one) for one in outcome.findings], outcome.counts
+    return _ran[seed]
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+def test_storms_break_no_promise(first: int) -> None:
+    failed = {seed: told for seed in range(first, first + AT_ONCE) if (told := ran(seed)[0])}
+    again = f"topstepx sim storm --seed {next(iter(failed), 0)}"
+    assert not failed, f"see it with: {again}"
+
+
+def test_the_storms_are_storms() -> None:
+    total: Counter[str] = Counter()
+    for seed in range(SEEDS):
+        total.update(ran(seed)[1])
+    short = {name: total[name] for name, least in COVERAGE.items() if total[name] < least}
+    assert not short
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("first", range(10_000, 14_000, 100))
+def test_thousands_of_storms(first: int) -> None:
+    failed = {
+        seed: [str(one) for one in outcome.findings]
+        for seed in range(first, first + 100)
+        if (outcome := run_storm(seed)).findings
+    }
+    assert not failed

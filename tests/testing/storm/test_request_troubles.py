@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+import pytest
+
+from topstepx.testing.storm.options import Options
+from topstepx.testing.storm.request_troubles import TROUBLES
+from topstepx.testing.storm.run import run_storm
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_each_trouble_alone_happens_and_is_survived(name: str) -> None:
+    outcome = run_storm(Options(seed=2, storm_s=20.0, pace_s=0.5, troubles={name: 12.0}))
+    assert outcome.counts[name]
+    assert not outcome.findings, [str(one) for one in outcome.findings]
