@@ -27,6 +27,7 @@ REFUSAL = {
         (errors.BreakerOpen("x"), ExitCode.LIMITED),
         (errors.AnswerLost("x"), ExitCode.OUTCOME_UNKNOWN),
         (errors.AnswerUnusable("x", route="r", status=502), ExitCode.OUTCOME_UNKNOWN),
+        (errors.NotFlat("x", ()), ExitCode.POSITION_LEFT_OPEN),
         (errors.NotSent("x"), ExitCode.UNREACHABLE),
         (errors.UpgradeRefused("user", 503), ExitCode.UNREACHABLE),
         (errors.OrderRefused(**REFUSAL), ExitCode.FAILED),  # type: ignore[arg-type]  # a dict of parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from typing import TYPE_CHECKING
 
@@ -29,9 +28,3 @@ def test_printed_without_any_network(
 
 def test_a_case_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runbook", "flood"]) == 2
-
-
-def test_it_names_commands_of_the_design() -> None:
-    text = " ".join(step for _, step in COMPROMISE)
-    known = {"kill", "flatten", "logout", "orders", "status", "login", "doctor"}
-    assert set(re.findall(r"`topstepx (\w+)", text)) <= known

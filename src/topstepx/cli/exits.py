@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from topstepx.desk.accounts import Account
     from topstepx.store.lease import Leases
 
+_TELL_EVERY_S = 5
 _FLAG = Parameter(negative=())
 _NOWHERE = Where()
 Yes = Annotated[bool, _FLAG]
@@ -61,7 +62,9 @@ async def _flatten(
             accounts = await _accounts(where, tsx)
             if where.account is not None and known is None:
                 _fence(leases, accounts[0].id)
+            telling = asyncio.create_task(_tell_how_long())
             ends = await asyncio.gather(*(tsx.flatten(account) for account in accounts))
+            telling.cancel()
             for account, end in zip(accounts, ends, strict=True):
                 if isinstance(end, Flattened):
                     text = f"{account.name} is flat: looked twice."
@@ -83,6 +86,15 @@ async def _flatten(
             _fence(leases, None)  # which account is not known, and the person wants out
         raise
     return code
+
+
+async def _tell_how_long() -> None:
+    """A minute without a word is long for somebody who wants out."""
+    passed_s = 0
+    while True:
+        await asyncio.sleep(_TELL_EVERY_S)
+        passed_s += _TELL_EVERY_S
+        sys.stderr.write(f"Not flat yet after {passed_s} s; still cancelling, closing, looking.\n")
 
 
 async def _accounts(where: Where, tsx: Client) -> tuple[Account, ...]:
@@ -150,6 +162,17 @@ async def _close(where: Where, target: Target, contract: str, size: int | None) 
             contract_ = await tsx.contracts.front(contract)
         closed = await tsx.positions.close(account, contract_, size)
         net = closed.position.net if closed.position is not None else None
-        facts = {"contract": contract_.id, "net": net, "cancelled": len(closed.cancelled)}
-        where.say(f"{contract_.name}: {net} contracts are left.", facts)
-    return ExitCode.DONE
+        gone = [one.id for one in closed.cancelled]
+        facts = {"contract": contract_.id, "net": net, "cancelled": gone}
+        where.say(f"{contract_.name}: {_left(net)}", facts)
+        for one in closed.cancelled if not where.as_json else ():
+            where.say(f"  cancelled {one.describe()}", {})
+    return ExitCode.DONE if net == 0 or size is not None else ExitCode.POSITION_LEFT_OPEN
+
+
+def _left(net: int | None) -> str:
+    if net is None:
+        return "it is not known what is left; look with `topstepx positions`."
+    if net == 0:
+        return "flat."
+    return f"{'LONG' if net > 0 else 'SHORT'} {abs(net)} left."

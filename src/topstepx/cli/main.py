@@ -61,14 +61,19 @@ GROUPS = (
         "Print what to do when things are bad, such as a stolen key.",
     ),
     (
-        "topstepx.cli.trading:orders_command",
+        "topstepx.cli.looks:orders_command",
         "orders",
         "List the live orders, suspended bracket legs included.",
     ),
     (
-        "topstepx.cli.trading:positions_command",
+        "topstepx.cli.looks:positions_command",
         "positions",
         "List the open positions.",
+    ),
+    (
+        "topstepx.cli.looks:trades_command",
+        "trades",
+        "List trades, and whose order each came from.",
     ),
     (
         "topstepx.cli.trading:buy_command",

@@ -36,9 +36,10 @@ COMPROMISE = (
     (
         "See what was done.",
         (
-            "`topstepx orders` and the platform's trade list, from the time you suspect on. Orders of this program "
-            "carry its own tags; an order without one came from somewhere else. Look at every account of "
-            "the user, at the copied ones too."
+            "`topstepx trades --since 2026-11-20 --foreign` from the time you suspect on, and `topstepx "
+            "orders`: orders of this computer's program carry its own tags, all others came from "
+            "somewhere else. Look at every account of the user, at the copied ones too, and compare with "
+            "the platform's own list."
         ),
     ),
     (

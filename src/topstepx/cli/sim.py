@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from topstepx.cli.exit_codes import ExitCode
+from topstepx.cli.sim_key import sim_key
 from topstepx.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from topstepx.settings import Secret
     from topstepx.sim.bar_file import RealBars
     from topstepx.sim.server import SimServer
 
@@ -46,6 +48,8 @@ def sim_command(
     at: str | None = None,
     switch: Annotated[list[str] | None, Parameter(negative=())] = None,
     user: str = "trader01",
+    key_file: Path | None = None,
+    key_stdin: Annotated[bool, Parameter(negative=())] = False,
     no_limits: Annotated[bool, Parameter(negative=())] = False,
     public: Annotated[bool, Parameter(negative=())] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
@@ -66,6 +70,8 @@ def sim_command(
         at: Where the simulated clock starts, such as 2026-01-05T14:30:00Z; default: now.
         switch: An open question about the real gateway, answered: name=value. May be repeated.
         user: The user name to log in with.
+        key_file: Keep the key in this file, so that clients survive a restart; made if it is missing.
+        key_stdin: Take the key from the first line of standard input.
         no_limits: Never answer 429.
         public: Allow a host that others can reach.
         as_json: One JSON object per line; the first is {"event":"listening", ...}.
@@ -81,6 +87,7 @@ def sim_command(
         at=at,
         switches=tuple(switch or ()),
         user_name=user,
+        api_key=sim_key(key_file, key_stdin=key_stdin),
         limited=not no_limits,
         public=public,
         as_json=as_json,
@@ -105,6 +112,7 @@ class SimOptions:
     at: str | None = None
     switches: tuple[str, ...] = ()
     user_name: str = "trader01"
+    api_key: Secret | None = None
     limited: bool = True
     public: bool = False
     as_json: bool = False
@@ -164,6 +172,7 @@ def _server(options: SimOptions) -> SimServer:
         real=real,
         switches=Switches.from_pairs(options.switches),
         user_name=options.user_name,
+        api_key=None if options.api_key is None else options.api_key.reveal(),
         limited=options.limited,
     )
 

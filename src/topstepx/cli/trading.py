@@ -1,90 +1,31 @@
-"""`topstepx orders`, `positions`, `buy` and `sell`: a look, and an order by hand."""
+"""`topstepx buy` and `sell`: an order by hand."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from topstepx.cli.exit_codes import ExitCode
+from topstepx.cli.looks import shown
 from topstepx.cli.targets import Target
 from topstepx.cli.where import Where, confirm
 from topstepx.cli.whole import Whole
 from topstepx.core.terms import Bracket, Limit, Market, Stop
 from topstepx.errors import ConfigurationError, InvalidRequest
-from topstepx.wire.enums import Side
+from topstepx.wire.enums import OrderStatus, Side
 
 if TYPE_CHECKING:
     from topstepx.client import Client
     from topstepx.desk.contracts import Contract
+    from topstepx.desk.order import Order
 
+_SEEN_WITHIN_S = 1.0
 _FLAG = Parameter(negative=())
 _NOWHERE = Where()
 Yes = Annotated[bool, _FLAG]
-
-
-def orders_command(*, where: Where = _NOWHERE) -> int:
-    """List the live orders as the gateway has them now, suspended bracket legs included.
-
-    Args:
-        where: Which gateway and account.
-    """
-    return asyncio.run(_orders(where, where.target()))
-
-
-async def _orders(where: Where, target: Target) -> int:
-    async with where.connection(target, where.credentials(target)) as tsx:
-        rows = await tsx.orders.open(await where.chosen(tsx))
-        for row in rows:
-            price = row.limit_price if row.limit_price is not None else row.stop_price
-            facts = {
-                "id": row.id,
-                "contract": row.contract_id,
-                "side": row.side.name,
-                "size": row.size,
-                "type": row.type.name,
-                "price": price,
-                "status": row.status.name,
-                "filled": row.fill_volume or 0,
-                "tag": row.custom_tag,
-            }
-            where.say(
-                f"{row.id}  {row.side.name:4} {row.size:>3} {row.contract_id:22} {row.type.name:13}"
-                f" {price if price is not None else '-':>10}  {row.status.name}",
-                facts,
-            )
-        if not rows and not where.as_json:
-            where.say("No live orders.", {})
-    return ExitCode.DONE
-
-
-def positions_command(*, where: Where = _NOWHERE) -> int:
-    """List the open positions as the gateway has them now.
-
-    Args:
-        where: Which gateway and account.
-    """
-    return asyncio.run(_positions(where, where.target()))
-
-
-async def _positions(where: Where, target: Target) -> int:
-    async with where.connection(target, where.credentials(target)) as tsx:
-        rows = await tsx.positions.open(await where.chosen(tsx))
-        for row in rows:
-            facts = {
-                "contract": row.contract_id,
-                "side": row.type.name,
-                "size": row.size,
-                "average_price": row.average_price,
-            }
-            where.say(
-                f"{row.type.name:5} {row.size:>3} {row.contract_id:22} at {row.average_price}",
-                facts,
-            )
-        if not rows and not where.as_json:
-            where.say("Flat.", {})
-    return ExitCode.DONE
 
 
 def buy_command(
@@ -209,9 +150,42 @@ async def _placing(side: Side, terms: _Terms, where: Where, target: Target) -> i
             bracket=terms.bracket,
             key=terms.key,
         )
-        facts = {"order_id": order.id, "tag": order.tag, "status": order.status.name}
-        where.say(f"{order.describe()}: {order.status.name}", facts)
+        await _seen(order)
+        facts = {
+            "order_id": order.id,
+            "tag": order.tag,
+            "status": order.status.name,
+            "side": side.name,
+            "size": terms.size,
+            "contract": contract.id,
+            "filled": order.filled_size,
+            "average_price": order.average_price,
+        }
+        where.say(
+            f"{side.name} {terms.size} {contract.name} id {order.id}: {_stands(order)}", facts
+        )
     return ExitCode.DONE
+
+
+async def _seen(order: Order) -> None:
+    """A moment for the gateway to show it at work; the answer to the order itself says nothing of that."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_SEEN_WITHIN_S):
+            async for _ in order.events():
+                if order.status is not OrderStatus.NONE:
+                    return
+
+
+def _stands(order: Order) -> str:
+    """How it stands, for somebody who has just pressed the button."""
+    if order.status is OrderStatus.NONE:
+        return "accepted by the gateway; not seen at work yet. `topstepx orders` and `trades` look."
+    text = order.status.name
+    if order.filled_size:
+        text += f", {order.filled_size} filled"
+        if order.average_price is not None:
+            text += f" at {shown(order.average_price)} on average"
+    return text
 
 
 async def _contract(tsx: Client, name: str) -> Contract:

@@ -18,6 +18,7 @@ from topstepx.connecting import Connection, connect
 from topstepx.errors import ConfigurationError
 from topstepx.keeping import journal_path, leases_of
 from topstepx.settings import Credentials
+from topstepx.store.journal_memory import MemoryJournal
 from topstepx.store.sealing import has_cryptography
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Where:
         profile: One of your profiles.
         url: The address of a running `topstepx sim`.
         account: The account's exact name or id; may be left out where there is only one.
-        journal: The journal's file, if it is not in the usual place.
+        journal: The journal's file, if it is not in the usual place (a simulator's: one for each run).
         as_json: One JSON object per line.
     """
 
@@ -63,11 +64,21 @@ class Where:
         if self.journal is not None:
             return self.journal.expanduser().absolute()
         target = self.target()
-        return journal_path(target.reached, self.credentials(target).user_name)
+        user_name = self.credentials(target).user_name
+        return self._kept_in(target, user_name) or journal_path(target.reached, user_name)
+
+    def _kept_in(self, target: Target, user_name: str) -> Path | None:
+        """The journal's file, where it is not the usual one; also for a simulator it is on the disk."""
+        if self.journal is not None or not target.reached.simulated:
+            return self.journal
+        from topstepx.cli.simulated_journal import simulated_journal
+
+        return simulated_journal(target.reached, user_name)
 
     def leases(self, target: Target, credentials: Credentials) -> Leases:
         """The leases of whoever trades there from this computer."""
-        return leases_of(target.reached, credentials.user_name, self.journal)
+        kept_in = self._kept_in(target, credentials.user_name)
+        return leases_of(target.reached, credentials.user_name, kept_in)
 
     def connection(
         self,
@@ -82,12 +93,13 @@ class Where:
         """
         if target.profile.get("share_session").value is None:
             options.setdefault("share_session", has_cryptography())
+        reads = not options.get("trade", False)  # what only reads needs nothing on the disk
         return connect(
             target.profile.name,
             url=target.reached.rest_url if target.reached.simulated else None,
             user_name=credentials.user_name,
             api_key=credentials.api_key,
-            journal=self.journal,
+            journal=MemoryJournal() if reads else self._kept_in(target, credentials.user_name),
             **options,
         )
 

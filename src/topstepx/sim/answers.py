@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+RUN_HEADER = "X-Simulator-Run"
+"""Names the run of a simulator, which counts its orders from the beginning. No real gateway sends it."""
+
 
 @dataclass(slots=True)
 class GatewayAnswer:

@@ -87,6 +87,8 @@ class Gateway:
         self._agenda_count = 0
         self._traces = 0
         self.signing_key = signing_key
+        self.run = hmac.digest(signing_key, b"run", "sha256").hex()[:16]
+        """Names this venue's life; saved with it, and another one after a reset."""
         self._now = now
 
     @classmethod

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
 
+from topstepx.sim.answers import RUN_HEADER
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
@@ -55,7 +57,8 @@ class Door:
             return web.Response(status=answer.status)
         if answer.cut_after_bytes is not None:
             return await _cut(request, answer)
-        return web.Response(status=answer.status, headers=answer.headers, body=answer.body or None)
+        headers = {**answer.headers, RUN_HEADER: self._gateway.run}
+        return web.Response(status=answer.status, headers=headers, body=answer.body or None)
 
     async def _held(self, answer: GatewayAnswer) -> None:
         done = asyncio.Event()

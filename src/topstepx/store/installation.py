@@ -47,6 +47,12 @@ def installation_code(folder: Path, chance: Callable[[int], bytes], *, wait_s: f
         lock.unlock()
 
 
+def known_installation(folder: Path) -> str | None:
+    """That name, if there is one already; raises like `installation_code`."""
+    known = read_private(folder / _FILE)
+    return None if known is None else _checked(folder / _FILE, known)
+
+
 def _checked(path: Path, content: bytes) -> str:
     code = content.decode(errors="replace").strip()
     if not tags.is_installation(code):
