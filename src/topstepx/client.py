@@ -252,6 +252,7 @@ class Client:
 
     async def _close(self, reason: str) -> None:
         """Let what is on its way arrive, then let go of everything, also when a part of that fails."""
+        self.orders.is_closed = True
         async with self._last() as last:  # the last one named is let go of first
             last.push_async_callback(self._record.close)
             last.callback(self._stopped, reason)

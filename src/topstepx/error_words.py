@@ -119,6 +119,10 @@ WORDS: Final[dict[str, Words]] = {
         "the order or close ended, or your time ran out, before all was filled",
         "Look at the order and the position.",
     ),
+    "NotReady": Words(
+        "the account was not read yet, so it is not known what it holds",
+        "Await `ready(account)` first.",
+    ),
     "StaleData": Words(
         "what is known is older than you allowed",
         "Do not act on it; `health()` says what is missing.",

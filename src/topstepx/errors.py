@@ -44,6 +44,7 @@ normally.
     ├── NotFilled                 an order ended, or time ran out, without a full fill  no
     ├── StreamLagged              you read a stream too slowly and it lost ``missed``   no
     ├── StaleData                 what is known is older than you allowed                no
+    ├── NotReady                  the account was not read yet; await ready(account)     no
     ├── RecordUnavailable         the journal cannot be written; nothing was sent       no
     │   └── RecordDamaged         … because what is in it is not what was written
     ├── IntentsLeftOpen           the client ended before it knew what became of orders unknown
@@ -339,6 +340,10 @@ class StaleData(TopstepxError):
         self.age_s, self.max_age_s, self.source = age_s, max_age_s, source
         age = "was not heard in this run" if age_s is None else f"is {age_s:.1f} s old"
         super().__init__(f"{what} {age}, from {source}; you allow {max_age_s:g} s.")
+
+
+class NotReady(TopstepxError):
+    """The account was not read yet in this run, so what it holds is not known."""
 
 
 class RecordUnavailable(TopstepxError):

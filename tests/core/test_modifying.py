@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.facts import order
 from topstepx.core.mode import Operation
-from topstepx.core.modifying import Reading, is_tighter, operation, reading
+from topstepx.core.modifying import Reading, is_tighter, misfit, operation, reading
 from topstepx.wire.enums import OrderType, Side
 from topstepx.wire.models import ModifyRequest, OrderModel
 
@@ -20,6 +20,24 @@ STOP = order(
 
 def change(**parts: object) -> ModifyRequest:
     return ModifyRequest(account_id=1, order_id=7, **parts)  # type: ignore[arg-type]  # any member
+
+
+@pytest.mark.parametrize(
+    ("kind", "fits"),
+    [
+        (OrderType.MARKET, {"size"}),
+        (OrderType.LIMIT, {"size", "limit"}),
+        (OrderType.STOP, {"size", "stop"}),
+        (OrderType.STOP_LIMIT, {"size", "limit", "stop"}),
+        (OrderType.TRAILING_STOP, {"size", "trail"}),
+        (OrderType.JOIN_BID, {"size", "limit", "stop", "trail"}),
+    ],
+)
+def test_only_what_an_order_has_can_be_changed(kind: OrderType, fits: set[str]) -> None:
+    subject = order(7, type=kind)
+    for name in ("size", "limit", "stop", "trail"):
+        wanted = change(size=1) if name == "size" else change(**{f"{name}_price": Decimal(5)})
+        assert misfit(subject, wanted) == (None if name in fits else name)
 
 
 @pytest.mark.parametrize(

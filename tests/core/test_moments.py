@@ -41,6 +41,6 @@ def test_an_aware_moment_is_given_back(zone: timezone) -> None:
     ],
 )
 def test_anything_else_is_refused_by_name(at: object) -> None:
-    with pytest.raises(InvalidRequest, match="has no time zone") as refused:
+    with pytest.raises(InvalidRequest, match=r"has no time zone|is no datetime") as refused:
         aware("start", at)
     assert (refused.value.field, refused.value.value) == ("start", at)

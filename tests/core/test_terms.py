@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -144,3 +145,24 @@ def test_the_prices_legs_were_given_as() -> None:
     assert found == (Decimal("100.25"), Decimal(200))
     with pytest.raises(PriceOffGrid):
         leg_prices(Bracket(stop="100.10"), MNQ)
+
+
+@pytest.mark.parametrize(
+    ("bracket", "rule"),
+    [
+        (Bracket(stop_ticks=3), "Give at least 4."),
+        (Bracket(stop_ticks=1001), "Give at most 1000."),
+        (Bracket(stop="21403.25", target="22000.00"), "bracket.target='22000.00': is 1987 ticks"),
+        (Bracket(stop="21504.00"), "The stop of this order goes below it."),
+        (Bracket(target="21503.25"), "The target of this order goes above it."),
+    ],
+)
+def test_a_leg_that_cannot_be_says_what_can(bracket: Bracket, rule: str) -> None:
+    with pytest.raises(InvalidRequest, match=re.escape(rule)):
+        _request(at=Limit("21503.25"), bracket=bracket)
+
+
+@pytest.mark.parametrize("price", [None, True, object()])
+def test_what_is_no_price_is_not_offered_as_a_string(price: Any) -> None:  # noqa: ANN401  anything at all
+    with pytest.raises(InvalidRequest, match="Write for example"):
+        _request(at=Limit(price))

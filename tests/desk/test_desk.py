@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.trading import mnq, practice
 from topstepx.core.terms import Limit, Market
-from topstepx.errors import InvalidRequest
+from topstepx.errors import InvalidRequest, NotReady
 from topstepx.testing.loop import virtual
 from topstepx.testing.pair import Pair
 from topstepx.wire.enums import Side
@@ -43,7 +43,9 @@ async def test_working_is_of_this_contract_only() -> None:
         account = await practice(pair)
         mnq_desk = pair.tsx.desk(account, await mnq(pair))
         es_desk = pair.tsx.desk(account, await pair.tsx.contracts.front("ES"))
-        assert (mnq_desk.working, mnq_desk.position) == ((), None)
+        assert mnq_desk.position is None
+        with pytest.raises(NotReady, match="were not read yet"):
+            assert mnq_desk.working
         order = await mnq_desk.buy(1, at=Limit("29000"))
         async with pair.tsx.market.quotes(es_desk.contract) as quotes:
             last = (await anext(quotes)).last

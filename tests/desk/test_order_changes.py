@@ -39,6 +39,21 @@ async def test_bad_changes_are_refused_before_anything_leaves() -> None:
 
 
 @virtual
+async def test_what_an_order_has_not_is_not_changed() -> None:
+    async with world() as w:
+        order = await w.buy(2, at=Market(), bracket=Bracket(stop_ticks=400, target_ticks=400))
+        await order.filled(5)
+        await order.target.working()
+        with pytest.raises(InvalidRequest, match="a LIMIT order has no stop"):
+            await order.target.modify(stop=order.stop.stop_price)
+        with pytest.raises(InvalidRequest, match="a STOP order has no limit"):
+            await order.stop.modify(limit=order.target.limit_price)
+        with pytest.raises(InvalidRequest, match="more than the entry's 2"):
+            await order.target.modify(size=5)
+        assert w.requests("modify") == 0
+
+
+@virtual
 async def test_a_refused_change_leaves_the_order_as_it_was() -> None:
     async with world() as w:
         order = await w.buy()

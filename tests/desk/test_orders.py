@@ -13,14 +13,21 @@ import pytest
 from tests.cards.world import world
 from topstepx import Bracket, Limit, Market, Stop
 from topstepx.core.terms import CancelRest
-from topstepx.errors import DeadlinePassed, InvalidRequest, PriceOffGrid, RecordUnavailable
+from topstepx.errors import (
+    DeadlinePassed,
+    DuplicateOrder,
+    InvalidRequest,
+    NotSent,
+    PriceOffGrid,
+    RecordUnavailable,
+)
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
 from topstepx.sim.gateway import Gateway
 from topstepx.store.journal_memory import MemoryJournal
 from topstepx.testing.loop import virtual
 from topstepx.testing.pair import START, Pair
-from topstepx.wire.enums import Side
+from topstepx.wire.enums import OrderStatus, Side
 
 
 @pytest.mark.parametrize("size", [-1, 0, 1.5, True, "2", 10**20, None, float("nan")])
@@ -142,3 +149,44 @@ async def test_what_is_open_and_what_was() -> None:
         assert w.tsx.orders.get(w.account, key="none") is None
         assert w.tsx.orders.get(w.account, order_id=1) is None
         assert CancelRest(1).after_s == 1
+
+
+@virtual
+async def test_after_the_block_is_left_everything_says_that_the_client_is_closed() -> None:
+    async with world() as w:
+        order = await w.buy()
+        w.audited = False
+    for late in (
+        w.buy(1),
+        order.cancel(),
+        order.modify(size=1),
+        w.desk.close(),
+        w.desk.reduce_to(1),
+    ):
+        with pytest.raises(NotSent, match="this client is closed"):
+            await late
+
+
+@virtual
+async def test_an_open_record_becomes_a_handle() -> None:
+    async with world() as w:
+        placed = await w.buy()
+        (record,) = await w.tsx.orders.open(w.account)
+        order = w.tsx.orders.handle(record)
+        assert (order.id, order.key) == (placed.id, placed.key)
+        await order.cancel()
+        assert placed.status is OrderStatus.CANCELLED
+
+
+@virtual
+async def test_wrong_words_are_refused_by_name() -> None:
+    async with world() as w:
+        with pytest.raises(InvalidRequest, match="key=5"):
+            await w.tsx.orders.place(w.account, w.contract, Side.BUY, 1, at=w.far_below(), key=5)
+        with pytest.raises(InvalidRequest, match="start='2026-11-20': is no datetime"):
+            await w.tsx.orders.history(w.account, start="2026-11-20")
+        order = await w.buy()
+        with pytest.raises(InvalidRequest, match="timeout='3'"):
+            await order.filled(timeout="3")
+        with pytest.raises(DuplicateOrder, match="BUY 2 MNQZ6 at 29"):
+            await w.buy()

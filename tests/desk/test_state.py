@@ -10,7 +10,7 @@ import pytest
 from tests.support.trading import PRACTICE, PRACTICE_ID, mnq, practice
 from topstepx.core.mode import Mode
 from topstepx.core.terms import Bracket, Limit, Market
-from topstepx.errors import AccountUnknown, StaleData
+from topstepx.errors import AccountUnknown, NotReady, StaleData
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
 from topstepx.testing.eventually import eventually
@@ -139,7 +139,10 @@ async def test_what_is_too_old_or_unknown_is_refused() -> None:
             state.position(account, contract, max_age_s=1e9)
         with pytest.raises(StaleData, match="list of orders"):
             state.working(account, max_age_s=1e9)
+        with pytest.raises(NotReady):
+            state.working(account)
         await pair.tsx.ready(account)
+        assert state.working(account) == ()
         pair.network.up = False
         pair.network.cut_all()
         await asyncio.sleep(60)

@@ -49,6 +49,11 @@ class Operation(Enum):
     CANCEL = "cancel"
     CLOSE = "close"
 
+    @property
+    def phrase(self) -> str:
+        """With its article, to begin a sentence."""
+        return f"{'An' if self.value[0] in 'aeiou' else 'A'} {self.value}"
+
 
 _EXITS = frozenset({Operation.CANCEL, Operation.CLOSE})
 
@@ -293,7 +298,7 @@ class Modes:
         steps = " ".join(dict.fromkeys(todo)) or _BY_ITSELF
         where = f"account {account_id}" + (f", {contract_id}" if contract_id else "")
         raise errors.ModeRefused(
-            f"A {operation.value} is refused: {where} is {mode.value} ({because}).",
+            f"{operation.phrase} is refused: {where} is {mode.value} ({because}).",
             mode=mode.value,
             causes=tuple(rules),
             next_step=steps,

@@ -40,6 +40,30 @@ def reading(before: OrderModel, wanted: ModifyRequest, now: OrderModel) -> Readi
     return Reading.OTHER
 
 
+_TAKES: dict[OrderType, frozenset[str]] = {
+    OrderType.MARKET: frozenset({"size"}),
+    OrderType.LIMIT: frozenset({"size", "limit"}),
+    OrderType.STOP: frozenset({"size", "stop"}),
+    OrderType.STOP_LIMIT: frozenset({"size", "limit", "stop"}),
+    OrderType.TRAILING_STOP: frozenset({"size", "trail"}),
+}
+"""What an order of a type has, so that it can be changed. Of other types that is not known."""
+
+
+def misfit(order: OrderModel, wanted: ModifyRequest) -> str | None:
+    """The first thing that is to be changed and that an order of this type does not have."""
+    asked = {
+        "size": wanted.size,
+        "limit": wanted.limit_price,
+        "stop": wanted.stop_price,
+        "trail": wanted.trail_price,
+    }
+    takes = _TAKES.get(order.type, frozenset(asked))
+    return next(
+        (name for name, value in asked.items() if value is not None and name not in takes), None
+    )
+
+
 def operation(order: OrderModel, wanted: ModifyRequest, net: int | None) -> Operation:
     """Whether a change can only lower the risk: a smaller order, or a protective stop drawn closer."""
     if wanted.size is not None and wanted.size > order.size:

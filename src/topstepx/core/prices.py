@@ -15,10 +15,11 @@ PriceLike = Decimal | str | int
 def exact(field: str, value: PriceLike) -> Decimal:
     """`value` as an exact Decimal; raises `InvalidRequest` for floats, NaN, infinities and non-numbers."""
     if isinstance(value, bool) or not isinstance(value, Decimal | str | int):
-        rule = "a price must be exact."
+        rule, step = "is no price.", 'Write for example "21503.25".'
         if isinstance(value, float):
             rule = "a float is not exact (0.1 is not 0.1)."
-        raise InvalidRequest(field, value, rule, f'Write it as a string: "{value}".')
+            step = f'Write it as a string: "{value}".'
+        raise InvalidRequest(field, value, rule, step)
     try:
         number = Decimal(value)
     except InvalidOperation:

@@ -257,8 +257,12 @@ def _distance(  # noqa: PLR0917  one leg, both ways of giving it
         level = on_grid(field, exact(field, price), contract.tick_size, contract.name)
         ticks = int((level - entry) * direction / contract.tick_size)
         if ticks <= 0:
+            where = "above" if direction > 0 else "below"
             raise InvalidRequest(
-                field, str(level), f"is on the wrong side of the entry {entry}.", "Swap it."
+                field,
+                str(level),
+                f"is on the wrong side of the entry at {entry}, or on it.",
+                f"The {leg} of this order goes {where} it.",
             )
     if ticks is None:
         return None
@@ -270,10 +274,12 @@ def _distance(  # noqa: PLR0917  one leg, both ways of giving it
             "Give for example 40.",
         )
     if not _TICKS_MIN <= ticks <= _TICKS_MAX:
+        bound = f"at least {_TICKS_MIN}" if ticks < _TICKS_MIN else f"at most {_TICKS_MAX}"
+        away = "" if price is None else f"is {ticks} ticks from the entry; "
         raise InvalidRequest(
             field,
-            ticks,
-            f"the gateway takes {_TICKS_MIN} to {_TICKS_MAX} ticks.",
-            f"Give at least {_TICKS_MIN}.",
+            ticks if price is None else str(price),
+            f"{away}the gateway takes {_TICKS_MIN} to {_TICKS_MAX} ticks.",
+            f"Give {bound}.",
         )
     return ticks

@@ -108,7 +108,7 @@ class Desk:
 
     @property
     def working(self) -> tuple[Order, ...]:
-        """Orders that may still do something on this contract."""
+        """Orders that may still do something on this contract; `NotReady` before `ready(account)`."""
         return tuple(
             order
             for order in self._orders.working(self.account)

@@ -51,7 +51,7 @@ class EntryGate:
         self._record.ledger.modes.check(Operation.ENTRY, request.account_id, request.contract_id)
         self._check_exit(request)
         if not allow_duplicate:
-            self._check_duplicate(request)
+            self._check_duplicate(request, name)
         self._check_limits(request, name)
 
     def check_growth(self, more: PlaceRequest, size: int, name: str) -> None:
@@ -90,7 +90,7 @@ class EntryGate:
             )
             raise ExitUnavailable(msg, next_step="Trade it on the platform.")
 
-    def _check_duplicate(self, request: PlaceRequest) -> None:
+    def _check_duplicate(self, request: PlaceRequest, name: str) -> None:
         since_ns = self._record.now_ns() - round(DUPLICATE_WITHIN_S * NANOSECONDS)
         wanted = _sameness(request)
         for at_ns, intent_id, sameness in reversed(self._recent):
@@ -99,8 +99,10 @@ class EntryGate:
             intent = self._record.ledger.intent(intent_id)
             if sameness != wanted or intent is None or intent.state in _DEAD:
                 continue
+            prices = (request.limit_price, request.stop_price, request.trail_price)
+            at = ", ".join(str(price) for price in prices if price is not None) or "market"
             msg = (
-                f"The same order ({request.side.name} {request.size}) was sent less than "
+                f"The same order ({request.side.name} {request.size} {name} at {at}) was sent less than "
                 f"{DUPLICATE_WITHIN_S:.0f} s ago."
             )
             raise DuplicateOrder(

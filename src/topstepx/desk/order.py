@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from topstepx.core.asked import place_of
 from topstepx.core.brackets import leg_of
+from topstepx.core.given import check_wait
 from topstepx.core.order_life import Stage, stage_of
 from topstepx.desk.lives import average_price
 from topstepx.desk.order_stream import story
@@ -251,6 +252,8 @@ class Order:
         return self
 
     async def _until_over(self, timeout: float | None) -> None:
+        check_wait("timeout", timeout)
+
         def look() -> bool:
             return self.is_over or self.stage is Stage.PRESUMED_ABSENT
 
@@ -272,6 +275,7 @@ class Order:
 
     async def working(self, timeout: float | None = 10.0) -> Order:
         """This order, once the gateway works it (a leg: once the entry filled); else as `done`."""
+        check_wait("timeout", timeout)
         await self._orders.wait(
             self, lambda: self.status is OrderStatus.OPEN or self.is_done, timeout
         )

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from topstepx.core.lanes import Lane
-from topstepx.core.modifying import Reading, is_tighter, operation, reading
+from topstepx.core.modifying import Reading, is_tighter, misfit, operation, reading
 from topstepx.core.outcome import Verdict
 from topstepx.core.prices import PriceLike, on_grid, whole_contracts
 from topstepx.desk.moves import Moves
@@ -193,6 +193,7 @@ class OrderChanges:
             raise InvalidRequest(
                 "order", order.describe(), "is over or was never seen.", "Place a new one."
             )
+        self._check_fits(belief, request)
         if request.size is not None and belief.filled:
             raise InvalidRequest(
                 "size",
@@ -205,6 +206,26 @@ class OrderChanges:
         wanted = operation(belief.order, request, position.net if position is not None else None)
         self._record.ledger.modes.check(wanted, order.account_id, order.contract_id)
         return belief.order
+
+    def _check_fits(self, belief: OrderBelief, request: ModifyRequest) -> None:
+        """Only what the order has can be changed, and a leg closes no more than its entry may fill."""
+        field, kind = misfit(belief.order, request), belief.order.type.name
+        if field is not None:
+            raise InvalidRequest(
+                field,
+                str(getattr(request, field if field == "size" else f"{field}_price")),
+                f"a {kind} order has no {field}.",
+                "Change what it has, or cancel it and place another.",
+            )
+        parent_id = belief.order.parent_order_id
+        parent = self._record.ledger.order(parent_id) if parent_id is not None else None
+        if request.size is not None and parent is not None and request.size > parent.order.size:
+            raise InvalidRequest(
+                "size",
+                request.size,
+                f"is more than the entry's {parent.order.size}: the rest would open a position.",
+                "Place an order of its own for that.",
+            )
 
     def _intent(self, order: Order, request: ModifyRequest, before: OrderModel) -> Intent:
         def recheck() -> None:

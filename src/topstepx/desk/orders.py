@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from topstepx.core.asked import place_of
+from topstepx.core.given import named
 from topstepx.core.lanes import Lane
+from topstepx.core.moments import aware
 from topstepx.core.terms import Bracket, CancelRest, leg_prices, place_request
 from topstepx.desk.authority import check_may_trade
 from topstepx.desk.entry_gate import EntryGate
 from topstepx.desk.order import Name, Order
 from topstepx.desk.placed import Placed
+from topstepx.desk.state import check_read
 from topstepx.desk.used_keys import used_up
 from topstepx.desk.waiting import until
 from topstepx.desk.write import Intent
 from topstepx.errors import (
     AnswerUnusable,
     InvalidRequest,
+    NotSent,
     TopstepxError,
 )
 from topstepx.events import OrderObserved
@@ -45,7 +49,6 @@ if TYPE_CHECKING:
     from topstepx.settings import Settings
     from topstepx.wire.enums import Side
 
-_KEY_LENGTH_MAX = 200
 _END_STATE_S = 10.0
 
 
@@ -82,6 +85,8 @@ class Orders:
         self._settings = settings
         self._placed = Placed(record, resolver, settings)
         self._lives = lives
+        self.is_closed = False
+        """Whether the client was left; set by who leaves it."""
         self._gate = EntryGate(record, settings, self._of_intent)
         self.check_growth = self._gate.check_growth
         self.changes: OrderChanges  # set by who builds both
@@ -197,11 +202,7 @@ class Orders:
         """The order that already carries this key."""
         if key is None:
             return None
-        if not isinstance(key, str) or not key.strip() or len(key) > _KEY_LENGTH_MAX:
-            raise InvalidRequest(
-                "key", key, f"is 1 to {_KEY_LENGTH_MAX} characters of your own.", "Shorten it."
-            )
-        intent = self.ledger.intent_by_key(account_id, key)
+        intent = self.ledger.intent_by_key(account_id, named(key))
         if intent is None:
             return None
         asked = place_of(intent)
@@ -214,7 +215,10 @@ class Orders:
         return Order(self, account_id, contract.id, Name(intent_id=intent.intent_id))
 
     def check_may_trade(self) -> None:
-        """Raise `TradingDisabled` where orders must not leave."""
+        """Raise `TradingDisabled` where orders must not leave, `NotSent` once the client is closed."""
+        if self.is_closed:
+            msg = "Nothing was sent: this client is closed."
+            raise NotSent(msg, next_step="Connect again.")
         check_may_trade(self._settings)
 
     def looking(self, intent_id: str) -> Looking | None:
@@ -245,12 +249,19 @@ class Orders:
         return self.handle(belief.order)
 
     def working(self, account: AccountLike) -> tuple[Order, ...]:
-        """Every order of the account that may still do something, from what is known here."""
+        """Every order of the account that may still do something, from what is known here.
+
+        Raises `NotReady` before the account was read: not knowing any is not having none.
+        """
         account_id = self._account_id(account)
+        check_read(self.ledger, account_id)
         return tuple(self.handle(belief.order) for belief in self.ledger.working(account_id))
 
     async def open(self, account: AccountLike) -> tuple[OrderModel, ...]:
-        """Live orders as the gateway lists them now, suspended bracket legs included."""
+        """Live orders as the gateway lists them now, suspended bracket legs included.
+
+        These are records; `handle(record)` gives the order that can be cancelled, moved and waited for.
+        """
         account_ = await self._accounts.exact(account)
         return await self._recovery.live_orders(account_.id)
 
@@ -261,13 +272,9 @@ class Orders:
 
         The gateway leaves suspended bracket legs out of this list (verified).
         """
-        if start.tzinfo is None or (end is not None and end.tzinfo is None):
-            raise InvalidRequest(
-                "start",
-                start,
-                "has no time zone.",
-                "Give an aware datetime, such as datetime.now(UTC).",
-            )
+        aware("start", start)
+        if end is not None:
+            aware("end", end)
         account_ = await self._accounts.exact(account)
         answer = await self._rest.call(
             routes.ORDER_SEARCH,
@@ -284,7 +291,7 @@ class Orders:
         return self._accounts.known(account).id
 
     def handle(self, order: OrderModel) -> Order:
-        """The handle of an order that was seen."""
+        """The handle of an order that was seen, such as one of `open`."""
         intent = (
             self.ledger.intent_by_tag(order.account_id, order.custom_tag)
             if order.custom_tag

@@ -14,11 +14,12 @@ from topstepx.core.ledger_orders import OrderBelief
 from topstepx.core.ledger_positions import PositionBelief
 from topstepx.core.ledger_trades import TradeBelief
 from topstepx.desk.accounts import Account
-from topstepx.errors import StaleData
+from topstepx.errors import NotReady, StaleData
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from topstepx.core.ledger import Ledger
     from topstepx.core.ledger_accounts import AccountBelief
     from topstepx.core.merge import Freshness
     from topstepx.core.mode import ActiveCause, Mode
@@ -120,9 +121,10 @@ class State:
     def working(
         self, account: AccountLike, *, max_age_s: float | None = None
     ) -> tuple[OrderBelief, ...]:
-        """Every order that may still do something."""
+        """Every order that may still do something; `NotReady` before the account was read."""
         account_id = self._id(account)
         self._check_list("orders", account_id, max_age_s)
+        check_read(self._record.ledger, account_id)
         return self._record.ledger.working(account_id)
 
     def trades(
@@ -161,3 +163,13 @@ def _account_of(belief: Belief) -> int:
             return belief.account_id
         case _:
             return belief.id
+
+
+def check_read(ledger: Ledger, account_id: int) -> None:
+    """Raise `NotReady` unless the account's orders were read in this run."""
+    age = ledger.list_age("orders", account_id)
+    if age is None or age.heard_ns is None:
+        msg = (
+            f"The orders of account {account_id} were not read yet, so it is not known which work."
+        )
+        raise NotReady(msg, next_step="Await ready(account) first.")

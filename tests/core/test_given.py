@@ -1,0 +1,36 @@
+"""Keys and time-outs, refused where they come in."""
+
+from __future__ import annotations
+
+import pytest
+
+from topstepx.core.given import KEY_LENGTH_MAX, check_wait, named
+from topstepx.errors import InvalidRequest
+
+
+@pytest.mark.parametrize(
+    ("key", "step"),
+    [
+        (5, 'Write it as a string: "5".'),
+        ("", "Give a name"),
+        ("  ", "Give a name"),
+        ("k" * 201, "Shorten"),
+    ],
+)
+def test_a_key_is_a_name(key: object, step: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        named(key)
+    assert refused.value.field == "key"
+    assert refused.value.next_step.startswith(step)
+    assert named("k" * KEY_LENGTH_MAX)
+
+
+@pytest.mark.parametrize("seconds", ["3", True, -1, float("nan"), object()])
+def test_a_wait_is_a_number_of_seconds(seconds: object) -> None:
+    with pytest.raises(InvalidRequest, match="is a number of seconds"):
+        check_wait("timeout", seconds)
+
+
+def test_a_wait_may_have_no_end() -> None:
+    for seconds in (None, 0, 2.5, float("inf")):
+        check_wait("timeout", seconds)
