@@ -5,6 +5,7 @@ The public names, and nothing else.
 
 from topstepx.client import Client
 from topstepx.connecting import connect
+from topstepx.core.link_ends import EndKind, LinkEnd, Reaction, Reconnecting
 from topstepx.core.mode import Mode
 from topstepx.core.quotes import Quote
 from topstepx.core.terms import (
@@ -83,6 +84,7 @@ __all__ = [
     "Depth",
     "Desk",
     "DuplicateOrder",
+    "EndKind",
     "ExitUnavailable",
     "FlattenFailed",
     "Flattened",
@@ -95,6 +97,7 @@ __all__ = [
     "Limit",
     "LimitRefused",
     "Limits",
+    "LinkEnd",
     "LoginRefused",
     "Market",
     "Mode",
@@ -113,6 +116,8 @@ __all__ = [
     "PriceOffGrid",
     "Quote",
     "RateLimited",
+    "Reaction",
+    "Reconnecting",
     "RecordDamaged",
     "RecordUnavailable",
     "Secret",

@@ -16,6 +16,7 @@ from topstepx.desk.accounts import Account, Accounts
 from topstepx.desk.authority import Authority
 from topstepx.desk.bars import BarReader
 from topstepx.desk.breakers import BreakerPanel
+from topstepx.desk.callbacks import Callbacks
 from topstepx.desk.contracts import Contract, Contracts
 from topstepx.desk.desk import Desk
 from topstepx.desk.flatten import FLATTEN_S
@@ -83,6 +84,8 @@ class Client:
             store=ports.budget,
             listener=report.budget,
         )
+        self._callbacks = Callbacks(self._record)
+        self.on = self._callbacks.on
         self._gate = Gate(
             self._limiter,
             Breakers(ports.jitter),
@@ -254,6 +257,7 @@ class Client:
         """Let what is on its way arrive, then let go of everything, also when a part of that fails."""
         self.orders.is_closed = True
         async with self._last() as last:  # the last one named is let go of first
+            last.push_async_callback(self._callbacks.close)
             last.push_async_callback(self._record.close)
             last.callback(self._stopped, reason)
             last.callback(self._intake.close)

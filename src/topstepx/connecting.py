@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from topstepx.clock import Clock
+    from topstepx.core.link_ends import Reconnecting
     from topstepx.core.sharing import SharedSession
     from topstepx.profiles import Profile
     from topstepx.store.rows import Journal
@@ -104,6 +105,7 @@ def connect(
     on_exit: OnExit = "cancel_entries",
     journal: JournalChoice | Journal = None,
     proxy: str | Secret | Proxy | None = None,
+    reconnecting: Reconnecting | None = None,
 ) -> Connection:
     """A connection to a gateway: ``async with topstepx.connect("sim") as tsx``.
 
@@ -122,7 +124,7 @@ def connect(
     programs of this user on this computer use one session; `logout_on_exit` ends the session on leaving.
     `share_budget` lets them keep the gateway's request limit together; outside the simulator they do.
     `proxy` is an HTTP proxy to go through (``"http://user:password@host:port"``); those that the
-    environment names are ignored.
+    environment names are ignored. `reconnecting` bounds how often the hubs are tried: else for ever.
 
     Raises `ConfigurationError` here (`ProfileUnknown` for the name), and on entering
     `CredentialsMissing`, `LoginRefused`, `NotSent` or `DeadlinePassed`.
@@ -150,6 +152,7 @@ def connect(
         share_session=profile.get("share_session", share_session, default=False).value,
         share_budget=profile.get("share_budget", share_budget).value,
         journal=journal,
+        reconnecting=reconnecting,
     )
     return Connection(opening.client)
 
@@ -210,6 +213,7 @@ class _Opening:
     share_session: bool
     share_budget: bool | None
     journal: JournalChoice | Journal
+    reconnecting: Reconnecting | None = None
 
     async def client(self, stack: AsyncExitStack) -> Client:
         """The client, not yet entered; what must outlive it is on the stack."""
@@ -220,6 +224,7 @@ class _Opening:
         settings = Settings(environment=reached, **self.options)
         keeps = await asyncio.to_thread(kept, settings, credentials.user_name, self.journal)
         ports = _ports(settings, credentials, keeps, share=self.share_session)
+        ports = replace(ports, reconnecting=self.reconnecting)
         if self.profile.environment is not None and self.given is None:
             ports = replace(ports, reread=partial(self._again, credentials, ports.clock))
         if shares_budget(reached, self.share_budget):

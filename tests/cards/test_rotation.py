@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
+from tests.cards.test_hubs import Log, elsewhere, once_each, until_level
 from tests.support.trading import PRACTICE_ID, hub_session, practice
 from topstepx.core.link import LinkState
 from topstepx.core.mode import Mode
-from topstepx.events import HubDegraded, LinkLive, ModeChanged, PollingStarted
+from topstepx.events import HubDegraded, HubReconnected, LinkLive, ModeChanged, PollingStarted
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
 from topstepx.testing.pair import Pair
+from topstepx.wire.enums import Side
 
 if TYPE_CHECKING:
     from topstepx.sim.hub_session import HubSession
@@ -91,3 +96,34 @@ async def test_a_venue_with_one_session_is_noticed_and_the_next_move_breaks_firs
         assert len(sessions(pair)) == 1
         assert len(facts._queue) == 1, "polling filled the gap"
         assert pair.tsx.state.mode(PRACTICE_ID) is Mode.ACTIVE
+
+
+@pytest.mark.parametrize("kills", ["rotation_kills", "login_kills"])
+def test_a_venue_that_ends_the_old_token_at_once_costs_a_gap_and_no_fight(kills: str) -> None:
+    @virtual(seeds=[None, 1, 2])
+    async def run() -> None:
+        async with Pair() as pair:
+            await pair.tsx.ready(await practice(pair))
+            log = Log(pair)
+            policy = pair.gateway.tokens.policy
+            pair.gateway.tokens.policy = replace(
+                policy,
+                rotation_kills=kills == "rotation_kills",
+                login_kills=kills == "login_kills",
+            )
+            pair.network.latency_s = 0.05
+            for _ in range(3):
+                if kills == "login_kills":
+                    pair.gateway.tokens.revoke_user(pair.gateway.user_name)
+                new_token(pair)
+                await asyncio.sleep(1)
+                elsewhere(pair, Side.BUY)
+                await asyncio.sleep(60)
+                assert len(sessions(pair)) == 1
+                assert pair.tsx.state.mode(PRACTICE_ID) is Mode.ACTIVE
+            assert not pair.tsx._keeper.machine.contested
+            assert len(log.of(HubDegraded)) == len(log.of(HubReconnected))
+            await until_level(pair)
+            once_each(log)
+
+    run()

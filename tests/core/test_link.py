@@ -130,6 +130,31 @@ def test_a_thousand_links_do_not_come_back_together() -> None:
     assert busiest < 150
 
 
+def test_a_thousand_links_come_through_ten_minutes_of_outage_without_a_storm() -> None:
+    chance, end_s = random.Random(2), 600
+    attempts: dict[int, int] = {}
+    back: list[float] = []
+    for _ in range(1000):
+        link = Link("user", chance.random, record_bytes_max=1000)
+        _live(link)
+        now_ns = 0
+        link.lost(1, "the gateway went down", now_ns)
+        while now_ns < end_s * NANOSECONDS:
+            now_ns = link.deadline() or 0
+            link.tick(now_ns)
+            second = now_ns // NANOSECONDS
+            attempts[second] = attempts.get(second, 0) + 1
+            if second >= end_s:
+                back.append(now_ns / NANOSECONDS - end_s)
+                break
+            link.lost(link.generation, LinkEnd(EndKind.UPGRADE, "HTTP 503", 503), now_ns)
+    assert max(attempts.values()) <= 1000, "the first second, when all were cut at once"
+    assert max(count for second, count in attempts.items() if second >= 60) <= 100
+    assert max(attempts.get(end_s + second, 0) for second in range(31)) <= 100, "nor at the return"
+    assert max(back) <= 31
+    assert len(back) == 1000
+
+
 @pytest.mark.parametrize("seconds", [5, 60])
 def test_the_failures_are_forgotten_only_after_half_a_minute_of_good_connection(
     seconds: int,

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Final
 
+from topstepx.errors import InvalidRequest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -75,14 +77,26 @@ class LinkEnd:
 
 @dataclass(frozen=True, slots=True)
 class Reconnecting:
-    """How a link comes back.
+    """How a hub comes back: ``connect(..., reconnecting=Reconnecting(attempts_max=20))``.
 
-    `attempts_max`: so many attempts in a row may fail before it stays CLOSED; None: it goes on for
-    ever. `judge`: your own word on an end; None from it means the table's.
+    `attempts_max`: so many attempts in a row may fail before it stays CLOSED, with `HubClosed` and an
+    alarm, until `tsx.resume`; None: it goes on for ever. `judge`: your own word on what follows from an
+    end; None from it (and one that raises) means the table's.
     """
 
     attempts_max: int | None = None
     judge: Callable[[LinkEnd], Reaction | None] | None = None
+
+    def __post_init__(self) -> None:
+        most: object = self.attempts_max
+        if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+            raise InvalidRequest(
+                "attempts_max", most, "must be a whole number from 1 on.", "Or None: for ever."
+            )
+        if self.judge is not None and not callable(self.judge):
+            raise InvalidRequest(
+                "judge", self.judge, "is called with a LinkEnd.", "Give a function."
+            )
 
     def reaction(self, end: LinkEnd) -> Reaction:
         """What follows from an end."""

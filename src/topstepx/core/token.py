@@ -342,6 +342,11 @@ class TokenMachine:
         if self.token is not None and generation == self.token.generation:
             self._unproven = False
 
+    @property
+    def is_logging_in(self) -> bool:
+        """Whether a login of ours is under way; it may end what was opened before."""
+        return self._in_flight is Renewal.LOGIN
+
     def evicted(self, hub: str, now_ns: int) -> None:
         """A hub said that the session was taken over: look at the token; twice is a fight."""
         if self._session in _OVER:

@@ -75,8 +75,10 @@ class MarketWatch:
         )
 
     async def run(self) -> None:
-        """Look once a second, until cancelled."""
+        """Look once a second while anybody streams, until cancelled."""
         while True:
+            if self._hub.link.state is LinkState.IDLE:
+                await self._hub.next_move()
             await asyncio.sleep(_LOOK_S)
             link = self._hub.link
             life = link.generation if link.state is LinkState.LIVE else None

@@ -346,6 +346,9 @@ class HubLink:
     def _logged_out(self, line: Line, event: Logout) -> None:
         if line is self._line and self._next is not None and self._saw_one_session():
             _LOG.info("this venue allows one session: the first line ended when the second opened")
+        elif self._door.is_outdated:
+            line.end(LinkEnd(EndKind.MOVING, "our own new login ended the old session"))
+            return
         else:
             self._sink(event)
         reason = f"GatewayLogout {event.reason or ''}".strip()

@@ -118,6 +118,13 @@ class HubDoor:
         self._used = token.generation
         return socket
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the last socket's token is one that we have replaced, or are replacing by a login."""
+        machine = self._keeper.machine
+        token = machine.token
+        return machine.is_logging_in or token is None or token.generation != self._used
+
     def _deadline_ns(self) -> int:
         return self._clock.monotonic_ns() + round(self._timeout_s * NANOSECONDS)
 

@@ -28,6 +28,7 @@ from topstepx.testing.memory import MemoryGateway, Network
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from topstepx.core.link_ends import Reconnecting
     from topstepx.sim.faults import Faults
     from topstepx.sim.venue import Truth
     from topstepx.store.rows import Journal
@@ -53,12 +54,14 @@ class Pair:
         network: Network | None = None,
         clock: LoopClock | None = None,
         settings: dict[str, Any] | None = None,
+        reconnecting: Reconnecting | None = None,
     ) -> None:
         self._random = random.Random(seed)  # noqa: S311  repeatable chance is the point
         self.gateway = gateway if gateway is not None else Gateway.build(at=START, seed=seed)
         self.journal: Journal = journal if journal is not None else MemoryJournal()
         self.network = network if network is not None else Network()
         self._clock = clock
+        self._reconnecting = reconnecting
         self._settings = Settings(
             environment=simulator_environment("http://127.0.0.1:1"),
             limits=limits or Limits(),
@@ -91,6 +94,7 @@ class Pair:
             journal=self.journal,
             jitter=self._random.random,
             chance=self._random.randbytes,
+            reconnecting=self._reconnecting,
         )
         return Client(self._settings, credentials, ports)
 
