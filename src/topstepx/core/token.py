@@ -119,7 +119,7 @@ class TokenMachine:
         self.bounds = LoginBounds()
         self._evictions = Evictions()
         self._session = Session.ABSENT
-        self._in_flight: Renewal | None = None
+        self.in_flight: Renewal | None = None
         self._forced: Renewal | None = Renewal.LOGIN
         self._generation = 0
         self._seen: tuple[int, datetime] | None = None
@@ -156,7 +156,7 @@ class TokenMachine:
 
     def _plan(self, now_ns: int) -> tuple[Renewal, int] | None:
         """The next renewal and when it may start."""
-        if self._in_flight is not None or self._session in _OVER:
+        if self.in_flight is not None or self._session in _OVER:
             return None
         token, renewal, due_ns = self.token, self._forced, self._not_before_ns
         if renewal is None:
@@ -201,17 +201,17 @@ class TokenMachine:
     @property
     def is_renewing(self) -> bool:
         """Whether a renewal is under way."""
-        return self._in_flight is not None
+        return self.in_flight is not None
 
     # -- what happened
 
     def started(self, renewal: Renewal) -> None:
         """A renewal is under way; `obtained`, `kept`, `failed` or `locked` ends it."""
-        self._in_flight = renewal
+        self.in_flight = renewal
 
     def held(self, until_ns: int) -> None:
         """A login may not leave yet: other processes, or an earlier run, used the bounds up."""
-        self._in_flight = None
+        self.in_flight = None
         self.bounds.hold(until_ns)
 
     def obtained(
@@ -223,7 +223,7 @@ class TokenMachine:
         server_now: datetime | None,
     ) -> Token | None:
         """A token came back. None, and the old one stays, when it is no use (see `reason`)."""
-        renewal, self._in_flight = self._in_flight, None
+        renewal, self.in_flight = self.in_flight, None
         if self._session is Session.ENDED:
             return None
         old, claims = self.token, read_claims(value.reveal())
@@ -252,7 +252,7 @@ class TokenMachine:
         seen: tuple[int, datetime],
     ) -> Token | None:
         """Another process fetched a token at `since` (both clocks) and shares it; `seen` is now."""
-        self._in_flight = None
+        self.in_flight = None
         if self._session is Session.ENDED:
             return None
         self._unproven, self._seen = False, seen
@@ -288,7 +288,7 @@ class TokenMachine:
 
     def failed(self, reason: str, *, now_ns: int, retry_after_s: float | None = None) -> None:
         """The renewal under way failed for now."""
-        renewal, self._in_flight = self._in_flight, None
+        renewal, self.in_flight = self.in_flight, None
         self._fail(renewal, reason, now_ns, retry_after_s)
 
     def _fail(
@@ -312,7 +312,7 @@ class TokenMachine:
 
     def locked(self, reason: str) -> None:
         """The login was refused for good."""
-        self._in_flight = None
+        self.in_flight = None
         self.exit_waits = False
         if self._session is not Session.ENDED:
             self._session, self.reason = Session.LOCKED, reason
@@ -341,11 +341,6 @@ class TokenMachine:
         """A request that carried this generation was accepted."""
         if self.token is not None and generation == self.token.generation:
             self._unproven = False
-
-    @property
-    def is_logging_in(self) -> bool:
-        """Whether a login of ours is under way; it may end what was opened before."""
-        return self._in_flight is Renewal.LOGIN
 
     def evicted(self, hub: str, now_ns: int) -> None:
         """A hub said that the session was taken over: look at the token; twice is a fight."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core.link_ends import EndKind, LinkEnd
-from topstepx.core.token import Session
+from topstepx.core.token import Renewal, Session
 from topstepx.errors import NotSent, PinMismatch, TopstepxError, UpgradeRefused
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class HubDoor:
         """Whether the last socket's token is one that we have replaced, or are replacing by a login."""
         machine = self._keeper.machine
         token = machine.token
-        return machine.is_logging_in or token is None or token.generation != self._used
+        return machine.in_flight is Renewal.LOGIN or token is None or token.generation != self._used
 
     def _deadline_ns(self) -> int:
         return self._clock.monotonic_ns() + round(self._timeout_s * NANOSECONDS)
