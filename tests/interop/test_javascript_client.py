@@ -13,8 +13,10 @@ import pytest
 from tests.support.javascript import absent, check_present, trading
 from tests.support.running import run
 from tests.support.sim_line import MNQ, PRACTICE
-from topstepx.sim.fault_kinds import CloseHub, Say, Set, Slice
+from topstepx.sim.fault_kinds import CloseHub, Kick, Say, Set, Slice
 from topstepx.sim.faults import Fault
+from topstepx.testing.proxy import FaultProxy
+from topstepx.testing.proxy_faults import HalfOpen, WireFault
 
 if TYPE_CHECKING:
     from tests.support.javascript import Calls, JavaScript, Trader
@@ -177,6 +179,53 @@ def test_after_a_close_it_reconnects_and_events_go_on_once_resubscribed(node: st
             return after
 
     print(json.dumps({"after reconnecting": run(main())}, sort_keys=True))  # noqa: T201  the counts are there to be quoted
+
+
+@pytest.mark.parametrize("trouble", ["cut", "half-open", "kicked"])
+def test_all_seven_events_come_again_after_each_kind_of_loss(node: str, trouble: str) -> None:
+    """Through the fault proxy: reset, a link that dies without a word, and another login's eviction."""
+
+    async def main() -> dict[str, int]:
+        async with trading(node) as trader, FaultProxy(trader.sim.port) as wire:
+            js, hubs = trader.js, ("user", "market")
+            trader.hub_url = wire.url
+            patience: dict[str, Any] = {"keepAlive": 150, "serverTimeout": 600}
+            fault(trader, "*", Set("hubs.keep_alive_s", 0.15))
+            await trader.connect(*hubs, **patience)
+            await _hear_everything(trader)
+            if trouble == "cut":
+                assert wire.reset("hub/*") == 2
+            elif trouble == "half-open":
+                dead = [
+                    wire.add(WireFault(where=f"hub/{hub}", what=HalfOpen(), direction="down"))
+                    for hub in hubs
+                ]
+                await js.until(lambda: sum(one[1] == "reconnecting" for one in js.states) == 2)
+                for each in dead:
+                    wire.remove(each)
+            else:
+                for hub in hubs:
+                    fault(trader, f"hub/{hub}", Kick())
+            if trouble == "kicked":  # a close without leave to come back: its user opens a new one
+                await js.until(lambda: sum(one[1] == "closed" for one in js.states) == 2)
+                assert js.seen()["GatewayLogout"] >= 1
+                await trader.connect(*hubs, **patience)
+            else:
+                await js.until(lambda: sum(one[1] == "reconnected" for one in js.states) == 2)
+            js.events.clear()
+            await _hear_everything(trader)
+            return dict(js.seen())
+
+    after = run(main())
+    print(json.dumps({"after": trouble, "events": after}, sort_keys=True))  # noqa: T201  the counts are there to be quoted
+
+
+async def _hear_everything(trader: Trader) -> None:
+    js = trader.js
+    await js.invoke_all("user", USER)
+    await js.invoke_all("market", MARKET)
+    await trader.trade_once()
+    await js.until(lambda: set(js.seen()) >= USER_EVENTS | MARKET_EVENTS)
 
 
 def test_pings_keep_a_silent_hub_open_in_both_directions(node: str) -> None:

@@ -122,6 +122,8 @@ class Trader:
 
     def __init__(self, sim: SimServer, session: aiohttp.ClientSession, js: JavaScript) -> None:
         self.sim, self.js = sim, js
+        self.hub_url = sim.url
+        """Where the hubs are reached: a proxy may stand before them."""
         self._session = session
         self._token = ""
 
@@ -145,7 +147,7 @@ class Trader:
             reply = await self.js.ask(
                 "connect",
                 hub=hub,
-                url=f"{self.sim.url}/hubs/{hub}",
+                url=f"{self.hub_url}/hubs/{hub}",
                 token=self._token,
                 skipNegotiation=skip_negotiation,
                 **{"reconnectDelays": [50, 100, 200, 400], **more},
