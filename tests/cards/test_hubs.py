@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from topstepx.events import (
     HubReconnected,
     HubReconnecting,
     OrderObserved,
+    PayloadMalformed,
     PollingStarted,
     PollingStopped,
     StreamHeard,
@@ -296,6 +298,29 @@ async def test_S11_S12_S13_twice_swapped_and_late_is_told_once_in_causal_order()
 
 
 @virtual
+async def test_S14_nothing_that_an_older_life_says_counts() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        line = pair.tsx._user_hub._line
+        older = line.link.generation
+        elsewhere(pair, limit_price=Decimal(29000))
+        await asyncio.sleep(1)
+        (order,) = pair.truth.working(PRACTICE_ID)
+        await gap(pair, f.CutHub())
+        await until_down(pair)
+        await until_level(pair)
+        log = Log(pair)
+        ghost = {"action": 1, "data": {"id": order.id + 7, "accountId": PRACTICE_ID, "orderId": 1}}
+        said = {"type": 1, "target": "GatewayUserTrade", "arguments": [ghost]}
+        line.on_data(older, json.dumps(said).encode() + b"\x1e")
+        line.on_closed(older, "late news of the old socket")
+        await asyncio.sleep(1)
+        assert pair.tsx._user_hub._line.link.generation > older
+        assert not log.of(PayloadMalformed, GapSuspected, HubDegraded)
+        same_as_venue(pair)
+
+
+@virtual
 async def test_S15_a_position_of_the_hub_that_contradicts_the_list_gives_way() -> None:
     async with Pair() as pair:
         account, contract = await practice(pair), await mnq(pair)
@@ -354,6 +379,26 @@ async def test_S19_a_final_close_renews_the_token_first() -> None:
         token = pair.tsx._keeper.machine.token
         assert token is not None
         assert token.generation == generation + 1
+
+
+@virtual(seeds=[None, 1])
+async def test_S21_S22_a_book_of_300_kilobytes_and_records_torn_anywhere_are_whole() -> None:
+    async with Pair() as pair:
+        account, contract = await practice(pair), await mnq(pair)
+        for hub in ("hub/user", "hub/market"):
+            pair.faults.add(Fault(where=hub, what=f.Slice(61), times=None))
+        await pair.tsx.ready(account)
+        async with pair.tsx.market.depth(contract) as depth:
+            await anext(depth)
+            row = {"price": 29000.25, "volume": 3, "currentVolume": 3, "type": 4}
+            rows = [{**row, "timestamp": "2026-11-23T15:00:00.1234567Z"}] * 3000
+            pair.gateway.hubs.tell_market("GatewayDepth", MNQ, rows, pair.world.now())
+            order = await pair.tsx.desk(account, contract).buy(1, at=Market())
+            await eventually(lambda: order.status is OrderStatus.FILLED, timeout_s=5)
+            sizes = [len((await anext(depth)).rows) for _ in range(depth.waiting)]
+            assert 3000 in sizes
+        assert pair.tsx.health().malformed == 0
+        same_as_venue(pair)
 
 
 @virtual
