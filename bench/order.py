@@ -325,6 +325,7 @@ async def run(url: str, rounds: int, folder: Path) -> dict[str, dict[str, float]
     for name, times in took.items():
         times.sort()
         found[name] = {
+            "p10_us": times[len(times) // 10] * 1e6,
             "p50_us": statistics.median(times) * 1e6,
             "p99_us": times[int(len(times) * 0.99)] * 1e6,
         }
@@ -351,17 +352,20 @@ def main() -> None:
     if "--json" in sys.argv:
         print(json.dumps(found))
         return
-    base = found["aiohttp"]["p50_us"]
-    print(f"{'us':14}{'p50':>7}{'ratio':>7}{'p99':>8}   journal  pipeline  socket")
+    base = found["aiohttp"]
+    print(
+        f"{'us':14}{'p10':>7}{'ratio':>7}{'p50':>7}{'ratio':>7}{'p99':>8}   journal  pipeline  socket"
+    )
     for name, row in found.items():
         split = "".join(
             f"{row[part]:10.0f}"
             for part in ("journal_us", "pipeline_us", "socket_us")
             if part in row
         )
-        print(
-            f"{name:14}{row['p50_us']:7.0f}{row['p50_us'] / base:7.2f}{row['p99_us']:8.0f}{split}"
+        columns = "".join(
+            f"{row[part]:7.0f}{row[part] / base[part]:7.2f}" for part in ("p10_us", "p50_us")
         )
+        print(f"{name:14}{columns}{row['p99_us']:8.0f}{split}")
 
 
 if __name__ == "__main__":
