@@ -13,7 +13,7 @@ def test_lines_have_numbers_and_only_the_newest_are_kept() -> None:
     assert [one.number for one in log.after(KEPT + 7)] == [KEPT + 8, KEPT + 9, KEPT + 10]
     assert log.after(0, 1)[0].plain() == {
         "number": KEPT + 10,
-        "at": NOON.isoformat(),
+        "at": NOON.isoformat(timespec="milliseconds"),
         "kind": "fault",
         "text": f"line {KEPT + 9}",
     }

@@ -26,6 +26,7 @@ def built(saved: SavedGateway) -> Gateway:
         scenario=SCENARIOS[saved.recipe.scenario or "mixed"],
         api_key=saved.users[0].api_key,
         signing_key=saved.signing_key,
+        catch_up=timedelta(minutes=1),
     )
 
 
@@ -135,6 +136,18 @@ def test_every_member_of_an_order_is_saved() -> None:
     from topstepx.sim.venue.orders import Order  # noqa: PLC0415  only here
 
     assert set(OrderRow.__struct_fields__) == set(Order.__slots__)
+
+
+def test_the_house_still_looks_at_the_clock_after_a_load() -> None:
+    line = Line(Gateway.build(at=NOON, scenario=SCENARIOS["combine-50k"])).log_in()
+    line.market_order(accountId=25775001)
+    line.pass_time(1)
+    saved = read_saved(save_gateway(line.gateway, Recipe(scenario="combine-50k")))
+    loaded = load_gateway(saved, built)
+    assert loaded.venue.truth.net_size(25775001, MNQ) == 1
+    loaded.jump(NOON.replace(hour=21, minute=10))
+    loaded.advance(NOON.replace(hour=21, minute=10, second=1))
+    assert loaded.venue.truth.net_size(25775001, MNQ) == 0
 
 
 def test_nonsense_is_refused() -> None:

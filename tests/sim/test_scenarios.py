@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from tests.support.sim_line import Line
@@ -14,7 +16,7 @@ def world(name: str) -> tuple[Line, int, str]:
     one = SCENARIOS[name]
     at = one.at or SCENARIOS["funded"].at
     assert at is not None
-    line = Line(Gateway.build(at=at, scenario=one)).log_in()
+    line = Line(Gateway.build(at=at, scenario=one, catch_up=timedelta(minutes=1))).log_in()
     account_id = line.call("Account/search", {"onlyActiveAccounts": False})["accounts"][0]["id"]
     front = line.gateway.market.catalogue.front("MNQ", now=line.now)
     return line, account_id, front.id

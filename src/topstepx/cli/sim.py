@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from cyclopts import App, Parameter
 
 from topstepx.cli.exit_codes import ExitCode
 from topstepx.cli.sim_key import sim_key
+from topstepx.cli.sim_runs import Run, forget, remember
 from topstepx.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,11 +29,39 @@ sim_app = App(
     name="sim",
     help="Run a simulated gateway on this machine that any client can log in to.",
 )
-sim_app.command(
-    "topstepx.cli.storm:storm_command",
-    name="storm",
-    help="Run storms of faults against a client in virtual time, and check every promise.",
-)
+for _path, _name, _help in (
+    ("topstepx.cli.sim_fault:fault_app", "fault", "Let things go wrong: add, list, kinds, clear."),
+    ("topstepx.cli.sim_hands:clock_app", "clock", "Pause, step and set simulated time."),
+    ("topstepx.cli.sim_hands:market_app", "market", "Halt a market, move it, widen its spread."),
+    (
+        "topstepx.cli.sim_hands:accounts_app",
+        "accounts",
+        "Do what the firm does: lock, liquidate, pay.",
+    ),
+    ("topstepx.cli.sim_hands:state_app", "state", "Save, load or reset."),
+    (
+        "topstepx.cli.sim_orders:orders_app",
+        "orders",
+        "Fill, refuse, void, or trade as another client.",
+    ),
+    (
+        "topstepx.cli.sim_looks:info_command",
+        "info",
+        "Say what runs, what is on, and what is not modelled.",
+    ),
+    (
+        "topstepx.cli.sim_looks:events_command",
+        "events",
+        "Show the faults that struck and what hands did.",
+    ),
+    ("topstepx.cli.sim_looks:scenarios_command", "scenarios", "List the ready-made worlds."),
+    (
+        "topstepx.cli.storm:storm_command",
+        "storm",
+        "Run storms of faults against a client in virtual time, and check every promise.",
+    ),
+):
+    sim_app.command(_path, name=_name, help=_help)
 
 
 @sim_app.command(name="serve")
@@ -46,6 +76,8 @@ def sim_command(
     contract: str | None = None,
     hours: Literal["always", "true"] = "always",
     at: str | None = None,
+    scenario: str | None = None,
+    state: Path | None = None,
     switch: Annotated[list[str] | None, Parameter(negative=())] = None,
     user: str = "trader01",
     key_file: Path | None = None,
@@ -68,6 +100,8 @@ def sim_command(
         contract: What the bars are of, such as 6E or CON.F.US.EU6.H24.
         hours: "always" keeps the market open, "true" keeps the exchange's hours.
         at: Where the simulated clock starts, such as 2026-01-05T14:30:00Z; default: now.
+        scenario: A ready-made world: accounts, rules, hours; `topstepx sim scenarios` lists them.
+        state: Go on from this file if it is there, and save to it at the end.
         switch: An open question about the real gateway, answered: name=value. May be repeated.
         user: The user name to log in with.
         key_file: Keep the key in this file, so that clients survive a restart; made if it is missing.
@@ -85,6 +119,8 @@ def sim_command(
         contract=contract,
         hours=hours,
         at=at,
+        scenario=scenario,
+        state=state,
         switches=tuple(switch or ()),
         user_name=user,
         api_key=sim_key(key_file, key_stdin=key_stdin),
@@ -110,6 +146,8 @@ class SimOptions:
     contract: str | None = None
     hours: Literal["always", "true"] = "always"
     at: str | None = None
+    scenario: str | None = None
+    state: Path | None = None
     switches: tuple[str, ...] = ()
     user_name: str = "trader01"
     api_key: Secret | None = None
@@ -146,9 +184,32 @@ def real_bars(path: Path, contract: str) -> RealBars:
 
 
 def _server(options: SimOptions) -> SimServer:
+    from topstepx.sim.scenarios import scenario
     from topstepx.sim.server import SimServer
     from topstepx.sim.switches import Switches
 
+    source = _source(options)
+    return SimServer(
+        host=options.host,
+        port=options.port,
+        public=options.public,
+        at=_moment(options.at),
+        speed=options.speed,
+        seed=options.seed,
+        hours=options.hours,
+        real=real_bars(Path(source[0]), source[1]) if source is not None else None,
+        source=source,
+        switches=Switches.from_pairs(options.switches),
+        user_name=options.user_name,
+        api_key=None if options.api_key is None else options.api_key.reveal(),
+        limited=options.limited,
+        scenario=scenario(options.scenario) if options.scenario is not None else None,
+        state=options.state,
+    )
+
+
+def _source(options: SimOptions) -> tuple[str, str] | None:
+    """The file of bars and what they are of: as asked for, or as the saved state says."""
     if options.bars is None and options.contract is not None:
         raise ConfigurationError(
             f"--contract {options.contract}: says what a file of bars is of.",
@@ -158,23 +219,15 @@ def _server(options: SimOptions) -> SimServer:
         raise ConfigurationError(
             f"--bars {options.bars}: of which contract?", next_step="Say it, as in --contract 6E."
         )
-    real = None
     if options.bars is not None and options.contract is not None:
-        real = real_bars(options.bars, options.contract)
-    return SimServer(
-        host=options.host,
-        port=options.port,
-        public=options.public,
-        at=_moment(options.at),
-        speed=options.speed,
-        seed=options.seed,
-        hours=options.hours,
-        real=real,
-        switches=Switches.from_pairs(options.switches),
-        user_name=options.user_name,
-        api_key=None if options.api_key is None else options.api_key.reveal(),
-        limited=options.limited,
-    )
+        return str(options.bars.absolute()), options.contract
+    if options.state is not None and options.state.exists():
+        from topstepx.sim.server_state import read_state
+
+        recipe = read_state(options.state).recipe
+        if recipe.bars is not None and recipe.contract is not None:
+            return recipe.bars, recipe.contract
+    return None
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -202,12 +255,16 @@ async def _serve(options: SimOptions) -> int:
         return ExitCode.FAILED
     stop = asyncio.Event()
     _on_signals(stop)
-    _announce(sim, options)
+    run = Run(
+        port=sim.port, process=os.getpid(), control_url=sim.control_url, token=sim.control_token
+    )
+    _announce(sim, options, remember(run))
     stopped = asyncio.create_task(stop.wait())
     broken = asyncio.create_task(sim.wait_broken())
     await asyncio.wait({stopped, broken}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     broken.cancel()
+    forget(sim.port)
     await sim.close()
     _print(_json({"event": "stopped"}) if options.as_json else "\nThe simulator has ended.")
     return ExitCode.DONE
@@ -230,7 +287,7 @@ def _on_signals(stop: asyncio.Event) -> None:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
 
 
-def _announce(sim: SimServer, options: SimOptions) -> None:
+def _announce(sim: SimServer, options: SimOptions, control_file: Path) -> None:
     if options.as_json:
         line: dict[str, object] = {
             "event": "listening",
@@ -242,12 +299,17 @@ def _announce(sim: SimServer, options: SimOptions) -> None:
             "at": sim.now().isoformat(),
             "speed": options.speed,
             "seed": options.seed,
+            "scenario": sim.machine.facts()["scenario"],
+            "control_url": sim.control_url,
+            "control_token": sim.control_token,
+            "control_file": str(control_file),
+            "state": str(options.state) if options.state else None,
         }
         _print(_json(line))
         return
     body = json.dumps({"userName": sim.user_name, "apiKey": sim.api_key})
-    market = f"bars of {options.bars}" if options.bars else f"seed {options.seed}"
-    open_when = "open at any hour" if options.hours == "always" else "open in the exchange's hours"
+    facts = sim.machine.facts()
+    kept = f"  state       {options.state}, saved at the end\n" if options.state else ""
     _print(
         f"""The simulated gateway is listening. Nothing it does reaches a real market.
 
@@ -256,12 +318,16 @@ def _announce(sim: SimServer, options: SimOptions) -> None:
   market hub  {sim.url}/hubs/market
   user        {sim.user_name}
   key         {sim.api_key}
-  market      {market}, {open_when}, {sim.now():%Y-%m-%d %H:%M} UTC, {options.speed:g} times real time
+  scenario    {facts["scenario"]}, {facts["market"]}
+  clock       {sim.now():%Y-%m-%d %H:%M} UTC, {options.speed:g} times real time
+{kept}  control     {sim.control_url} (its token is in {control_file})
+  page        {sim.url}/ in a browser
 
 Try it:
   curl -s {sim.url}/api/Auth/loginKey -H 'Content-Type: application/json' \\
     -d '{body}'
 
+From another terminal: topstepx sim fault add Order/place drop_answer, sim clock pause, sim events.
 Ctrl-C ends it."""
     )
 

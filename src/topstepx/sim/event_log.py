@@ -26,7 +26,7 @@ class Noted(NamedTuple):
         """The same for JSON."""
         return {
             "number": self.number,
-            "at": self.at.isoformat(),
+            "at": self.at.isoformat(timespec="milliseconds"),
             "kind": self.kind,
             "text": self.text,
         }

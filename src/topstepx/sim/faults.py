@@ -6,6 +6,7 @@ many, from when until when and with what chance. The same seed and the same call
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections import deque
 from datetime import datetime
@@ -43,6 +44,7 @@ _W = TypeVar("_W")
 _HUB_ONLY = (*EVENT_FAULTS, *INVOCATION_FAULTS, *UPGRADE_FAULTS, *SESSION_FAULTS)
 _COIN_SIDES = 1 << 32
 _UNAVAILABLE = 503
+_HUBS = ("hub/user", "hub/market")
 _STRUCK_KEPT = 100_000
 
 
@@ -250,12 +252,17 @@ class Faults:
 
     def _check(self, fault: Fault) -> None:
         on_hub = fault.where.lower().startswith("hub/")
-        places = ("hub/user", "hub/market") if on_hub else self._routes
+        places = _HUBS if on_hub else self._routes
         known = any(_matches(fault.where, one) for one in places) or not places
         if not known and fault.where != "*":
+            near = difflib.get_close_matches(fault.where.lower(), (*_HUBS, *self._routes), n=1)
+            meant = f"Did you mean {near[0]}? " if near else ""
             names = ", ".join(sorted(self._routes))
             raise InvalidRequest(
-                "where", fault.where, "no such place.", f"Use hub/user, hub/market or {names}."
+                "where",
+                fault.where,
+                "no such place.",
+                f"{meant}Use hub/user, hub/market or {names}.",
             )
         if on_hub and isinstance(fault.what, REQUEST_FAULTS):
             raise InvalidRequest(

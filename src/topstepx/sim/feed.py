@@ -80,6 +80,8 @@ class Feed:
                 f"the market is at {from_us(self._now_us)}.",
                 "Time does not run backwards.",
             )
+        if self._now_us is None:
+            self._now_us = us  # so that a jump right after the start is skipped, not played
         player = self._make(listing)
         player.start(us)
         self._started[listing.id] = player

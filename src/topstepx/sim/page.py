@@ -19,6 +19,7 @@ POLICY = (
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _EVENTS = 40
+_WRAPPED_FROM = 40
 
 
 def page(
@@ -61,8 +62,8 @@ def live(
             _running(info),
             _clock(info["clock"]),
             _accounts(info["accounts"]),
-            _markets(market),
             _faults(info["faults"]),
+            _markets(market),
             _switches(info["switches"]),
             _events(events),
         )
@@ -153,7 +154,9 @@ def _faults(faults: Sequence[Mapping[str, Any]]) -> str:
         left = "spent" if one["spent"] else "waiting" if not one["struck"] else "striking"
         times = "for ever" if one["times"] is None else f"{one['struck']} of {one['times']}"
         rows.append((one["number"], one["where"], one["text"], times, left))
-    return _card("Faults", _table(("No.", "Where", "What", "Struck", ""), rows), mark="warn")
+    return _card(
+        "Faults", _table(("No.", "Where", "What", "Struck", ""), rows), wide=True, mark="warn"
+    )
 
 
 def _switches(switches: Mapping[str, Any]) -> str:
@@ -180,10 +183,14 @@ def _list(rows: Sequence[tuple[str, object]]) -> str:
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    body = "".join("<tr>" + "".join(map(_shown, row)) + "</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _shown(cell: object) -> str:
+    text = str(cell)
+    long = ' class="long"' if len(text) > _WRAPPED_FROM else ""
+    return f"<td{long}>{escape(text)}</td>"
 
 
 def _text(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -37,7 +37,6 @@ _ASKED: dict[str, tuple[type[m.Request], type[m.Envelope]]] = {
     "close": (m.CloseContractRequest, m.Envelope),
     "partial_close": (m.PartialCloseRequest, m.Envelope),
 }
-StepName = Literal["FILL", "WAKE", "CANCEL"]
 
 
 class SavedTruth(msgspec.Struct, kw_only=True):
@@ -57,7 +56,7 @@ class SavedVenue(msgspec.Struct, kw_only=True):
     now: datetime
     next_ids: tuple[int, int, int]
     timers_set: int
-    timers: list[tuple[datetime, int, StepName, int]]
+    timers: list[tuple[datetime, int, str, int]]
     accounts: list[AccountRow]
     books: list[BookRow]
     orders: list[OrderRow]
@@ -76,7 +75,7 @@ def save_venue(floor: Floor) -> SavedVenue:
         timers=[
             (at, number, step.name, order)
             for at, number, step, order in sorted(floor.timers, key=_due)
-        ],  # type: ignore[misc]  # a step's name is one of the three
+        ],
         accounts=[account_row(one) for one in floor.accounts.values()],
         books=[book_row(one) for one in floor.books.values()],
         orders=[order_row(one) for one in floor.orders.values()],

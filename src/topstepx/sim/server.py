@@ -116,6 +116,8 @@ class SimServer:
         self.machine.where = lambda: self.url
         if state is not None and state.exists():
             self.machine.load(None)
+            if api_key is not None:  # who names a key means it, whatever was saved
+                next(iter(self.gateway.users.values())).api_key = api_key
         self.control_token = control_token or secrets.token_urlsafe(32)
         """What the control interface wants as a bearer token."""
         self._control = ControlDoor(self.machine, self.control_token, host)

@@ -107,9 +107,9 @@ class House:
         """When to look next; None: there are no rules."""
         if not self.rules:
             return None
-        if self.looked_at is None:
+        if self.looked_at is None or self._upcoming is None:
             return now
-        if self._upcoming is None or self.dozing or not self._anything_held():
+        if self.dozing or not self._anything_held():
             return self._upcoming
         return min(self._upcoming, self.looked_at + _LOOK_EVERY)
 
