@@ -23,7 +23,7 @@ from topstepx.desk.accounts import Account
 from topstepx.desk.bars import Bar
 from topstepx.desk.contracts import Contract
 from topstepx.desk.desk import Desk
-from topstepx.desk.market import Depth
+from topstepx.desk.market import Depth, TapeGap
 from topstepx.desk.order import Order
 from topstepx.errors import (
     AccountCannotTrade,
@@ -126,6 +126,7 @@ __all__ = [
     "Stop",
     "StopLimit",
     "StreamLagged",
+    "TapeGap",
     "TopstepxError",
     "TradingDisabled",
     "TrailingStop",

@@ -107,8 +107,11 @@ class Market:
     def interrupted(self) -> None:
         self.interruptions += 1
 
-    def gapped(self) -> None:
+    def gapped(self, *_when: object) -> None:
         self.gaps += 1
+
+    def resumed(self, *_when: object) -> None:
+        self.gaps += 0
 
 
 class Hub:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.trading import hub_session, mnq
+from topstepx.desk.market import TapeGap
 from topstepx.desk.market_watch import traded_seconds
 from topstepx.errors import StaleData
-from topstepx.events import HubReconnecting, StreamHeard, StreamSilenced
+from topstepx.events import HubReconnecting, MarketGapped, StreamHeard, StreamSilenced
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
 from topstepx.sim.gateway import Gateway
@@ -142,6 +143,46 @@ async def test_a_silenced_stream_that_speaks_again_says_so_and_its_book_is_not_w
             seen = [(await anext(depth)).is_valid for _ in range(depth.waiting + 20)]
             assert seen[0], "what came before was whole"
             assert not seen[-1], "what was not told is missing from the book"
+
+
+@virtual
+async def test_a_reconnect_leaves_a_gap_on_the_tape_with_what_is_known_of_the_loss() -> None:
+    async with Pair() as pair:
+        contract = await mnq(pair)
+        told = facts(pair, MarketGapped)
+        async with pair.tsx.market.tape(contract) as tape, pair.tsx.market.depth(contract) as depth:
+            assert (await anext(depth)).is_valid
+            await asyncio.sleep(5)
+            while tape.waiting:
+                assert not isinstance(await anext(tape), TapeGap)
+            while depth.waiting:
+                await anext(depth)
+            refused = f.RefuseUpgrade(503)
+            pair.faults.add(Fault(where="hub/market", what=refused, times=None))
+            first = hub_session(pair, "market")
+            pair.faults.add(Fault(where="hub/market", what=f.CutHub()))
+            await eventually(lambda: first.closed)
+            said = [await anext(depth) for _ in range(depth.waiting)]
+            assert (said[-1].is_valid, said[-1].rows) == (False, ()), "at once, not at the next row"
+            await asyncio.sleep(20)
+            pair.faults.clear()
+            await eventually(lambda: told, timeout_s=60)
+            gap = await anext(tape)
+            while not isinstance(gap, TapeGap):
+                gap = await anext(tape)
+            (fact,) = told
+            assert isinstance(fact, MarketGapped)
+            assert (gap.since, gap.until) == (fact.since, fact.until)
+            assert fact.reason == gap.reason == "the connection was reset"
+            assert gap.until is not None
+            assert 20 <= (gap.until - gap.since).total_seconds() <= 60
+            assert fact.volume_missed is not None
+            assert fact.volume_missed > 0
+            bars = await pair.tsx.market.bars(
+                contract, "1s", start=gap.since - timedelta(seconds=1), end=gap.until
+            )
+            assert abs(fact.volume_missed - sum(bar.volume for bar in bars)) <= bars[-1].volume
+            assert not isinstance(await anext(tape), TapeGap)
 
 
 def test_only_trades_well_inside_the_silence_count() -> None:

@@ -218,6 +218,6 @@ class Intake:
             )
         )
         if where.startswith("market"):
-            self._market.gapped()
+            self._market.gapped(self._record.stamp(), f"a record could not be read: {reason}")
         elif self.suspect is not None:
             self.suspect(f"a record of the hub could not be read ({where})")

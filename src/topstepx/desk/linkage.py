@@ -76,6 +76,7 @@ class Linkage:
         self._life: int | None = None
         self._is_trusted = False
         self._lost_at: dict[Hub, datetime] = {}
+        self._lost_why = ""
         intake.suspect = self.suspect
         self.poller = Poller(record, recovery, read_accounts=read_accounts, spawn=spawn)
         self.watch = HubWatch(
@@ -229,15 +230,15 @@ class Linkage:
         """We ourselves did nothing for so long: what came meanwhile may be lost."""
         if seconds >= _STALL_S:
             reason = f"this program stood still for {seconds:.0f} s"
-            self._market.gapped()
+            at = self._record.stamp()
+            self._market.gapped(at, reason)
             if self._record.ledger.link("market") is not None:
-                at = self._record.stamp()
                 self._record.commit(GapSuspected(at=at, hub="market", reason=reason))
             self.watch.suspect(reason)
 
     def slept(self) -> None:
         """The computer slept: no book is whole, and the timekeeper has the accounts read."""
-        self._market.gapped()
+        self._market.gapped(self._record.stamp(), "the computer slept")
 
     # -- the market hub
 
@@ -245,11 +246,15 @@ class Linkage:
         """The market hub's link is in another state."""
         self._tell("market", change)
         if change.state is LinkState.LIVE:
-            if "market" in self._lost_at:
+            since = self._lost_at.get("market")
+            if since is not None:
+                self._market.resumed(since, self._record.stamp(), self._lost_why)
+                self._lost_why = ""
                 self._told_back("market", change.generation, 0)
             else:
                 self._market.gapped()  # moved to a new token: what was under way may be missing
         elif change.state.is_down:
+            self._lost_why = self._lost_why or change.reason
             self._market.interrupted()
 
     # -- telling

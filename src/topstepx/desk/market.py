@@ -5,6 +5,7 @@ Nothing here passes the record: market data is not kept, and never waits for a d
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,7 +22,6 @@ from topstepx.wire.hub_events import DepthRow, DepthUpdate, QuoteUpdate, TapeTra
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from datetime import datetime
 
     from topstepx.desk.bars import Bar, BarReader
     from topstepx.net.hub import HubLink
@@ -45,6 +45,18 @@ class Depth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_valid: bool = True
 
 
+class TapeGap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Trades of the tape are missing here: what printed from `since` to `until` was not told.
+
+    `until` is None while that is not over; how much volume it was is told by `events.MarketGapped`.
+    """
+
+    contract_id: str
+    since: datetime
+    until: datetime | None
+    reason: str
+
+
 class MarketData:
     """`tsx.market`."""
 
@@ -60,6 +72,9 @@ class MarketData:
         self._whole_books: set[str] = set()
         self._quotes: Audience[Quote] = Audience()
         self._tapes: Audience[TapeTrade] = Audience()
+        self._gapped_tapes: Audience[TapeTrade | TapeGap] = Audience()
+        self.measure: Callable[[tuple[str, ...], datetime, datetime, str], None] | None = None
+        """Finds out how much was missed, where that can be found out."""
         self._depths: Audience[Depth] = Audience()
 
     # -- streams
@@ -90,6 +105,15 @@ class MarketData:
             f"tape {contract.name}", *self._switches(subscription), items_max=_UNREAD_MAX
         )
         self._tapes.add(contract.id, stream)
+        return stream
+
+    def tape(self, contract: Contract) -> MarketStream[TapeTrade | TapeGap]:
+        """As `trades`, with a `TapeGap` where trades are missing: after a reconnect, a lost record, a stall."""
+        subscription = Subscription(routes.SUBSCRIBE_TAPE, known_contract(contract).id)
+        stream: MarketStream[TapeTrade | TapeGap] = MarketStream(
+            f"tape {contract.name}", *self._switches(subscription), items_max=_UNREAD_MAX
+        )
+        self._gapped_tapes.add(contract.id, stream)
         return stream
 
     def depth(self, contract: Contract) -> MarketStream[Depth]:
@@ -154,6 +178,7 @@ class MarketData:
         self._spoke[1].add(event.contract_id)
         for trade in event.trades:
             self._tapes.push(event.contract_id, trade)
+            self._gapped_tapes.push(event.contract_id, trade)
 
     def on_depth(self, event: DepthUpdate) -> None:
         """A depth message came."""
@@ -182,14 +207,34 @@ class MarketData:
         self._board.forget()
         self.gapped()
 
-    def gapped(self) -> None:
-        """Something of the market hub may be missing: no book is whole until its next Reset."""
+    def gapped(self, at: datetime | None = None, reason: str = "") -> None:
+        """Something of the market hub may be missing: no book is whole until its next Reset.
+
+        Each stream of depth is told at once; with `at`, the tape as well.
+        """
+        for contract_id in self._whole_books:
+            self._depths.push(contract_id, Depth(contract_id=contract_id, rows=(), is_valid=False))
         self._whole_books.clear()
+        if at is not None:
+            for contract_id in self._gapped_tapes.contracts():
+                gap = TapeGap(contract_id=contract_id, since=at, until=None, reason=reason)
+                self._gapped_tapes.push(contract_id, gap)
+
+    def resumed(self, since: datetime, until: datetime, reason: str) -> None:
+        """The hub is back, and nothing came between the two moments."""
+        for contract_id in self._gapped_tapes.contracts():
+            gap = TapeGap(contract_id=contract_id, since=since, until=until, reason=reason)
+            self._gapped_tapes.push(contract_id, gap)
+        streamed = {*self._tapes.contracts(), *self._gapped_tapes.contracts()}
+        streamed |= {*self._quotes.contracts(), *self._depths.contracts()}
+        if streamed and self.measure is not None:
+            self.measure(tuple(sorted(streamed)), since, until, reason)
 
     def close(self) -> None:
         """End every stream."""
         self._quotes.end()
         self._tapes.end()
+        self._gapped_tapes.end()
         self._depths.end()
 
     # -- bars

@@ -18,7 +18,7 @@ from topstepx.core.link_ends import EndKind, LinkEnd
 from topstepx.core.silence import Died, Hopeless, Revived, Silences, Suspect, Verdict
 from topstepx.core.trading_hours import are_neighbours, traded_throughout, trades_at
 from topstepx.errors import TopstepxError
-from topstepx.events import StreamHeard, StreamSilenced
+from topstepx.events import MarketGapped, StreamHeard, StreamSilenced
 from topstepx.wire import routes
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _MARGIN: Final = timedelta(seconds=3)
 _SECOND: Final = timedelta(seconds=1)
 _LOOK_BACK: Final = timedelta(minutes=5)
 _LAST_BARS: Final = (("1s", timedelta(minutes=15)), ("1m", timedelta(days=4)))
+_MISSED_ROWS: Final = 5000
 _DISTRUST_EVERY_S: Final = 300.0
 
 
@@ -65,6 +66,7 @@ class MarketWatch:
         self._asked_ns: int | None = None
         self._distrusted_ns: int | None = None
         self._turn = 0
+        market.measure = self._measure
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -132,7 +134,7 @@ class MarketWatch:
                         silent_s=silent_s,
                     )
                 )
-                self._market.gapped()
+                self._market.gapped(at, f"the stream was silent for {silent_s:.0f} s")
             case Hopeless(reason):
                 self._give_up(reason)
 
@@ -178,6 +180,45 @@ class MarketWatch:
         if life == self._life:
             for verdict in self._silences.answered(suspect.contract_id, traded, asked_ns):
                 self._follow(verdict)
+
+    # -- what was missed
+
+    def _measure(
+        self, contract_ids: tuple[str, ...], since: datetime, until: datetime, reason: str
+    ) -> None:
+        self._spawn(
+            self._tell_missed(contract_ids, since, until, reason),
+            "how much of the market was missed",
+        )
+
+    async def _tell_missed(
+        self, contract_ids: tuple[str, ...], since: datetime, until: datetime, reason: str
+    ) -> None:
+        for number, contract_id in enumerate(contract_ids):
+            if number:
+                await asyncio.sleep(QUESTION_EVERY_S)
+            volume = await self._volume(contract_id, since, until)
+            self._record.commit(
+                MarketGapped(
+                    at=self._record.stamp(),
+                    contract_id=contract_id,
+                    since=since,
+                    until=until,
+                    reason=reason,
+                    volume_missed=volume,
+                )
+            )
+
+    async def _volume(self, contract_id: str, since: datetime, until: datetime) -> int | None:
+        """What its bars say traded between the two."""
+        short = until - since <= _LOOK_BACK
+        interval, one = ("1s", _SECOND) if short else ("1m", timedelta(minutes=1))
+        try:
+            _, bars = await self._bars.newest(contract_id, interval, since - one, _MISSED_ROWS)
+        except TopstepxError as error:
+            _LOG.info("it is not known how much of %s was missed: %s", contract_id, error)
+            return None
+        return sum(bar.v for bar in bars if since - one < bar.t < until)
 
     # -- while the hub is away
 

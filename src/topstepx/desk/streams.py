@@ -231,6 +231,10 @@ class Audience(Generic[ItemT]):
         streams = [reference() for reference in self._streams.get(contract_id, ())]
         return sum(stream is not None and stream.is_open for stream in streams)
 
+    def contracts(self) -> tuple[str, ...]:
+        """The contracts that somebody streams now."""
+        return tuple(contract_id for contract_id in self._streams if self.open(contract_id))
+
     def end(self) -> None:
         """End every stream."""
         for references in self._streams.values():

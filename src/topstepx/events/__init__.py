@@ -13,6 +13,7 @@ from topstepx.events.hubs import (
     HubDegraded,
     HubReconnected,
     HubReconnecting,
+    MarketGapped,
     StreamHeard,
     StreamSilenced,
 )
@@ -103,6 +104,7 @@ __all__ = [
     "LinkLive",
     "ListName",
     "ListRead",
+    "MarketGapped",
     "ModeCauseAdded",
     "ModeCauseCleared",
     "ModeChanged",

@@ -80,3 +80,17 @@ class StreamHeard(Event, frozen=True, kw_only=True):
     contract_id: str
     method: str
     silent_s: float
+
+
+class MarketGapped(Event, frozen=True, kw_only=True):
+    """What the market hub would have told of a contract from ``since`` to ``until`` is missing.
+
+    ``volume_missed`` is what its bars say traded meanwhile, in contracts, whole seconds or minutes
+    counted; None: the bars could not be had.
+    """
+
+    contract_id: str
+    since: datetime
+    until: datetime
+    reason: str
+    volume_missed: int | None = None
