@@ -1,0 +1,36 @@
+"""The simulator's page tells every command and every kind of fault, with its members."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tests.house.tree import ROOT
+from topstepx.sim.control import COMMANDS
+from topstepx.sim.fault_kinds import KINDS, kind_of
+from topstepx.sim.fault_plans import FaultPlan
+from topstepx.sim.scenarios import SCENARIOS
+
+PAGE = (ROOT / "docs/simulator.md").read_text(encoding="utf-8")
+
+
+def members(struct: type[msgspec.Struct]) -> str:
+    names = [f"`{one.encode_name}`" for one in msgspec.structs.fields(struct)]
+    return ", ".join(names) or "-"
+
+
+def test_every_command_is_there() -> None:
+    for one in COMMANDS.values():
+        method = "GET" if one.reads else "POST"
+        assert f"| `{method} {one.name}` | {members(one.body)} | {one.text} |" in PAGE, one.name
+
+
+def test_every_kind_of_fault_is_there() -> None:
+    for kind in KINDS:
+        assert f"| `{kind_of(kind)}` | {members(kind)} |" in PAGE, kind
+
+
+def test_every_scenario_is_there_and_the_plan_can_be_read() -> None:
+    for name in SCENARIOS:
+        assert f"`{name}`" in PAGE
+    plan = PAGE.partition("```toml\n")[2].partition("```")[0]
+    assert len(FaultPlan.from_toml(plan).faults) == 2
