@@ -247,13 +247,15 @@ class Client:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
+        wait_s = 0.0  # a second Ctrl-C while tidying: out, now; the journal knows what is open
         try:
             if kind is not None:
                 await self._leaving.tidy()
+            wait_s = self.settings.timeouts.shutdown_s
         finally:
-            await self._close("left the context" if kind is None else f"left by {kind.__name__}")
+            await self._close(f"left by {kind.__name__}" if kind else "left the context", wait_s)
 
-    async def _close(self, reason: str) -> None:
+    async def _close(self, reason: str, wait_s: float = 0.0) -> None:
         """Let what is on its way arrive, then let go of everything, also when a part of that fails."""
         self.orders.is_closed = True
         async with self._last() as last:  # the last one named is let go of first
@@ -266,8 +268,8 @@ class Client:
             if self.settings.logout_on_exit:
                 last.push_async_callback(self._keeper.logout)
             last.callback(self.market.close)
-            await self._tasks.finish(self._sending, self.settings.timeouts.shutdown_s)
-            self.left_open = await self._leaving.settle()
+            await self._tasks.finish(self._sending, wait_s)
+            self.left_open = await self._leaving.settle(wait_s)
             self._settled = True
             self.left_behind = self._leaving.left()
             for line in self.left_open:
@@ -281,9 +283,9 @@ class Client:
             last.push_async_callback(transport.close)
         return last
 
-    def _stopped(self, reason: str) -> None:
+    def _stopped(self, why: str) -> None:
         clean = self._settled and not self.left_open
-        self._record.commit(ClientStopped(at=self._record.stamp(), reason=reason, clean=clean))
+        self._record.commit(ClientStopped(at=self._record.stamp(), reason=why, clean=clean))
 
     async def logout(self) -> None:
         """End the session at the gateway and forget the token; nothing works afterwards."""
@@ -294,9 +296,9 @@ class Client:
     ) -> None:
         """A person's release: of what is latched on an account, and of a contested or locked session.
 
-        Look first at what `state` and `health` say; `released_by` is written into the record. After a
-        refused login the key is read again from where it is kept, and one more login is tried.
-        Raises `ModeRefused` while the kill switch stands: only `topstepx kill --release` ends that.
+        Look first at `state` and `health`; `released_by` is written into the record. After a refused
+        login the key is read again and one more login tried. Raises `ModeRefused` while the kill switch
+        stands: only `topstepx kill --release` ends that.
         """
         account_id = (await self.accounts.exact(account)).id if account is not None else None
         await self._keeper.resume()

@@ -25,6 +25,7 @@ from topstepx.errors import (
     ConfigurationError,
     CredentialsMissing,
     IntentsLeftOpen,
+    RecordUnavailable,
     TradingDisabled,
 )
 from topstepx.keeping import JournalChoice, Kept, kept, kill_view
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from topstepx.store.rows import Journal
 
 _LOG = logging.getLogger("topstepx.credentials")
+_JOURNAL_LOG = logging.getLogger("topstepx.journal")
 
 
 class Connection:
@@ -80,7 +82,13 @@ class Connection:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        handled = await self._stack.__aexit__(kind, error, traceback)
+        try:
+            handled = await self._stack.__aexit__(kind, error, traceback)
+        except RecordUnavailable as failed:
+            if error is None:
+                raise
+            _JOURNAL_LOG.error("%s", failed)  # the reason for leaving is worth more than this one
+            return None
         if kind is None and self._client is not None and self._client.left_open:
             raise IntentsLeftOpen(self._client.left_open)
         return handled

@@ -49,13 +49,16 @@ class Point:
     count: int = 1
     after_s: float | None = None
     armed: bool = False
+    signal: int = signal.SIGKILL
+    """SIGSTOP instead: it stands still there, until somebody lets it go on."""
 
     def passing(self, name: str) -> None:
         if not self.armed or name != self.name:
             return
         self.count -= 1
         if self.count <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self.armed = False
+            os.kill(os.getpid(), self.signal)
 
     async def clockwork(self) -> None:
         if self.after_s is not None:
@@ -185,7 +188,12 @@ class Job:
         self.live_s = float(said.get("live_s", 10.0))
         self.speed = float(said.get("speed", 1.0))
         self.wall = said.get("wall")
-        self.point = Point(said.get("point", ""), int(said.get("count", 1)), said.get("after_s"))
+        self.point = Point(
+            said.get("point", ""),
+            int(said.get("count", 1)),
+            said.get("after_s"),
+            signal=int(said.get("signal", signal.SIGKILL)),
+        )
         self.chance = random.Random(said["number"])
 
     def say(self, **facts: object) -> None:

@@ -90,17 +90,17 @@ class Leaving:
             found.append(belief)
         return tuple(found)
 
-    async def settle(self) -> tuple[str, ...]:
-        """Wait for the resolver, for a while; what is still open then, a line each.
+    async def settle(self, wait_s: float) -> tuple[str, ...]:
+        """Wait for the resolver, for so long at most; what is still open then, a line each.
 
         What has reached its end is settled and not waited for, such as a cancel whose order is over or a
         close whose position was read and is flat.
         """
-        if self._open():
+        if wait_s > 0 and self._open():
             await until(
                 self._record,
                 lambda: None if self._open() else True,
-                timeout_s=self._settings.timeouts.shutdown_s,
+                timeout_s=wait_s,
             )
         return tuple(_line(intent) for intent in self._open())
 
