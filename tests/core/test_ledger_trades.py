@@ -34,3 +34,11 @@ def test_later_reports_complete_it_and_forget_nothing() -> None:
     assert entry.belief is not None
     assert entry.belief.trade == full
     assert entry.belief.as_of == at(1)
+
+
+def test_a_trade_reads_as_a_trader_says_it() -> None:
+    entry = TradeEntry()
+    entry.apply(events.TradeObserved(trade=trade(1, order_id=7), at=at(5)), None)
+    assert str(entry.belief) == "MNQZ6 BUY 1 at 21503.25, order 7"
+    entry.apply(events.TradeVoided(trade=trade(1, order_id=7), at=at(6)), None)
+    assert str(entry.belief) == "MNQZ6 BUY 1 at 21503.25, order 7, taken back"

@@ -72,3 +72,8 @@ def test_each_part_goes_to_its_own_place_and_is_kept_there() -> None:
     assert merged(whole, "C", Sparse(), count=3) == msgspec.structs.replace(whole, merged=3)
     zero = merged(whole, "C", Sparse(best_ask=Decimal(0), volume=0))
     assert (zero.ask, zero.volume) == (Decimal(0), 0)
+
+
+def test_a_quote_reads_as_a_trader_says_it() -> None:
+    update = Sparse(best_bid=Decimal("29093.50"), last_price=Decimal("29093.75"))
+    assert str(merged(None, "CON.F.US.MNQ.Z26", update)) == "MNQZ6 29093.50/?, last 29093.75"

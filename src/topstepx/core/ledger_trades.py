@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from topstepx.core.contract_names import short_name
 from topstepx.core.merge import (
     NOTHING,
     Aged,
@@ -43,6 +44,15 @@ class TradeBelief(Aged):
     def is_void(self) -> bool:
         """Whether the exchange took it back."""
         return self.trade.voided
+
+    def __str__(self) -> str:
+        """One line: "MNQZ6 BUY 2 at 29093.75, order 3400000000"."""
+        trade = self.trade
+        void = ", taken back" if self.is_void else ""
+        name = short_name(trade.contract_id)
+        return (
+            f"{name} {trade.side.name} {trade.size} at {trade.price}, order {trade.order_id}{void}"
+        )
 
     @property
     def sort_key(self) -> tuple[datetime, int]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 from msgspec import UNSET
 
+from topstepx.core.contract_names import short_name
+
 if TYPE_CHECKING:
     from topstepx.wire.hub_events import Quote as SparseQuote
 
@@ -36,6 +38,11 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     merged: int = 1
     source: Literal["hub", "bar"] = "hub"
     heard_ns: int = 0
+
+    def __str__(self) -> str:
+        """One line: "MNQZ6 29093.50/29093.75, last 29093.75"; what is not known is "?"."""
+        bid, ask, last = ("?" if one is None else one for one in (self.bid, self.ask, self.last))
+        return f"{short_name(self.contract_id)} {bid}/{ask}, last {last}"
 
     @property
     def mid(self) -> Decimal | None:
