@@ -35,8 +35,10 @@ def test_the_program_of_the_readme_runs_and_ends_flat_and_green(tmp_path: Path) 
     )
     assert (done.returncode, done.stderr) == (0, "")
     quote, last = done.stdout.splitlines()
-    assert quote.startswith("Quote(contract_id='CON.F.US.MNQ.")
+    assert quote.startswith("MNQ")
+    assert ", last " in quote
     assert "FILLED" in last
+    assert " flat " in last, "the position, in the words of a trader"
     assert last.endswith("()"), "health names no problem"
 
 
