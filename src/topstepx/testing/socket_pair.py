@@ -29,6 +29,7 @@ from topstepx.settings import Credentials, Environment, Limits, Secret, Settings
 from topstepx.sim.gateway import Gateway
 from topstepx.sim.server import SimServer
 from topstepx.store.journal_memory import MemoryJournal
+from topstepx.testing.hurry import HurriedLoop
 from topstepx.testing.loop import LoopClock
 from topstepx.testing.pair import START
 from topstepx.testing.proxy import FaultProxy
@@ -100,7 +101,8 @@ class SocketPair:
             **{
                 "environment": Environment("sim", self.proxy.url, hub_url, simulated=True),
                 "limits": self._limits,
-                "timeouts": Timeouts(shutdown_s=2.0),
+                # Time that this machine takes counts `speed` times; an order's deadline must not.
+                "timeouts": Timeouts(shutdown_s=2.0, order_deadline_s=2.0 * _speed()),
                 "hub_socket": self._hub_socket,
                 **self._settings,
             }
@@ -148,3 +150,8 @@ class SocketPair:
     def truth(self) -> Truth:
         """The venue's own books."""
         return self.gateway.venue.truth
+
+
+def _speed() -> float:
+    loop = asyncio.get_running_loop()
+    return loop.speed if isinstance(loop, HurriedLoop) else 1.0
