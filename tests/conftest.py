@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.leak_watch import EXEMPT, WATCH, looking_before
+from tests.support.sessions import SessionWorld
+from topstepx.testing.pair import Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Deadlines are off: two busy cores make wall time meaningless. The same examples on every run of
 # `make test`, so that a red build is about the change; `make soak` searches with fresh ones.
@@ -19,3 +29,43 @@ settings.register_profile(
     "soak", settings.get_profile("test"), derandomize=False, max_examples=5000
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ears() -> None:
+    """Listen to whoever makes or shows a secret: see `tests/support/leak_watch.py`."""
+    WATCH.install()
+    for kind in (Pair, SessionWorld):
+        kind.__aexit__ = looking_before(kind.__aexit__, lambda one: one.tsx)  # type: ignore[method-assign]  # looks, and goes on
+    read = pytest.CaptureFixture.readouterr
+
+    def read_and_shown(self: pytest.CaptureFixture[str]) -> object:
+        result = read(self)
+        for name, text in (("stdout", result.out), ("stderr", result.err)):
+            WATCH.saw(name, str(text))
+        return result
+
+    pytest.CaptureFixture.readouterr = read_and_shown  # type: ignore[method-assign, assignment]  # the same
+
+
+@pytest.fixture(autouse=True)
+def no_secret_is_shown(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No key and no token that this test was given is left anywhere: one hit fails it."""
+    path = request.node.nodeid.partition("::")[0]
+    # Everything is logged, and `caplog` shows what it would have shown without that.
+    plugin: Any = request.config.pluginmanager.get_plugin("logging-plugin")
+    plugin.caplog_handler.setLevel(logging.WARNING)
+    plugin.report_handler.setLevel(logging.WARNING)
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.DEBUG)
+    WATCH.begin(path)
+    yield
+    root.setLevel(before)
+    for _when, name, text in request.node._report_sections:
+        WATCH.saw(name, text)
+    folder = request.node.funcargs.get("tmp_path")
+    if folder is not None:
+        WATCH.saw_files(folder)
+    hits = WATCH.end()
+    assert path in EXEMPT or not hits, "a secret was shown:\n" + "\n".join(hits[:10])

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.support.leak_watch import WATCH
 from topstepx.sim.server import SimServer
 from topstepx.store.credentials_environment import FAMILIES, names_of
 
@@ -43,7 +44,7 @@ class Home:
         self, *arguments: str, stdin: str = "", **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """`topstepx ...`, without a terminal."""
-        return subprocess.run(  # noqa: S603  this interpreter on our own package
+        done = subprocess.run(  # noqa: S603  this interpreter on our own package
             [sys.executable, "-m", "topstepx", *arguments],
             input=stdin,
             cwd=self.folder,
@@ -53,6 +54,8 @@ class Home:
             check=False,
             timeout=60,
         )
+        WATCH.saw("a command's output", done.stdout + done.stderr)
+        return done
 
     def passphrase(self) -> Home:
         """The same home, with a passphrase handed over in a private file."""
