@@ -145,6 +145,36 @@ async def test_a_silenced_stream_that_speaks_again_says_so_and_its_book_is_not_w
             assert not seen[-1], "what was not told is missing from the book"
 
 
+@virtual(seeds=[None, 1])
+async def test_a_silence_of_one_stream_is_a_gap_in_its_place_and_in_no_other_stream() -> None:
+    async with Pair() as pair:
+        contract, other = await mnq(pair), await pair.tsx.contracts.front("MES")
+        told, market = facts(pair, StreamHeard), pair.tsx.market
+        async with (
+            market.tape(contract) as tape,
+            market.tape(other) as beside,
+            market.depth(contract) as depth,
+        ):
+            before = await anext(tape)
+            await anext(beside)
+            dropped = f.DropEvents("GatewayTrade", MNQ)
+            dead = pair.faults.add(Fault(where="hub/market", what=dropped, times=None))
+            await asyncio.sleep(50)
+            pair.faults.remove(dead)
+            await eventually(lambda: told, timeout_s=40)
+            items = [before] + [await anext(tape) for _ in range(tape.waiting)]
+            (gap,) = [one for one in items if isinstance(one, TapeGap)]
+            after = items[items.index(gap) + 1 :]
+            assert after
+            for trade in after:
+                assert not isinstance(trade, TapeGap)
+                assert (trade.timestamp - gap.since).total_seconds() > 40
+            others = [await anext(beside) for _ in range(beside.waiting)]
+            assert not any(isinstance(one, TapeGap) for one in others)
+            rows = [(await anext(depth)).is_valid for _ in range(depth.waiting)]
+            assert all(rows), "the book of the contract went on"
+
+
 @virtual
 async def test_a_reconnect_leaves_a_gap_on_the_tape_with_what_is_known_of_the_loss() -> None:
     async with Pair() as pair:

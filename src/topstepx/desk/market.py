@@ -21,7 +21,7 @@ from topstepx.wire.enums import DomType
 from topstepx.wire.hub_events import DepthRow, DepthUpdate, QuoteUpdate, TapeTrade, TapeUpdate
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from topstepx.desk.bars import Bar, BarReader
     from topstepx.net.hub import HubLink
@@ -48,7 +48,8 @@ class Depth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class TapeGap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Trades of the tape are missing here: what printed from `since` to `until` was not told.
 
-    `until` is None while that is not over; how much volume it was is told by `events.MarketGapped`.
+    `until` None: until the next trade in the stream. After a reconnect `events.MarketGapped` tells how much
+    volume it was.
     """
 
     contract_id: str
@@ -71,6 +72,7 @@ class MarketData:
         self._board = QuoteBoard()
         self._whole_books: set[str] = set()
         self._quotes: Audience[Quote] = Audience()
+        self._silent: dict[Subscription, datetime] = {}
         self._tapes: Audience[TapeTrade] = Audience()
         self._gapped_tapes: Audience[TapeTrade | TapeGap] = Audience()
         self.measure: Callable[[tuple[str, ...], datetime, datetime, str], None] | None = None
@@ -176,6 +178,8 @@ class MarketData:
     def on_tape(self, event: TapeUpdate) -> None:
         """A tape message came."""
         self._spoke[1].add(event.contract_id)
+        if self._silent:
+            self._speaks(Subscription(routes.SUBSCRIBE_TAPE, event.contract_id))
         for trade in event.trades:
             self._tapes.push(event.contract_id, trade)
             self._gapped_tapes.push(event.contract_id, trade)
@@ -184,6 +188,8 @@ class MarketData:
         """A depth message came."""
         contract_id = event.contract_id
         self._spoke[2].add(contract_id)
+        if self._silent:
+            self._speaks(Subscription(routes.SUBSCRIBE_DEPTH, contract_id))
         is_valid = contract_id in self._whole_books
         if not is_valid and any(row.type is DomType.RESET for row in event.rows):
             self._whole_books.add(contract_id)
@@ -219,6 +225,29 @@ class MarketData:
             for contract_id in self._gapped_tapes.contracts():
                 gap = TapeGap(contract_id=contract_id, since=at, until=None, reason=reason)
                 self._gapped_tapes.push(contract_id, gap)
+
+    def silenced(self, stream: Subscription, since: datetime) -> None:
+        """A stream is dead; before the next thing that it says, something is missing."""
+        self._silent.setdefault(stream, since)
+
+    def still_silent(self, streams: Collection[Subscription]) -> None:
+        """These and no others are dead: one that nobody wants any more owes nothing."""
+        for stream in self._silent.keys() - streams:
+            del self._silent[stream]
+
+    def _speaks(self, stream: Subscription) -> None:
+        """A stream says something: if it was dead, what is missing comes first."""
+        since = self._silent.pop(stream, None)
+        if since is None:
+            return
+        contract_id = str(stream.key)
+        if stream.method is routes.SUBSCRIBE_DEPTH:
+            self._whole_books.discard(contract_id)
+        else:
+            gap = TapeGap(
+                contract_id=contract_id, since=since, until=None, reason="the stream was silent"
+            )
+            self._gapped_tapes.push(contract_id, gap)
 
     def resumed(self, since: datetime, until: datetime, reason: str) -> None:
         """The hub is back, and nothing came between the two moments."""

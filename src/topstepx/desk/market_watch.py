@@ -103,6 +103,7 @@ class MarketWatch:
             self._record.now_ns(),
         ):
             self._follow(verdict)
+        self._market.still_silent(self._silences.dead_s(self._record.now_ns()))
         if self._suspects and self._may_ask():
             suspect = self._suspects.pop(next(iter(self._suspects)))
             self._ask(self._examine(suspect))
@@ -124,6 +125,7 @@ class MarketWatch:
                             evidence=evidence,
                         )
                     )
+                self._market.silenced(one, at - timedelta(seconds=silent_s))
                 self._hub.resubscribe(one)
             case Revived(one, silent_s):
                 self._record.commit(
@@ -134,7 +136,6 @@ class MarketWatch:
                         silent_s=silent_s,
                     )
                 )
-                self._market.gapped(at, f"the stream was silent for {silent_s:.0f} s")
             case Hopeless(reason):
                 self._give_up(reason)
 
