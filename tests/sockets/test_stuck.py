@@ -13,6 +13,7 @@ from topstepx.core.link import LinkState
 from topstepx.core.signalr import ClientConnection
 from topstepx.core.terms import Limit
 from topstepx.errors import StreamLagged
+from topstepx.events import AlarmRaised
 from topstepx.net.transport_hub import PicowsTransport
 from topstepx.testing.eventually import eventually
 from topstepx.testing.proxy import FaultProxy
@@ -109,7 +110,10 @@ async def stuck(
         account = await tsx.accounts.one(PRACTICE)
         contract = await tsx.contracts.front("MNQ")
         await tsx.ready(account)
-        facts = tsx._record.events(limit=20)
+        facts, alarms = tsx._record.events(limit=20), list[AlarmRaised]()
+        tsx._record.listen(
+            lambda event, _: alarms.append(event) if isinstance(event, AlarmRaised) else None
+        )
         async with (
             tsx.market.quotes(contract) as quotes,
             tsx.market.trades(contract) as tape,
@@ -143,6 +147,7 @@ async def stuck(
             for lagging in (tape, book, facts):  # loudly, with a count, and never one by one
                 with pytest.raises(StreamLagged):
                     await asyncio.wait_for(_read_on(lagging), 10)
+            assert any("fell 20 facts behind" in str(alarm) for alarm in alarms)
             await deaf.close()
         tenths = [measured[at * len(measured) // 10] // _MIB for at in range(10)]
         print(f"{flood.told} market messages, MiB: {tenths} {measured[-1] // _MIB}")  # noqa: T201  to be quoted
