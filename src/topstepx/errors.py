@@ -98,18 +98,26 @@ class PriceOffGrid(InvalidRequest):
 
 
 class _UnknownName(InvalidRequest):
+    _otherwise = "Look at what there is first."
+
     def __init__(self, field: str, value: object, rule: str, near: Sequence[str]) -> None:
         self.near = tuple(near)
-        hint = f"Did you mean {', '.join(self.near)}?" if self.near else "Look at the list first."
+        hint = f"Did you mean {', '.join(self.near)}?" if self.near else self._otherwise
         super().__init__(field, value, rule, hint)
 
 
 class ContractUnknown(_UnknownName):
     """No such contract (or several); ``near`` names what is close."""
 
+    _otherwise = (
+        "Name a product such as MNQ or ES; `tsx.contracts.search(text)` lists what there is."
+    )
+
 
 class AccountUnknown(_UnknownName):
     """No such account (or several); ``near`` names what is close."""
+
+    _otherwise = "`tsx.accounts.all()` lists yours; a command without --account names them."
 
 
 class ConfigurationError(TopstepxError):

@@ -128,5 +128,5 @@ async def test_no_accounts_at_all_is_an_answer() -> None:
     async with Pair() as pair:
         pair.gateway.users["trader01"].accounts = frozenset()
         assert await pair.tsx.accounts.all() == ()
-        with pytest.raises(AccountUnknown, match="Look at the list first"):
+        with pytest.raises(AccountUnknown, match="lists yours"):
             await pair.tsx.accounts.one("PRAC")
