@@ -171,6 +171,16 @@ async def day(seed: int, minutes: float) -> Day:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         pair.faults.clear()
+        pair.faults.add(
+            Fault(where="hub/user", what=f.CutHub())
+        )  # the last fault, and a trade in it
+        await asyncio.sleep(0.1)
+        pair.faults.clear()
+        request = PlaceRequest(
+            account_id=PRACTICE_ID, contract_id=MNQ, type=OrderType.MARKET, side=Side.BUY, size=1
+        )
+        pair.gateway.venue.place(request, pair.world.now(), origin="other")
+        pair.gateway.advance(pair.world.now())
 
         def same() -> None:
             assert {b.id: (b.status, b.filled) for b in pair.tsx.state.orders(account)} == {

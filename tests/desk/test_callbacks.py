@@ -133,3 +133,17 @@ async def test_what_cannot_be_called_is_refused() -> None:
             pair.tsx.on(events.TradeObserved, call=wrong)
         with pytest.raises(InvalidRequest, match="are classes"):
             pair.tsx.on(wrong, call=print)
+
+
+@virtual
+async def test_the_last_fact_arrives_and_one_that_raises_on_it_does_not_spoil_the_end() -> None:
+    seen: list[str] = []
+
+    def raises(fact: events.ClientStopped) -> None:
+        seen.append(fact.kind)
+        raise ZeroDivisionError
+
+    async with Pair() as pair:
+        pair.tsx.on(events.ClientStopped, call=raises)
+        await asyncio.sleep(1)
+    assert seen == ["ClientStopped"]
