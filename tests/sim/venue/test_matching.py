@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.pit import ES, MNQ, Pit, d
 from topstepx.wire.enums import OrderStatus, OrderType, Side
@@ -304,3 +308,47 @@ def test_contracts_do_not_mix() -> None:
     order = pit.accepted(OrderType.LIMIT, Side.BUY, limit="99")
     pit.quote(98, "98.25", on=ES.id)
     assert pit.status(order) is OPEN
+
+
+LIMITS = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 3)), min_size=2, max_size=8)
+PRINTS = st.lists(st.tuples(st.integers(-2, 6), st.integers(1, 6)), min_size=1, max_size=12)
+
+
+@given(LIMITS, PRINTS)
+def test_a_better_price_and_then_the_earlier_order_is_never_passed_over(
+    limits: list[tuple[int, int]], prints: list[tuple[int, int]]
+) -> None:
+    pit = Pit(quoted=False)
+    pit.trade(110, 1)
+    pit.quote(109, "110", size=0)
+    ids = {
+        pit.accepted(OrderType.LIMIT, Side.BUY, size, limit=str(d(100) + d("0.25") * ticks)): ticks
+        for ticks, size in limits
+    }
+    first_in_line = sorted(ids, key=lambda order_id: (-ids[order_id], order_id))
+    for ticks, volume in prints:
+        pit.hit(str(d(100) + d("0.25") * ticks), volume)
+        left = [pit.order(one).size - pit.order(one).fill_volume for one in first_in_line]
+        for earlier, later in pairwise(range(len(left))):
+            touched = pit.order(first_in_line[later]).fill_volume > 0
+            assert not (touched and left[earlier] > 0), (ids, prints)
+
+
+@given(LIMITS, PRINTS)
+def test_nothing_fills_while_the_session_is_closed(
+    limits: list[tuple[int, int]], prints: list[tuple[int, int]]
+) -> None:
+    pit = Pit()
+    for ticks, size in limits:
+        pit.accepted(OrderType.LIMIT, Side.BUY, size, limit=str(d(98) + d("0.25") * ticks))
+        pit.accepted(OrderType.STOP, Side.SELL, size, stop=str(d(98) + d("0.25") * ticks))
+    pit.buy(3)
+    pit.venue.set_session(MNQ.id, False, pit.now)
+    for ticks, volume in prints:
+        pit.hit(str(d(97) + d("0.25") * ticks), volume)
+        pit.quote(str(d(97) + d("0.25") * ticks), str(d(98) + d("0.25") * ticks))
+        pit.pass_ms(50)
+    assert pit.venue.truth.all_trades == []
+    pit.venue.set_session(MNQ.id, True, pit.now)
+    pit.quote(97, "97.25")
+    assert pit.venue.truth.all_trades
