@@ -130,7 +130,7 @@ def _markets(market: Mapping[str, Any]) -> str:
             _text(one["bid"]),
             _text(one["ask"]),
             _text(one["last"]),
-            "halted" if one["halted"] else "open" if one["open"] else "closed",
+            _market_state(one),
             ", ".join(
                 text
                 for on, text in (
@@ -144,6 +144,15 @@ def _markets(market: Mapping[str, Any]) -> str:
     ]
     table = _table(("Contract", "Bid", "Ask", "Last", "", "By hand"), rows)
     return _card("Market", table if rows else "<p>Nobody has asked for a contract yet.</p>")
+
+
+def _market_state(market: Mapping[str, Any]) -> str:
+    """One word; a market that nobody follows or trades sleeps, and its prices are old."""
+    if market["halted"]:
+        return "halted"
+    if not market["followed"]:
+        return "asleep"
+    return "open" if market["open"] else "closed"
 
 
 def _faults(faults: Sequence[Mapping[str, Any]]) -> str:

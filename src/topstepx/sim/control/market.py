@@ -52,6 +52,7 @@ def show(machine: Machine, _body: Nothing) -> object:
                 "halted": hand.is_halted(contract_id),
                 "gapTicks": grip.shift_ticks if grip else 0,
                 "spreadTicks": grip.spread_ticks if grip else None,
+                "followed": gateway.feed.started(contract_id),
                 "active": book.contract.active,
             }
         )
