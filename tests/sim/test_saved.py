@@ -118,6 +118,7 @@ def test_halts_gaps_and_standings_are_kept_and_held_calls_are_not() -> None:
     assert listing is not None
     gateway.market.hand.gap(listing, 40, line.now)
     gateway.market.hand.halt(MES)
+    gateway.venue.faults.reject_next("place", text="Later.")
     gateway.house.standings[25775001].failed = True
     gateway.faults.add(Fault(where="Order/place", what=Hold(60)))
     line.send("/api/Order/place", {"accountId": 25775001})
@@ -126,6 +127,9 @@ def test_halts_gaps_and_standings_are_kept_and_held_calls_are_not() -> None:
     assert loaded.market.hand.grips[MNQ].shift_ticks == 40
     assert loaded.market.hand.is_halted(MES)
     assert loaded.house.standings[25775001].failed
+    waiting = loaded.venue.faults.take_refusal("place")
+    assert waiting is not None
+    assert waiting.text == "Later."
     assert loaded.next_timed_at() is None or loaded.next_timed_at() != line.now + timedelta(
         seconds=60
     )
