@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 _FAR_POINTS = 150
 
 
+def one_more_order(world: World) -> int:
+    """Somebody else's order that rests; its id."""
+    request = PlaceRequest(
+        account_id=world.account_id,
+        contract_id=world.contract_id,
+        type=OrderType.LIMIT,
+        side=Side.BUY,
+        size=1,
+        limit_price=world.price() - _FAR_POINTS,
+    )
+    answer = world.gateway.venue.place(request, world.memory.now(), origin="other")
+    _tell(world)
+    return answer.order_id or 0
+
+
 def another_program(world: World, chance: random.Random) -> None:
     """One act of somebody else."""
     venue, now, account_id = world.gateway.venue, world.memory.now(), world.account_id
@@ -33,8 +48,12 @@ def another_program(world: World, chance: random.Random) -> None:
     else:
         close = CloseContractRequest(account_id=account_id, contract_id=world.contract_id)
         venue.close_contract(close, now, origin="other")
+    _tell(world)
+
+
+def _tell(world: World) -> None:
     world.trace.counts["acts of others"] += 1
-    world.gateway.advance(now)
+    world.gateway.advance(world.memory.now())
     if world.gateway.on_change is not None:
         world.gateway.on_change()
 

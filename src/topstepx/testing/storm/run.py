@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from topstepx.core.breaker import State
 from topstepx.core.lanes import Lane
+from topstepx.core.link import LinkState
 from topstepx.core.token import Session
 from topstepx.errors import TopstepxError
 from topstepx.testing.eventually import eventually
@@ -20,6 +21,7 @@ from topstepx.testing.storm import request_troubles, stream_troubles, world_trou
 from topstepx.testing.storm.auditors import AUDITORS, Convergence, Finding
 from topstepx.testing.storm.auditors.books import DECIDED_WITHIN_S, SESSION_WITHIN_S
 from topstepx.testing.storm.options import swarm
+from topstepx.testing.storm.others import one_more_order
 from topstepx.testing.storm.trader import Trader
 from topstepx.testing.storm.weather import Weather
 from topstepx.testing.storm.world import World
@@ -191,6 +193,7 @@ class Director:
         convergence = next((one for one in self._auditors if isinstance(one, Convergence)), None)
         if convergence is not None:
             await self._level(convergence, life)
+            await self._hears(convergence, life)
         if self._trader is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_REST_S):
@@ -223,6 +226,14 @@ class Director:
         took_s = self.world.now_s() - began_s
         self.world.trace.note("director", f"level after {took_s:.1f} s")
         self.world.peak("seconds until level", round(took_s))
+
+    async def _hears(self, convergence: Convergence, life: Life) -> None:
+        """Somebody else acts once more in the calm: a client whose hub is back hears of it."""
+        await _until(lambda: life.client.health().user_hub is LinkState.LIVE, _FREE_WITHIN_S)
+        await _until(lambda: _reaches(life), SESSION_WITHIN_S)
+        order_id, since_s = one_more_order(self.world), self.world.now_s()
+        await _until(lambda: convergence.level(life, since_s), math.inf)
+        convergence.heard_of(order_id)
 
     async def _flatten(self, life: Life) -> None:
         """A person looks, releases what is latched, and takes the account flat."""

@@ -1,9 +1,9 @@
 """Those who judge a storm: each knows one promise and looks at nothing else."""
 
-from topstepx.testing.storm.auditors.books import Convergence, Replay
+from topstepx.testing.storm.auditors.books import Convergence, Durability, Replay
 from topstepx.testing.storm.auditors.judge import Auditor, Finding
 from topstepx.testing.storm.auditors.manners import Bounds, Manners, Silence
-from topstepx.testing.storm.auditors.orders import Flatness, Legality, Soundness
+from topstepx.testing.storm.auditors.orders import Darkness, Flatness, Legality, OpenExit, Soundness
 from topstepx.testing.storm.auditors.verdicts import Honesty, SingleExecution
 
 AUDITORS: tuple[type[Auditor], ...] = (
@@ -11,8 +11,11 @@ AUDITORS: tuple[type[Auditor], ...] = (
     Honesty,
     Convergence,
     Replay,
+    Durability,
     Legality,
     Flatness,
+    Darkness,
+    OpenExit,
     Soundness,
     Manners,
     Bounds,
@@ -24,11 +27,14 @@ __all__ = [
     "Auditor",
     "Bounds",
     "Convergence",
+    "Darkness",
+    "Durability",
     "Finding",
     "Flatness",
     "Honesty",
     "Legality",
     "Manners",
+    "OpenExit",
     "Replay",
     "Silence",
     "SingleExecution",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from topstepx.core.ledger import Ledger
-from topstepx.events import Observation
+from topstepx.events import Observation, OrderObserved
 from topstepx.testing.storm.auditors.judge import Auditor
 
 if TYPE_CHECKING:
+    from topstepx.core.ledger import Change
+    from topstepx.events import Event
     from topstepx.testing.storm.world import Life, World
 
 import msgspec
@@ -77,6 +79,20 @@ class Convergence(Auditor):
 
     promise = "level with the venue within 10 s, every intent decided, trading possible again"
 
+    def __init__(self, *given: object) -> None:
+        super().__init__(*given)  # type: ignore[arg-type]  # the world
+        self._by_hub: set[int] = set()
+
+    def heard(self, life: Life, event: Event, changes: tuple[Change, ...]) -> None:
+        """Which orders a hub told of."""
+        if isinstance(event, OrderObserved) and event.source == "hub":
+            self._by_hub.add(event.order.id)
+
+    def heard_of(self, order_id: int) -> None:
+        """A hub that is live must have told of this order; a read that found it is no excuse."""
+        if order_id not in self._by_hub:
+            self.found(f"the user hub is live and did not tell order {order_id}")
+
     def level(self, life: Life, since_s: float) -> bool:
         """Whether the books are level; a finding if that takes longer than promised."""
         told = difference(self.world, life.ledger)
@@ -130,3 +146,16 @@ class Replay(Auditor):
                         :2000
                     ]
                 )
+
+
+class Durability(Auditor):
+    """What was accepted once is known to every later run."""
+
+    promise = "an order that was called accepted is found by its key after any crash"
+
+    def calm(self, life: Life) -> None:
+        """Every key that ever got its order."""
+        for wish in self.world.notebook.wishes.values():
+            known = life.ledger.intent_by_key(self.world.account_id, wish.key)
+            if "accepted" in wish.said and known is None:
+                self.found(f"{wish.key} was accepted, and run {life.number} does not know it")

@@ -37,7 +37,7 @@ _MOVES_FOR_S = 60.0
 class Manners(Auditor):
     """The client never asks more than it may."""
 
-    promise = "no 429 of its own making, no attempt before its announced time, logins within bounds"
+    promise = "no 429 of its own making, no early attempts, one renewal at a time, few logins"
 
     def __init__(self, *given: object) -> None:
         super().__init__(*given)  # type: ignore[arg-type]  # the world
@@ -85,6 +85,14 @@ class Manners(Auditor):
             for one in self.world.gateway.limits.arrivals
             if one.route == "Auth/loginKey"
         ]
+        renewals = [
+            one.at.timestamp()
+            for one in self.world.gateway.limits.arrivals
+            if one.route in {"Auth/loginKey", "Auth/validate"}
+        ]
+        for earlier, later in pairwise(renewals):
+            if later - earlier < _HAIR_S:
+                self.found(f"two renewals of the token within {later - earlier:.4f} s")
         slack_s = 2 * (self.world.options.latency_s + self.world.options.jitter_s) + 6.0
         if "slow minutes" in self.world.options.troubles:
             slack_s += 6.0

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from topstepx.events import (
     AlarmRaised,
     Flattened,
+    IntentAnswered,
+    IntentSent,
     OrderObserved,
     TradeObserved,
 )
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from topstepx.testing.storm.world import Life
     from topstepx.wire.enums import OrderStatus
 
+_EXITS = frozenset({"cancel", "close", "partial_close"})
+_WAYS_OUT = frozenset({"cancel", "close", "flatten"})
+_GUARDS = frozenset({"BreakerOpen", "RateLimited", "ModeRefused", "RecordUnavailable"})
 _BUGS = frozenset({"internal_error", "listener_failed", "task_died"})
 
 
@@ -92,6 +97,45 @@ class Flatness(Auditor):
             self.found(f"flattened, and {position.size} {position.contract_id} are left")
         for order in world.truth.working(world.account_id):
             self.found(f"flattened, and order {order.id} ({order.status.name}) is left")
+
+
+class Darkness(Auditor):
+    """Nothing is opened while it is not known what happens on the account."""
+
+    promise = "no order leaves while the user hub is away or its gap is being looked up"
+
+    def heard(self, life: Life, event: Event, changes: tuple[Change, ...]) -> None:
+        """An order that leaves, and what is known then."""
+        if not isinstance(event, IntentSent):
+            return
+        intent, link = life.ledger.intent(event.intent_id), life.ledger.link("user")
+        recorded = intent.recorded if intent is not None else None
+        is_entry = recorded is not None and recorded.action == "place"
+        if is_entry and (link is None or link.state not in {"live", "connecting"}):
+            self.found(f"{event.intent_id} left while the user hub was {link and link.state}")
+
+
+class OpenExit(Auditor):
+    """A cancel or close is never kept back by what only guards entries."""
+
+    promise = "no exit is stopped by a breaker or by the client's own request budget"
+
+    def heard(self, life: Life, event: Event, changes: tuple[Change, ...]) -> None:
+        """An exit that was not sent, and why."""
+        if not isinstance(event, IntentAnswered) or event.outcome != "not_sent":
+            return
+        intent = life.ledger.intent(event.intent_id)
+        recorded = intent.recorded if intent is not None else None
+        guard = (event.text or "").partition(":")[0]
+        if recorded is not None and recorded.action in _EXITS and guard in _GUARDS:
+            self.found(f"{recorded.action} of {recorded.order_id or 'a position'}: {event.text}")
+
+    def after(self) -> None:
+        """What the trader was told when he wanted out."""
+        for saying in self.world.notebook.sayings:
+            guard = type(saying.error).__name__
+            if saying.act in _WAYS_OUT and guard in _GUARDS:
+                self.found(f"{saying.act} raised {guard}")
 
 
 class Soundness(Auditor):

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from topstepx.desk.positions import Closed
-from topstepx.events import Flattened, IntentRecorded, OrderObserved
+from topstepx.events import Flattened, IntentRecorded, IntentResolved, OrderObserved
 from topstepx.testing.storm.auditors.judge import Auditor
 from topstepx.wire.enums import OrderStatus
 
@@ -71,7 +71,9 @@ class Honesty(Auditor):
     promise = "accepted means that it happened, no means that it did not, flat means flat"
 
     def heard(self, life: Life, event: Event, changes: tuple[Change, ...]) -> None:
-        """No order is reported over while it works."""
+        """No order is reported over while it works, and none is presumed absent that is there."""
+        if isinstance(event, IntentResolved) and event.verdict == "presumed_absent":
+            self._absent(life, event)
         if not changes or not isinstance(event, OrderObserved) or event.origin == "replayed":
             return
         order = event.order
@@ -82,6 +84,14 @@ class Honesty(Auditor):
             self.found(
                 f"order {order.id} was reported {order.status.name}, and is {real.status.name}"
             )
+
+    def _absent(self, life: Life, event: IntentResolved) -> None:
+        intent = life.ledger.intent(event.intent_id)
+        recorded = intent.recorded if intent is not None else None
+        if recorded is None or recorded.tag is None:
+            return
+        if self.world.truth.executions(recorded.account_id, recorded.tag):
+            self.found(f"{recorded.tag} is presumed absent, and its order is there")
 
     def calm(self, life: Life) -> None:
         """Every intent's verdict in the journal."""

@@ -1,0 +1,213 @@
+"""A deliberately broken build of the whole package, and the storms that must find it out.
+
+Run as a program it imports the package with some lines changed, runs storms until an auditor objects,
+and prints `{"seed": ..., "auditors": [...]}`. A line that is not found exactly once is an error, so a
+broken build can never silently be whole.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import json
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One broken build: module -> (old text, new text), and storms that bring it to light."""
+
+    edits: Mapping[str, tuple[str, str]]
+    auditor: str
+    within: int
+    troubles: Mapping[str, float]
+    habits: Mapping[str, float]
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+BUILDS: dict[str, Broken] = {
+    "retry on unknown with a new tag": Broken(
+        {
+            "topstepx.desk.orders": (
+                "        return await self._placed.first(order, intent_id, sent, key)\n",
+                (
+                    "        if sent.error is not None:\n"
+                    "            again, tag = self._writer.name()\n"
+                    "            import msgspec\n"
+                    "            same = msgspec.structs.replace(request, custom_tag=tag)\n"
+                    "            now_ns = self._record.now_ns()\n"
+                    "            await self._writer.write(dataclasses.replace("
+                    "self._intent(same, again, now_ns), key=key))\n"
+                    "        return await self._placed.first(order, intent_id, sent, key)\n"
+                ),
+            )
+        },
+        "SingleExecution",
+        3,
+        {"answers lost": 20.0},
+        {"market": 3.0, "rest": 3.0},
+    ),
+    "no resubscribe": Broken(
+        {
+            "topstepx.core.link": (
+                (
+                    "        for subscription in self._wanted:\n"
+                    "            effects += self._ask(subscription, now_ns)\n"
+                    "        return effects + self._maybe_live(now_ns)\n"
+                ),
+                (
+                    "        for subscription in self._wanted if self.generation == 1 else ():\n"
+                    "            effects += self._ask(subscription, now_ns)\n"
+                    "        if self.generation > 1:\n"
+                    "            self._confirmed.update(self._wanted)\n"
+                    "        return effects + self._maybe_live(now_ns)\n"
+                ),
+            )
+        },
+        "Convergence",
+        5,
+        {"hubs cut": 6.0, "another program": 20.0},
+        {"market": 1.0},
+    ),
+    "no hold during recovery": Broken(
+        {
+            "topstepx.core.mode": (
+                "def rule_of(reason: str) -> CauseRule:\n",
+                (
+                    "def rule_of(reason: str) -> CauseRule:\n"
+                    '    if reason in {"hub_down", "hub_deaf", "recovering"}:\n'
+                    '        return CauseRule(Mode.ACTIVE, "")\n'
+                ),
+            )
+        },
+        "Darkness",
+        3,
+        {"hubs cut": 10.0, "another program": 10.0},
+        {"market": 3.0, "near": 2.0},
+    ),
+    "limiter without margin": Broken(
+        {
+            "topstepx.core.limiter": (
+                "        return self._documented_ns + self._spread.spread_ns + SLACK_NS\n",
+                "        return self._documented_ns\n",
+            )
+        },
+        "Manners",
+        5,
+        {},
+        {"burst": 1.0, "rest": 4.0, "cancel": 4.0, "close": 2.0, "flatten": 1.0},
+        {"storm_s": 100.0, "jitter_s": 0.4, "pace_s": 0.12},
+    ),
+    "breaker that blocks exits": Broken(
+        {"topstepx.net.gate": ("exits=lane is Lane.EXIT)\n", "exits=False)\n")},
+        "OpenExit",
+        5,
+        {"outages": 6.0, "bad gateway": 60.0},
+        {"rest": 3.0, "cancel": 3.0, "close": 1.0},
+    ),
+    "journal after send": Broken(
+        {
+            "topstepx.desk.write": (
+                "            await self._record.commit_durable(recorded)\n",
+                "            self._record.commit(recorded)\n",
+            )
+        },
+        "Durability",
+        5,
+        {"slow disk": 15.0, "crashes": 2.0},
+        {"market": 3.0},
+    ),
+    "reconcile that believes a short list": Broken(
+        {
+            "topstepx.core.resolve": (
+                "        if self.negative >= ABSENT_ROUNDS and waited_s >= ABSENT_AFTER_S:\n",
+                "        if self.negative >= 1:\n",
+            ),
+        },
+        "Flatness",
+        5,
+        {"answers lost": 20.0, "late lists": 10.0, "hubs deaf": 4.0, "hubs cut": 6.0},
+        {"market": 3.0, "rest": 3.0},
+    ),
+    "token refresh without single flight": Broken(
+        {
+            "topstepx.net.auth": (
+                (
+                    "        self.machine.refused(token.generation, self._clock.monotonic_ns())\n"
+                    "        self._stir()\n"
+                ),
+                (
+                    "        self.machine.refused(token.generation, self._clock.monotonic_ns())\n"
+                    "        from topstepx.core.token import Renewal\n"
+                    "        self._flight = asyncio.ensure_future(self._renewer.renew(Renewal.VALIDATE))\n"
+                ),
+            )
+        },
+        "Manners",
+        5,
+        {"tokens revoked": 4.0},
+        {"burst": 3.0, "market": 1.0},
+    ),
+}
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds the package's modules as usual, and gives the changed ones a loader that changes them."""
+
+    def __init__(self, edits: Mapping[str, tuple[str, str]]) -> None:
+        self._edits = edits
+
+    def find_spec(
+        self,
+        name: str,
+        path: Any,  # noqa: ANN401  the base class says so
+        target: ModuleType | None = None,
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name not in self._edits:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        assert spec is not None
+        assert spec.origin is not None
+        spec.loader = _Loader(name, spec.origin, self._edits[name])
+        return spec
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    def __init__(self, name: str, path: str, edit: tuple[str, str]) -> None:
+        super().__init__(name, path)
+        self._edit = edit
+
+    def get_code(self, fullname: str) -> Any:  # noqa: ANN401  the base class says so
+        old, new = self._edit
+        text = self.get_data(self.path).decode()
+        assert text.count(old) == 1, f"{fullname}: found {text.count(old)} times: {old}"
+        return compile(text.replace(old, new), self.path, "exec", dont_inherit=True)
+
+
+def find_out(name: str, seeds: int) -> dict[str, object]:
+    """The first seed at which an auditor objects to a broken build, and which ones do."""
+    build = BUILDS[name]
+    sys.meta_path.insert(0, _Finder(build.edits))
+    from topstepx.testing.storm.options import Options  # noqa: PLC0415  only now it is broken
+    from topstepx.testing.storm.run import run_storm  # noqa: PLC0415  only now it is broken
+
+    how = {"storm_s": 45.0, "pace_s": 0.7, "jitter_s": 0.02, **build.more}
+    others: set[str] = set()
+    for seed in range(seeds):
+        options = Options(seed=seed, troubles=build.troubles, habits=build.habits, **how)
+        outcome = run_storm(options)
+        if build.auditor in outcome.failed:
+            said = [str(one) for one in outcome.findings if one.auditor == build.auditor]
+            return {"seed": seed, "auditors": sorted(outcome.failed), "said": said[:3]}
+        others |= outcome.failed
+    return {"seed": None, "auditors": sorted(others)}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(find_out(sys.argv[1], int(sys.argv[2]))) + "\n")
