@@ -131,7 +131,7 @@ BUILDS: dict[str, Broken] = {
             ),
         },
         "Flatness",
-        5,
+        12,
         {"answers lost": 20.0, "late lists": 10.0, "hubs deaf": 4.0, "hubs cut": 6.0},
         {"market": 3.0, "rest": 3.0},
     ),
