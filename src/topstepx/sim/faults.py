@@ -44,6 +44,7 @@ _W = TypeVar("_W")
 _HUB_ONLY = (*EVENT_FAULTS, *INVOCATION_FAULTS, *UPGRADE_FAULTS, *SESSION_FAULTS)
 _COIN_SIDES = 1 << 32
 _UNAVAILABLE = 503
+_LEAST = {"count": 1, "window_s": 0.001, "size": 1, "gap_s": 0, "last": 1, "after_bytes": 0}
 _HUBS = ("hub/user", "hub/market")
 _STRUCK_KEPT = 100_000
 
@@ -292,6 +293,10 @@ def _check_numbers(fault: Fault) -> None:
         raise InvalidRequest("after", fault.after, "cannot be negative.", "0 strikes at once.")
     if not 0.0 < fault.chance <= 1.0:
         raise InvalidRequest("chance", fault.chance, "must be above 0, up to 1.", "1 is always.")
+    for name, least in _LEAST.items():
+        number = getattr(fault.what, name, None)
+        if isinstance(number, int | float) and not isinstance(number, bool) and number < least:
+            raise InvalidRequest(name, number, f"must be at least {least}.", "Use a larger number.")
     for name, moment in (("since", fault.since), ("until", fault.until)):
         if moment is not None and moment.tzinfo is None:
             raise InvalidRequest(name, moment, "has no time zone.", "Use an aware datetime.")

@@ -147,7 +147,7 @@ class ServedMachine:
         self.adopt(gateway)
 
     def _file(self, path: str | None) -> Path:
-        if path is not None:
+        if path:
             return Path(path)
         if self.state is None:
             raise ConfigurationError(

@@ -26,3 +26,16 @@ def test_every_kind_is_told_with_its_members() -> None:
     kinds = {one["kind"]: one for one in Desk().do("faults/kinds")["kinds"]}
     assert kinds["hold"]["members"] == {"seconds": "(needed)"}
     assert all(one["text"] for one in kinds.values())
+
+
+def test_numbers_that_would_break_the_gateway_are_refused() -> None:
+    desk = Desk()
+    for what in (
+        {"kind": "limiter", "count": 0},
+        {"kind": "limiter", "window_s": 0},
+        {"kind": "partial_fills", "size": 0},
+        {"kind": "duplicate", "gap_s": -1},
+    ):
+        assert desk.refused("faults/add", what=what)[1]["path"].startswith("what.")
+    assert desk.refused("state/save", path="")[0] == 409
+    assert desk.refused("accounts/pay", account_id=PRACTICE, amount="1e400")[0] == 400

@@ -16,6 +16,7 @@ def test_fill_by_hand_a_part_and_the_rest() -> None:
     assert user.events("GatewayUserOrder")[0][0]["data"]["fillVolume"] == 2
     assert desk.do("orders/fill", order_id=order)["order"]["status"] == 2
     assert desk.refused("orders/fill", order_id=order)[1]["path"] == "size"
+    assert desk.refused("orders/fill", order_id=order, price="Infinity")[1]["path"] == "price"
     assert desk.refused("orders/fill", order_id=1)[1]["path"] == "order_id"
     assert desk.refused("orders/fill", order_id=order, price="25000.1")[1]["path"] == "price"
 

@@ -8,6 +8,8 @@ from topstepx.errors import InvalidRequest
 from topstepx.sim.control.command import Body, Command, Machine, Nothing
 from topstepx.sim.dialect import rest_record
 
+_MOST = 10**12
+
 
 class Which(Body):
     """One account."""
@@ -75,7 +77,7 @@ def unlock(machine: Machine, body: Which) -> object:
 def pay(machine: Machine, body: Pay) -> object:
     """Pay in or out."""
     _known(machine, body.account_id)
-    if not body.amount.is_finite():
+    if not body.amount.is_finite() or abs(body.amount) > _MOST:
         raise InvalidRequest("amount", str(body.amount), "is no amount of money.", "Use a number.")
     machine.gateway.venue.adjust_balance(body.account_id, body.amount, machine.gateway.now)
     return _told(machine)

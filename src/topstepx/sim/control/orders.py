@@ -115,7 +115,7 @@ def fill(machine: Machine, body: Fill) -> object:
         price = order.limit_price or book.opposite(order.side) or book.last
     if price is None:
         raise InvalidRequest("price", None, "the market has none now.", "Name a price.")
-    if not order.tick_size or price % order.tick_size:
+    if not price.is_finite() or price % order.tick_size:
         raise InvalidRequest(
             "price", str(price), f"is off the {order.tick_size} grid.", "Name a price on it."
         )
