@@ -14,6 +14,7 @@ from topstepx.core.signalr import ClientConnection
 from topstepx.core.terms import Limit
 from topstepx.errors import StreamLagged
 from topstepx.events import AlarmRaised
+from topstepx.net.transport_dial import DEAD_LINK
 from topstepx.net.transport_hub import PicowsTransport
 from topstepx.testing.eventually import eventually
 from topstepx.testing.proxy import FaultProxy
@@ -139,9 +140,8 @@ async def stuck(
                     assert order.is_over, "the user's events come at once, whoever is stuck"
                 measured.append(resident())
                 await asyncio.sleep(pause_s)
-            assert pair.gateway.hubs.overflows == 1, (
-                "the simulator cut the client that takes nothing"
-            )
+            # A short flood overflows what may wait for it; in a long one its own unanswered ping is first.
+            assert pair.gateway.hubs.overflows == 1 or deaf.reasons == [DEAD_LINK]
             assert tsx.health().user_hub is tsx.health().market_hub is LinkState.LIVE
             assert (await anext(quotes)).merged > rows, "quotes are conflated"
             for lagging in (tape, book, facts):  # loudly, with a count, and never one by one
