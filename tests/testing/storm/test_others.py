@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import random
 
 from topstepx.testing.loop import virtual
@@ -15,6 +16,7 @@ async def test_another_program_places_changes_cancels_and_closes() -> None:
         world.price()
         for _ in range(200):
             another_program(world, chance)
+            await asyncio.sleep(0.1)
         seen = world.truth.requests
         assert {one.origin for one in seen} == {"other"}
         done = {one.verb for one in seen if one.answer.success}

@@ -9,6 +9,6 @@ from topstepx.testing.storm.stream_troubles import TROUBLES
 
 @pytest.mark.parametrize("name", TROUBLES)
 def test_each_trouble_alone_happens_and_is_survived(name: str) -> None:
-    outcome = run_storm(Options(seed=2, storm_s=20.0, pace_s=0.5, troubles={name: 12.0}))
+    outcome = run_storm(Options(seed=2, storm_s=20.0, pace_s=0.5, troubles={name: 20.0}))
     assert outcome.counts[name]
     assert not outcome.findings, [str(one) for one in outcome.findings]

@@ -200,6 +200,8 @@ class Director:
                     await self._trader.rest()
         await _until(lambda: not life.ledger.open_intents(), DECIDED_WITHIN_S)
         await asyncio.sleep(5.0)
+        if convergence is not None:  # a report that came late may have put it out of level again
+            await self._level(convergence, life)
         for auditor in self._auditors:
             auditor.calm(life)
         await self._flatten(life)
@@ -229,11 +231,13 @@ class Director:
 
     async def _hears(self, convergence: Convergence, life: Life) -> None:
         """Somebody else acts once more in the calm: a client whose hub is back hears of it."""
-        await _until(lambda: life.client.health().user_hub is LinkState.LIVE, _FREE_WITHIN_S)
+        await _until(lambda: _is_live(life), _FREE_WITHIN_S)
         await _until(lambda: _reaches(life), SESSION_WITHIN_S)
+        was_live = _is_live(life)
         order_id, since_s = one_more_order(self.world), self.world.now_s()
         await _until(lambda: convergence.level(life, since_s), math.inf)
-        convergence.heard_of(order_id)
+        if was_live and _is_live(life):
+            convergence.heard_of(order_id)
 
     async def _flatten(self, life: Life) -> None:
         """A person looks, releases what is latched, and takes the account flat."""
@@ -339,6 +343,10 @@ async def _until(check: Callable[[], bool], within_s: float) -> None:
     """Wait until something holds, or for so long."""
     with contextlib.suppress(AssertionError):
         await eventually(check, timeout_s=within_s, every_s=0.5)
+
+
+def _is_live(life: Life) -> bool:
+    return life.client.health().user_hub is LinkState.LIVE
 
 
 def _causes(life: Life) -> tuple[ActiveCause, ...]:
