@@ -17,12 +17,14 @@ from tests.support.certificates import authority
 from tests.support.connect_proxy import ConnectProxy, connect_proxy
 from tests.support.running import run
 from tests.support.scripted import Scripted, Wire, free_port, good_tls
-from topstepx.errors import NotSent, PinMismatch
+from topstepx.errors import AnswerLost, NotSent, PinMismatch
 from topstepx.net.tls import client_context
+from topstepx.net.transport_http import HttpTransport
 from topstepx.settings import Pins, Proxy
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
 EVERY = pytest.mark.parametrize("kind", KINDS)
 PASSWORD = "pr0xy-canary/with=signs"
@@ -140,14 +142,93 @@ def test_pins_are_checked_inside_the_tunnel(kind: Kind) -> None:
         assert isinstance(refusal(kind, server, proxy.url, pinned(*wrong)), PinMismatch)
 
 
-def test_a_proxy_that_is_no_proxy() -> None:
+@EVERY
+def test_a_proxy_that_is_no_proxy(kind: Kind) -> None:
     def script(wire: Wire) -> None:
         wire.request()
         wire.send(b"SSH-2.0-x\r\n\r\n")
 
     with Scripted(script) as odd:
-        error = refusal("picows", "https://127.0.0.1:9", odd.http_url)
-    assert "did not answer as an HTTP proxy" in str(error)
+        error = refusal(kind, "https://127.0.0.1:9", odd.http_url)
+    if kind != "aiohttp":
+        assert "did not answer as an HTTP proxy" in str(error)
+        assert error.lasting
+
+
+def broken_off(wire: Wire) -> None:
+    wire.request()
+
+
+def broken_off_hard(wire: Wire) -> None:
+    wire.request()
+    wire.reset()
+
+
+def broken_off_in_its_answer(wire: Wire) -> None:
+    wire.request()
+    wire.send(b"HTTP/1.1 200 Conn")
+
+
+def broken_off_after_its_first_line(wire: Wire) -> None:
+    wire.request()
+    wire.send(b"HTTP/1.1 200 Connection established\r\nVia: x\r\n")
+
+
+def broken_off_after_its_answer(wire: Wire) -> None:
+    wire.request()
+    wire.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        broken_off,
+        broken_off_hard,
+        broken_off_in_its_answer,
+        broken_off_after_its_first_line,
+        broken_off_after_its_answer,
+    ],
+)
+@EVERY
+def test_a_proxy_that_breaks_off_proves_that_nothing_was_sent(
+    kind: Kind, script: Callable[[Wire], None]
+) -> None:
+    """The gateway cannot have seen what waits for the tunnel: an order is not left in doubt."""
+    with Scripted(script) as proxy:
+        error = refusal(kind, "https://127.0.0.1:9", proxy.http_url)
+        assert b"canary" not in proxy.arrived
+    assert not error.lasting
+    if kind == "rest" and script is not broken_off_after_its_answer:
+        assert "The proxy http://127.0.0.1" in str(error)
+
+
+def test_what_breaks_off_inside_an_open_tunnel_may_have_arrived() -> None:
+    """Also on a connection that is used again: only the way there is the proxy's."""
+
+    def script(wire: Wire) -> None:
+        wire.request()
+        wire.answer()
+        wire.request()
+
+    async def twice(url: str, proxy: str) -> None:
+        rest = HttpTransport(url, tls=ours(), proxy=Proxy.parse(proxy))
+        try:
+            await rest.send("POST", "/api/x", headers={}, body=b"{}", timeout_s=5)
+            with pytest.raises(AnswerLost) as caught:
+                await rest.send("POST", "/api/x", headers={}, body=b"{}", timeout_s=5)
+            assert caught.value.did_it_happen == "unknown"
+        finally:
+            await rest.close()
+
+    with Scripted(script, good_tls()) as server, connect_proxy() as proxy:
+        run(twice(server.http_url, proxy.url))
+        assert len(proxy.asked) == 1
+    with (
+        Scripted(broken_off, good_tls()) as server,
+        connect_proxy() as proxy,
+        pytest.raises(AnswerLost),
+    ):
+        through("rest", server, proxy.url)
 
 
 @EVERY

@@ -8,6 +8,7 @@ theirs stays reachable, not even as context.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,12 +17,13 @@ from topstepx.errors import AnswerLost, NotSent
 from topstepx.net.tls import certificate_refused, client_context
 from topstepx.net.transport import HttpAnswer, check_request
 from topstepx.net.transport_dial import Sockets, fault_of, nobody_there
-from topstepx.net.tunnel import connect_headers, proxy_error
+from topstepx.net.tunnel import connect_headers, proxy_dead, proxy_error, proxy_refused
 from topstepx.redaction import cap_network_loggers
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
+    from types import SimpleNamespace
 
     import aiohttp
 
@@ -34,6 +36,31 @@ IDLE_S = 15.0
 
 _NEVER_ROUNDED_S = 1e9
 """aiohttp rounds longer time-outs up to whole seconds, each on its own; ours must keep their order."""
+
+
+@dataclass(slots=True)
+class _Way:
+    """Whether one request had a connection to the gateway itself; before that, nothing of it has left.
+
+    Only a proxy makes this a question: one that breaks off in the middle of CONNECT raises the same
+    exceptions as a gateway that breaks off in the middle of an answer.
+    """
+
+    proxy: Proxy
+    open: bool = False
+
+
+def _watching_the_way() -> aiohttp.TraceConfig:
+    """Marks the `_Way` of each request as open, right before its first byte is written."""
+    import aiohttp  # noqa: PLC0415  see HttpTransport._open
+
+    async def opened(_session: object, context: SimpleNamespace, _params: object) -> None:
+        context.trace_request_ctx.open = True
+
+    watching = aiohttp.TraceConfig()
+    watching.on_connection_create_end.append(opened)
+    watching.on_connection_reuseconn.append(opened)
+    return watching
 
 
 class HttpTransport:
@@ -94,6 +121,7 @@ class HttpTransport:
         timeout_s: float,
     ) -> HttpAnswer | NotSent | AnswerLost:
         timeout = self._timeouts.get(timeout_s) or self._timeout(timeout_s)
+        way = None if self._proxy is None else _Way(self._proxy)
         try:
             async with session.request(
                 method,
@@ -104,6 +132,7 @@ class HttpTransport:
                 allow_redirects=False,
                 proxy=None if self._proxy is None else self._proxy.url,
                 proxy_headers=None if self._proxy is None else connect_headers(self._proxy),
+                trace_request_ctx=way,
             ) as response:
                 content = await self._body(response)
                 if content is None:
@@ -113,9 +142,11 @@ class HttpTransport:
                 heads = {name.lower(): value for name, value in response.headers.items()}
                 return HttpAnswer(response.status, heads, content)
         except self._failures as error:
-            return self._failure(_where(method, path), error, timeout_s)
+            return self._failure(_where(method, path), error, timeout_s, way)
 
-    def _failure(self, where: str, error: Exception, timeout_s: float) -> NotSent | AnswerLost:
+    def _failure(
+        self, where: str, error: Exception, timeout_s: float, way: _Way | None
+    ) -> NotSent | AnswerLost:
         """What an exception of aiohttp's proves about the request."""
         import aiohttp  # noqa: PLC0415  see _open
 
@@ -136,6 +167,10 @@ class HttpTransport:
             what = _told(where, f"could not connect to {self._host}", error)
             absent = nobody_there(error, self._base_url)
             return refused or absent or NotSent(what, fault=fault_of(error))
+        if way is not None and not way.open:
+            if isinstance(error, aiohttp.ClientResponseError):
+                return proxy_refused(way.proxy, self._host, None)
+            return proxy_dead(way.proxy, error)
         if isinstance(error, TimeoutError):
             return AnswerLost(_told(where, f"no whole answer within {timeout_s:g} s", error))
         return AnswerLost(_told(where, "the connection broke", error))
@@ -192,6 +227,7 @@ class HttpTransport:
             trust_env=False,
             raise_for_status=False,
             skip_auto_headers=("Content-Type",),
+            trace_configs=None if self._proxy is None else [_watching_the_way()],
         )
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes | None:

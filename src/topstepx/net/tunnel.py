@@ -76,6 +76,9 @@ async def _head(connected: socket.socket) -> bytes:
     while not head.endswith(_HEAD_END) and len(head) < _HEAD_BYTES_MAX:
         part = await loop.sock_recv(connected, 1)
         if not part:
+            if not head or head.startswith(b"HTTP/"):
+                msg = "The proxy broke off."  # not for good, unlike a port where no proxy is
+                raise ConnectionResetError(msg)
             break
         head += part
     return bytes(head)
