@@ -9,6 +9,7 @@ import pytest
 from tests.cards.world import MODIFY, world
 from topstepx import Bracket, Limit, Limits, Market
 from topstepx.errors import (
+    AnswerLost,
     GatewayRefused,
     InvalidRequest,
     LimitRefused,
@@ -164,3 +165,33 @@ async def test_an_order_grows_only_within_the_limits() -> None:
         assert pair.truth.order(order.id or 0).size == 2
         await order.modify(size=1)
         assert pair.truth.order(order.id or 0).size == 1
+
+
+@virtual
+async def test_a_growing_order_counts_while_nobody_knows_whether_it_grew() -> None:
+    async with world(limits=Limits(contracts_max=2)) as w:
+        order = await w.buy(1)
+        w.break_(MODIFY, f.Hold(40), times=2)
+        growing = asyncio.create_task(order.modify(size=2))
+        await asyncio.sleep(1)
+        with pytest.raises(LimitRefused):
+            await w.desk.buy(1, at=w.far_below(100))  # in flight
+        with pytest.raises(AnswerLost):
+            await growing
+        with pytest.raises(LimitRefused):
+            await w.desk.buy(1, at=w.far_below(101))  # given up, and yet it may arrive
+        await asyncio.sleep(60)
+        assert [one.size for one in w.working] == [2]
+        await order.cancel()
+        await w.buy(2)  # what is over cannot grow
+
+
+@virtual
+async def test_two_orders_that_grow_at_once_meet_the_limit_together() -> None:
+    async with world(limits=Limits(contracts_max=3)) as w:
+        first, second = await w.buy(1), await w.buy(1, at=w.far_below(100))
+        both = await asyncio.gather(
+            first.modify(size=2), second.modify(size=2), return_exceptions=True
+        )
+        assert sorted(type(one).__name__ for one in both) == ["LimitRefused", "Order"]
+        assert sum(one.size for one in w.working) == 3

@@ -80,6 +80,7 @@ class Ledger:
         self._highest: dict[int, int] = {}
         self._unsettled: dict[str, None] = {}
         self._answered: dict[int, dict[str, None]] = {}
+        self._changes: dict[int, list[str]] = {}
         self._intents: dict[str, IntentEntry] = {}
         self._intent_tags: dict[tuple[int, str], str] = {}
         self._intent_keys: dict[tuple[int, str], str] = {}
@@ -180,6 +181,8 @@ class Ledger:
             event.intent_id, IntentEntry(event.intent_id, event.account_id)
         )
         if isinstance(event, events.IntentRecorded):
+            if event.action == "modify" and event.order_id is not None:
+                self._changes.setdefault(event.order_id, []).append(event.intent_id)
             if event.tag is not None:
                 tag = canonical(event.tag)
                 self._intent_tags.setdefault((event.account_id, tag), event.intent_id)
@@ -351,6 +354,11 @@ class Ledger:
         """The intents that are believed to have made this order, or to be about it."""
         beliefs = (self._intents[one].belief for one in self._answered.get(order_id, ()))
         return tuple(b for b in beliefs if b is not None and b.order_id == order_id)
+
+    def changes_of(self, order_id: int) -> tuple[IntentBelief, ...]:
+        """The intents to modify this order, in the order in which they were recorded."""
+        beliefs = (self._intents[intent_id].belief for intent_id in self._changes.get(order_id, ()))
+        return tuple(belief for belief in beliefs if belief is not None)
 
     def link(self, hub: events.Hub) -> LinkBelief | None:
         """A hub's link; None: never tried in this run."""

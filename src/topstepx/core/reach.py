@@ -1,8 +1,8 @@
 """How far a position could go if everything that may fill did: the figure that limits are held against.
 
 The position counts at its worst: as last told, or as the known fills make it, whichever is further.
-Working orders count with what they are not known to have filled, and so does every order that may exist
-though nobody has seen it.
+Working orders count with what they are not known to have filled, at the largest size that a change which
+is not known to be void asked for, and so does every order that may exist though nobody has seen it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import msgspec
 
 from topstepx.core.asked import may_fill
 from topstepx.core.exposure import exposure
+from topstepx.core.growing import size_at_most
 from topstepx.wire.enums import Side
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from topstepx.core.ledger import Ledger
+    from topstepx.core.ledger_orders import OrderBelief
     from topstepx.core.netting import NetRange
     from topstepx.wire.models import OrderModel, PlaceRequest
 
@@ -46,18 +48,19 @@ def reach_with(
     told = ledger.position(account_id, contract_id)
     if net is None or told is None or told.net is None:
         return None
-    working = [
-        _as_filled(ledger, belief.order) for belief in ledger.working(account_id, contract_id)
-    ]
+    working = [_at_worst(ledger, belief) for belief in ledger.working(account_id, contract_id)]
     unseen = may_fill(ledger, account_id, contract_id, watched=watched, now=now)
     start = net.high if request.side is Side.BUY else net.low
     contracts = exposure(start, working, [*unseen, request]).reach(request.side)
     return Reach(contracts, net, len(unseen))
 
 
-def _as_filled(ledger: Ledger, order: OrderModel) -> OrderModel:
-    """The order with all that is known to have filled: its trades may be ahead of its own report."""
-    filled = ledger.netting.filled(order.id)
-    if filled <= order.fill_volume:
+def _at_worst(ledger: Ledger, belief: OrderBelief) -> OrderModel:
+    """The order with all that is known to have filled (its trades may be ahead of its own report), and
+    as large as it may be."""  # noqa: D205,D209  one sentence
+    order = belief.order
+    filled = max(order.fill_volume, ledger.netting.filled(order.id))
+    size = size_at_most(ledger, belief)
+    if (filled, size) == (order.fill_volume, order.size):
         return order
-    return msgspec.structs.replace(order, fill_volume=filled)
+    return msgspec.structs.replace(order, fill_volume=filled, size=size)

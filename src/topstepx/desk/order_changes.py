@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from topstepx.core.growing import size_at_most
 from topstepx.core.lanes import Lane
 from topstepx.core.modifying import Reading, is_tighter, misfit, operation, reading
 from topstepx.core.outcome import Verdict
@@ -144,7 +146,6 @@ class OrderChanges:
             trail_price=grid("trail", trail),
         )
         async with self._locks.setdefault(order_id, asyncio.Lock()):
-            self._check_growth(order, request)
             await self._modified(order, request)
         return order
 
@@ -153,12 +154,13 @@ class OrderChanges:
         belief = order.belief
         if request.size is None or belief is None or request.size <= belief.order.size:
             return
+        counted = size_at_most(self._record.ledger, belief)
         more = models.PlaceRequest(
             account_id=order.account_id,
             contract_id=order.contract_id,
             type=belief.order.type,
             side=belief.order.side,
-            size=request.size - belief.order.size,
+            size=max(0, request.size - counted),
         )
         self._orders.check_growth(more, request.size, order.contract.name)
 
@@ -167,7 +169,9 @@ class OrderChanges:
         for sending in range(1, _SENDINGS_MAX + 1):
             before = self._before(order, request)
             intent = self._intent(order, request, before)
-            sent = await self._writer.write(intent)
+            sent = await self._writer.write(
+                intent, guard=partial(self._check_growth, order, request)
+            )
             outcome = sent.outcome
             if outcome is not None and outcome.verdict is Verdict.ACCEPTED:
                 seen = await self._read_back(order, before, request)
