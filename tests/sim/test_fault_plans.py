@@ -76,6 +76,31 @@ def test_a_plan_becomes_faults_with_their_windows_in_simulated_time() -> None:
             "faults[1].what.account_id",
             "Known: 25775001",
         ),
+        (
+            "what = { kind = 'gap', contract_id = 'CON.F.US.MNQ.Q99', ticks = 4 }",
+            "faults[1].what.contract_id",
+            "as CON.F.US.MNQ.",
+        ),
+        (
+            "what = { kind = 'foreign_order', account_id = 25775001, contract_id = 'MNQ', side = 'buy' }",
+            "faults[1].what.contract_id",
+            "whole id",
+        ),
+        ("what = { kind = 'halt', contract_id = 'NQ' }", "faults[1].what.contract_id", ""),
+        (
+            "what = { kind = 'spread', contract_id = '', ticks = 4 }",
+            "faults[1].what.contract_id",
+            "",
+        ),
+        ("what = { kind = 'freeze', contract_ids = ['NQ'] }", "faults[1].what.contract_ids", ""),
+        ("what = { kind = 'hold', seconds = -1 }", "faults[1].what.seconds", "from 0 to a year"),
+        ("what = { kind = 'delay', seconds = nan }", "faults[1].what.seconds", "from 0"),
+        ("what = { kind = 'delay', seconds = inf }", "faults[1].what.seconds", "from 0"),
+        (
+            "where = 'hub/user'\nwhat = { kind = 'delay_events', seconds = -0.1 }",
+            "faults[1].what.seconds",
+            "from 0",
+        ),
     ],
 )
 def test_a_slip_is_answered_with_its_path_and_nothing_is_added(
@@ -88,6 +113,18 @@ def test_a_slip_is_answered_with_its_path_and_nothing_is_added(
     assert caught.value.field == path, str(caught.value)
     assert hint in str(caught.value)
     assert faults.planned == ()
+
+
+def test_a_date_may_be_skewed_both_ways_and_no_further_than_a_year() -> None:
+    faults = Line().gateway.faults
+    for seconds in (-3600, 3600):
+        plan = f"[[faults]]\nwhat = {{ kind = 'skew_date', seconds = {seconds} }}"
+        FaultPlan.from_toml(plan).add_to(faults, NOON)
+    assert len(faults.planned) == 2
+    with pytest.raises(InvalidRequest, match="to a year"):
+        FaultPlan.from_toml("[[faults]]\nwhat = { kind = 'skew_date', seconds = -1e99 }").add_to(
+            faults, NOON
+        )
 
 
 def test_what_is_no_plan_at_all() -> None:

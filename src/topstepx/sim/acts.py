@@ -17,6 +17,7 @@ from topstepx.sim.fault_acts import (
     CloseHub,
     CutHub,
     ForeignOrder,
+    Freeze,
     Gap,
     Halt,
     HubDown,
@@ -53,7 +54,7 @@ class Acts:
     ) -> None:
         self._hubs, self._tokens, self._market, self._roots = hubs, tokens, market, roots
 
-    def check(self, what: object) -> None:
+    def check(self, what: object, now: datetime) -> None:
         """Raises `InvalidRequest` for what does not exist here, or a value a switch cannot have."""
         if isinstance(what, Setting):
             for switch, value in what.settings().items():
@@ -66,8 +67,21 @@ class Acts:
                 raise InvalidRequest(
                     "account_id", what.account_id, "no such account.", f"Known: {known}."
                 )
+        for field, contract_id in _contracts(what):
+            self._check_contract(field, contract_id, now)
         if isinstance(what, RefuseNext) and what.count < 1:
             raise InvalidRequest("count", what.count, "must be 1 or more.", "1 is the next one.")
+
+    def _check_contract(self, field: str, contract_id: str, now: datetime) -> None:
+        catalogue = self._market.catalogue
+        if catalogue.by_id(contract_id, now=now) is None:
+            such = catalogue.front("MNQ", now=now).id
+            raise InvalidRequest(
+                field,
+                contract_id,
+                "no such contract.",
+                f"Use a whole id that is listed, as {such}.",
+            )
 
     def run(self, faults: Faults, now: datetime) -> None:
         """Everything that is due at `now`."""
@@ -218,6 +232,15 @@ class Acts:
                 "switch", switch, "no such switch.", f"{meant}Use {', '.join(known)}."
             )
         return owner, name
+
+
+def _contracts(what: object) -> list[tuple[str, str]]:
+    """The contracts that an act names, each with the member that names it."""
+    if isinstance(what, Freeze):
+        return [("contract_ids", one) for one in what.contract_ids]
+    if isinstance(what, ForeignOrder | Halt | Gap | Spread) and what.contract_id is not None:
+        return [("contract_id", what.contract_id)]
+    return []
 
 
 def _names(thing: object) -> list[str]:

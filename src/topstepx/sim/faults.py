@@ -33,6 +33,7 @@ from topstepx.sim.fault_kinds import (
     RefuseUpgrade,
     RequestFault,
     SessionFault,
+    SkewDate,
     UpgradeFault,
     What,
 )
@@ -45,6 +46,7 @@ _HUB_ONLY = (*EVENT_FAULTS, *INVOCATION_FAULTS, *UPGRADE_FAULTS, *SESSION_FAULTS
 _COIN_SIDES = 1 << 32
 _UNAVAILABLE = 503
 _LEAST = {"count": 1, "window_s": 0.001, "size": 1, "gap_s": 0, "last": 1, "after_bytes": 0}
+_SECONDS_MAX = 366 * 86_400.0
 _HUBS = ("hub/user", "hub/market")
 _STRUCK_KEPT = 100_000
 
@@ -297,11 +299,23 @@ def _check_numbers(fault: Fault) -> None:
         number = getattr(fault.what, name, None)
         if isinstance(number, int | float) and not isinstance(number, bool) and number < least:
             raise InvalidRequest(name, number, f"must be at least {least}.", "Use a larger number.")
+    _check_seconds(fault)
     for name, moment in (("since", fault.since), ("until", fault.until)):
         if moment is not None and moment.tzinfo is None:
             raise InvalidRequest(name, moment, "has no time zone.", "Use an aware datetime.")
     if fault.since and fault.until and fault.since >= fault.until:
         raise InvalidRequest("until", fault.until, "is not after since.", "Swap the two.")
+
+
+def _check_seconds(fault: Fault) -> None:
+    seconds = getattr(fault.what, "seconds", None)
+    if not isinstance(seconds, int | float):
+        return
+    least = -_SECONDS_MAX if isinstance(fault.what, SkewDate) else 0.0  # a clock may be behind
+    if not least <= seconds <= _SECONDS_MAX:  # no number at all is out of every range
+        raise InvalidRequest(
+            "seconds", seconds, f"must be from {least:g} to a year.", "Use seconds."
+        )
 
 
 def _matches(pattern: str, place: str) -> bool:

@@ -80,7 +80,7 @@ class Gateway:
             "venue": self.venue.faults,
         }
         self.acts = Acts(self.hubs, self.tokens, market, self.policies)
-        self.faults.check_act = self.acts.check
+        self.faults.check_act = lambda what: self.acts.check(what, self.now)
         self.faults.on_change = self._changed
         self._strikes = Strikes(self.faults, self._execute, self.schedule)
         self._agenda: list[tuple[datetime, int, Callable[[datetime], None]]] = []
