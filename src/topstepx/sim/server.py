@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 # Between two looks at the market: long enough to batch, short enough not to be felt.
 _STEP_MIN_S = 0.002
 _STEP_MAX_S = 0.5
+_GIVEN_BARS = "the bars that were given"
+"""What a recipe calls real bars that came without their file."""
 _CATCH_UP_S = 60.0
 _SHUTDOWN_S = 1.0
 
@@ -86,13 +88,14 @@ class SimServer:
         if not public:
             must_be_loopback(host)
         self._real, self._scenario = real, scenario
+        given = _GIVEN_BARS if real is not None else None
         recipe = Recipe(
             seed=seed,
             scenario=scenario.name if scenario is not None else None,
             hours=hours,
             rate=rate,
             speed=speed,
-            bars=source[0] if source else None,
+            bars=source[0] if source else given,
             contract=source[1] if source else None,
             limited=limited,
             user_name=user_name,
