@@ -167,9 +167,8 @@ BOT = """
 import asyncio, sys, topstepx
 
 async def main():
-    async with topstepx.connect("sim", url=sys.argv[1], user_name=sys.argv[2], api_key=sys.argv[3],
-                                journal=sys.argv[4]) as tsx:
-        account = await tsx.accounts.exact(int(sys.argv[5]))
+    async with topstepx.connect("sim", url=sys.argv[1], journal=sys.argv[2]) as tsx:
+        account = await tsx.accounts.exact(int(sys.argv[3]))
         desk = tsx.desk(account, await tsx.contracts.front("MNQ"))
         await desk.buy(1, at=topstepx.Limit("28000"), key="one")
         print("placed", flush=True)
@@ -186,12 +185,11 @@ def test_p16_a_second_signal_forces_the_end_and_the_journal_is_whole(
     tmp_path.chmod(0o700)
     journal = tmp_path / "j.sqlite"
     with running_sim() as sim:
-        home = Home(tmp_path, {})
+        home = Home(tmp_path, {"TOPSTEPX_USERNAME": sim.user_name, "TOPSTEPX_API_KEY": sim.api_key})
         # Leaving cancels the order; a gateway that does not answer makes that last.
         sim.gateway.faults.add(Fault(where="Order/cancel", what=f.Hold(60), times=None))
         with subprocess.Popen(  # noqa: S603  this interpreter on the program above
-            [sys.executable, "-c", BOT, sim.url, sim.user_name, sim.api_key, str(journal),
-             str(ACCOUNT)],
+            [sys.executable, "-c", BOT, sim.url, str(journal), str(ACCOUNT)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home.variables(), text=True,
         ) as bot:  # fmt: skip
             assert bot.stdout is not None

@@ -46,7 +46,7 @@ def test_a_hand_on_everything(
         do(f"accounts pay {PRACTICE} -100")
         do("accounts")
         assert account.balance == 149_900
-        file = tmp_path / "saved"
+        file = tmp_path / "saved.state"
         do(f"state save {file}")
         do("state reset practice")
         assert sim.gateway.venue.floor.accounts[PRACTICE].balance == 150_000

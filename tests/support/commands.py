@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.support.leak_watch import WATCH
 from topstepx.sim.server import SimServer
 from topstepx.store.credentials_environment import FAMILIES, names_of
 
@@ -44,7 +43,7 @@ class Home:
         self, *arguments: str, stdin: str = "", **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """`topstepx ...`, without a terminal."""
-        done = subprocess.run(  # noqa: S603  this interpreter on our own package
+        return subprocess.run(  # noqa: S603  this interpreter on our own package
             [sys.executable, "-m", "topstepx", *arguments],
             input=stdin,
             cwd=self.folder,
@@ -54,8 +53,6 @@ class Home:
             check=False,
             timeout=60,
         )
-        WATCH.saw("a command's output", done.stdout + done.stderr)
-        return done
 
     def passphrase(self) -> Home:
         """The same home, with a passphrase handed over in a private file."""

@@ -12,6 +12,7 @@ import asyncio
 import gc
 import logging
 import re
+import subprocess
 import sys
 import traceback
 import types
@@ -43,7 +44,10 @@ EXEMPT = {
     "tests/cards/test_leaks.py": "searches by itself, also the simulator's own files",
 }
 """Modules that show a secret on purpose, each with why."""
-EXEMPT_FILES = {".plain": "somebody typed --insecure-storage"}
+EXEMPT_FILES = {
+    ".plain": "somebody typed --insecure-storage",
+    ".state": "a saved simulator, which holds its own keys",
+}
 """Kinds of files that hold a key on purpose."""
 
 
@@ -90,9 +94,31 @@ class LeakWatch:
             if len(user.api_key) >= _SHORTEST:
                 self.secrets[user.api_key] = None
 
+        self._listen_to_children()
         TokenOffice._mint = minted  # type: ignore[method-assign, assignment]  # an ear, not another behaviour
         SimUser.__init__ = made  # type: ignore[method-assign, assignment]  # the same
         sys.addaudithook(self._heard)
+
+    def _listen_to_children(self) -> None:
+        """What tests read of their children through `communicate` is shown as well."""
+        plain, later = subprocess.Popen.communicate, asyncio.subprocess.Process.communicate
+
+        def written(process: Any, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401  passed on
+            return self._saw_parts(plain(process, *arguments, **more))
+
+        async def written_later(process: Any, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401  passed on
+            return self._saw_parts(await later(process, *arguments, **more))
+
+        subprocess.Popen.communicate = written  # type: ignore[method-assign, assignment]  # an ear
+        asyncio.subprocess.Process.communicate = written_later  # type: ignore[method-assign, assignment]  # an ear
+
+    def _saw_parts(self, parts: tuple[Any, Any]) -> tuple[Any, Any]:
+        for part in parts:
+            if part:
+                self.saw(
+                    "a child's output", part if isinstance(part, str) else part.decode("latin-1")
+                )
+        return parts
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._listening and event == "subprocess.Popen":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import subprocess
 import sys
@@ -63,6 +64,33 @@ def test_logs_arguments_tracebacks_and_command_lines_are_seen(tmp_path: Path) ->
         "file journal",
     }
     assert len(hits) == 4
+
+
+def test_what_a_child_prints_is_seen() -> None:
+    for text in (True, False):
+        WATCH.shown.clear()
+        subprocess.run(
+            [sys.executable, "-c", "import sys; sys.stderr.write(sys.stdin.read())"],
+            input=KEY if text else KEY.encode(),
+            capture_output=True,
+            text=text,
+            check=True,
+        )
+        hits = found([KEY], WATCH.shown)
+        assert [hit.partition(":")[0] for hit in hits] == ["a child's output"]
+
+    async def later() -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", f"print('{KEY}')", stdout=asyncio.subprocess.PIPE
+        )
+        await process.communicate()
+
+    WATCH.shown.clear()
+    asyncio.run(later())
+    assert [one[0] for one in WATCH.shown if KEY in one[1]] == [
+        "a command line",
+        "a child's output",
+    ]
 
 
 def test_what_is_printed_is_seen(capsys: pytest.CaptureFixture[str]) -> None:
