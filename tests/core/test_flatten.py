@@ -82,7 +82,8 @@ def test_the_waits_grow_and_stay_bounded() -> None:
 
 def test_what_is_an_exit() -> None:
     assert is_exit(LEG, {})
-    assert is_exit(EXIT, {MNQ: 1})
+    assert is_exit(EXIT, {MNQ: EXIT.size})
+    assert not is_exit(EXIT, {MNQ: EXIT.size - 1})  # the rest of it would open a position
     assert not is_exit(EXIT, {MNQ: -1})
     assert not is_exit(EXIT, {})
     assert not is_exit(ENTRY, {MNQ: 1})

@@ -64,10 +64,14 @@ class Move:
 
 
 def is_exit(order: OrderModel, positions: Mapping[str, int]) -> bool:
-    """Whether an order can only take the position in its contract back: a leg, or against the position."""
+    """Whether an order can only take the position in its contract back: a leg, or one against it.
+
+    One that is larger than the position is none: once that is closed, it would open the opposite one.
+    """
     if order.parent_order_id is not None:
         return True
-    return order.side.sign * positions.get(order.contract_id, 0) < 0
+    against = -order.side.sign * positions.get(order.contract_id, 0)
+    return 0 < order.size - order.fill_volume <= against
 
 
 @dataclass(slots=True)

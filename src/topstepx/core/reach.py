@@ -48,14 +48,14 @@ def reach_with(
     told = ledger.position(account_id, contract_id)
     if net is None or told is None or told.net is None:
         return None
-    working = [_at_worst(ledger, belief) for belief in ledger.working(account_id, contract_id)]
+    working = [at_worst(ledger, belief) for belief in ledger.working(account_id, contract_id)]
     unseen = may_fill(ledger, account_id, contract_id, watched=watched, now=now)
     start = net.high if request.side is Side.BUY else net.low
     contracts = exposure(start, working, [*unseen, request]).reach(request.side)
     return Reach(contracts, net, len(unseen))
 
 
-def _at_worst(ledger: Ledger, belief: OrderBelief) -> OrderModel:
+def at_worst(ledger: Ledger, belief: OrderBelief) -> OrderModel:
     """The order with all that is known to have filled (its trades may be ahead of its own report), and
     as large as it may be."""  # noqa: D205,D209  one sentence
     order = belief.order

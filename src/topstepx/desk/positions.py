@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ from topstepx.desk.exits import Came
 from topstepx.desk.waiting import until
 from topstepx.errors import AnswerLost, InvalidRequest, NotFilled, NotFlat, TopstepxError
 from topstepx.events import Flattened
+from topstepx.wire.enums import Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from topstepx.core.ledger_positions import PositionBelief
     from topstepx.desk.accounts import AccountLike, Accounts
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from topstepx.desk.reading import Reader
     from topstepx.desk.record import Record
     from topstepx.desk.resolver import Resolver
+    from topstepx.desk.room import Room
     from topstepx.settings import Settings
     from topstepx.wire import models
 
@@ -55,6 +58,7 @@ class Positions:
         reader: Reader,
         flattener: Flattener,
         resolver: Resolver,
+        room: Room,
         settings: Settings,
     ) -> None:
         self._accounts = accounts
@@ -65,6 +69,7 @@ class Positions:
         self._reader = reader
         self._flattener = flattener
         self._resolver = resolver
+        self._room = room
         self._settings = settings
         self._locks: dict[tuple[int, str], asyncio.Lock] = {}
 
@@ -79,7 +84,8 @@ class Positions:
         """Close the position in a contract and cancel what is left working on it; verified by reading.
 
         It is repeated until two fresh looks find neither position nor order; already flat is success.
-        With `size` only that many contracts go, and orders stay: as `reduce_to` with what is then left.
+        With `size` only that many contracts go, and orders stay, as with `reduce_to`, but for those for which
+        the limits then have no room.
         Raises `NotFlat`, with what remains, when the gateway refuses or time runs out.
         """
         account_ = await self._accounts.exact(account)
@@ -105,7 +111,8 @@ class Positions:
     ) -> Closed:
         """Reduce the position to at most `target` contracts, long or short as it is; never turns it.
 
-        What is to go is computed from a fresh look each time. 0 closes it, as `close` does. Raises
+        What is to go is computed from a fresh look each time; entries wait meanwhile, and an order that could
+        then pass `limits.contracts_max` is cancelled first (`Closed.cancelled`). 0 closes it, as `close` does. Raises
         `AnswerLost` when it is not known what became of a reduction: it is not repeated blindly, and the
         contract takes no entries until that is known. `NotFilled` when the gateway took it and the
         position did not shrink, `GatewayRefused` when it refused.
@@ -123,14 +130,14 @@ class Positions:
             )
         if target == 0:
             return await self.close(account_, contract_)
-        async with self._lock(account_.id, contract_.id):
+        async with self._reducing(account_.id, contract_.id):
             return await self._reduced(account_.id, contract_, target)
 
     async def _reduce_by(self, account_id: int, contract: Contract, size: int) -> Closed:
-        async with self._lock(account_id, contract.id):
+        async with self._reducing(account_id, contract.id):
             held = abs(await self._net(account_id, contract))
             if held == 0:
-                return self._left(account_id, contract)
+                return self._left(account_id, contract, set())
             if size > held:
                 raise InvalidRequest(
                     "size", size, f"is more than the {held} held.", "Use close() for all of it."
@@ -139,13 +146,19 @@ class Positions:
 
     async def _reduced(self, account_id: int, contract: Contract, target: int) -> Closed:
         side: int | None = None
+        cancelled: set[int] = set()
         for _ in range(_ROUNDS_MAX):
             net = await self._net(account_id, contract)
             if side is None:
                 side = _sign(net)
             excess = abs(net) - target
             if excess <= 0 or _sign(net) != side:
-                return self._left(account_id, contract)
+                return self._left(account_id, contract, cancelled)
+            against = Side.SELL if side > 0 else Side.BUY
+            if not cancelled:
+                cancelled = await self._room.made(account_id, contract.id, side * target, against)
+                if cancelled:
+                    continue  # a moment has passed, so look again
             tried = await self._one_reduction(account_id, contract, excess, target)
             refused = tried.came in {Came.REFUSED, Came.FORBIDDEN} and not _size_was_wrong(tried)
             if tried.error is not None and (refused or tried.came is Came.STOPPED):
@@ -184,8 +197,13 @@ class Positions:
                 )
                 raise AnswerLost(msg, next_step="Look at positions.open before you reduce again.")
 
-    def _left(self, account_id: int, contract: Contract) -> Closed:
-        return Closed(self._record.ledger.position(account_id, contract.id), ())
+    def _left(self, account_id: int, contract: Contract, cancelled: set[int]) -> Closed:
+        ledger = self._record.ledger
+        beliefs = (ledger.order(order_id) for order_id in sorted(cancelled))
+        gone = tuple(
+            self._orders.handle(one.order) for one in beliefs if one is not None and one.is_terminal
+        )
+        return Closed(ledger.position(account_id, contract.id), gone)
 
     async def _net(self, account_id: int, contract: Contract) -> int:
         """The signed size from a fresh look; the gateway is asked, the past is not trusted."""
@@ -212,8 +230,12 @@ class Positions:
 
         await until(self._record, look, timeout_s=_VERIFY_S, ask=ask, every_s=1.0)
 
-    def _lock(self, account_id: int, contract_id: str) -> asyncio.Lock:
-        return self._locks.setdefault((account_id, contract_id), asyncio.Lock())
+    @asynccontextmanager
+    async def _reducing(self, account_id: int, contract_id: str) -> AsyncIterator[None]:
+        """One reduction at a time, and no entry beside it."""
+        lock = self._locks.setdefault((account_id, contract_id), asyncio.Lock())
+        async with lock, self._room.fenced(account_id, contract_id):
+            yield
 
 
 def _sign(net: int) -> int:

@@ -24,6 +24,7 @@ from topstepx.desk.protection import Protection
 from topstepx.desk.reading import Reader
 from topstepx.desk.remainder import Remainders
 from topstepx.desk.resolver import Resolver
+from topstepx.desk.room import Room
 from topstepx.desk.settling import Settling
 from topstepx.desk.sightings import Sightings
 from topstepx.desk.write import Writer
@@ -127,6 +128,7 @@ class Trading:
             self.reader,
             self.flattener,
             self.resolver,
+            Room(record, self.cancelling, settings),
             settings,
         )
         self._look_after(around)
