@@ -77,7 +77,7 @@ demo: runtime
 	@$(BIN)/topstepx demo $(ARGS)
 
 test: venv interop aspnet
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --max-worker-restart 2 $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 2 $(ARGS)
 
 check: venv
 	$(BIN)/ruff format --check .
@@ -92,7 +92,7 @@ format: venv
 
 # Long versions carry the mark `soak`; each has a compressed twin that `make test` runs.
 soak: venv interop aspnet
-	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m soak -n $(WORKERS) --dist loadfile --max-worker-restart 2 -o faulthandler_timeout=1800 $(ARGS) \
+	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m soak -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 2 -o faulthandler_timeout=1800 $(ARGS) \
 	  || { code=$$?; [ $$code -eq 5 ] && echo "no soak tests yet" || exit $$code; }
 
 bench: $(VENV)/.bench

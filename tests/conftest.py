@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,8 @@ from topstepx.testing.pair import Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+TESTS = Path(__file__).parent
 
 # Deadlines are off: two busy cores make wall time meaningless. The same examples on every run of
 # `make test`, so that a red build is about the change; `make soak` searches with fresh ones.
@@ -29,6 +32,16 @@ settings.register_profile(
     "soak", settings.get_profile("test"), derandomize=False, max_examples=5000
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
+
+
+LONGEST_FIRST = ("storms", "kill", "sockets", "cards", "cli", "testing", "net")
+"""Folders in the order of how long their modules take: what is begun last, the others wait for."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long modules first, so that no worker is left with one of them at the end."""
+    rank = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.relative_to(TESTS).parts[0], len(rank)))
 
 
 @pytest.fixture(scope="session", autouse=True)
