@@ -206,3 +206,13 @@ def test_opening_positions_at_a_real_gateway_is_not_released_and_exits_are() -> 
         topstepx.connect("topstepx", trade=True, max_contracts=1)
     topstepx.connect("topstepx", trade=True, exits_only=True)
     topstepx.connect("sim", trade=True, max_contracts=1)
+
+
+def test_sending_again_is_off_unless_it_is_asked_for() -> None:
+    async def main(*, asked: bool) -> bool:
+        connection = topstepx.connect("sim")
+        async with topstepx.connect("sim", send_lost_again=True) if asked else connection as tsx:
+            return tsx._trading.resolver.resending is not None
+
+    assert not asyncio.run(main(asked=False))
+    assert asyncio.run(main(asked=True))

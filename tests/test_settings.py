@@ -227,3 +227,10 @@ def test_what_is_no_proxy_is_refused_and_not_repeated(text: str) -> None:
         Proxy.parse(text)
     assert "sec" not in str(caught.value).replace("second", "")
     assert "http://host:port" in str(caught.value.next_step)
+
+
+@pytest.mark.parametrize("value", ["no", None, 2])
+def test_sending_again_is_asked_for_plainly_or_not_at_all(value: Any) -> None:  # noqa: ANN401  the wrong types are the point
+    assert not Settings(environment("demo")).send_lost_again
+    with pytest.raises(ConfigurationError, match="send_lost_again"):
+        Settings(environment("demo"), send_lost_again=value)

@@ -111,6 +111,7 @@ def connect(
     logout_on_exit: bool | None = None,
     exits_only: bool = False,
     on_exit: OnExit = "cancel_entries",
+    send_lost_again: bool = False,
     journal: JournalChoice | Journal = None,
     proxy: str | Secret | Proxy | None = None,
     reconnecting: Reconnecting | None = None,
@@ -132,7 +133,8 @@ def connect(
     programs of this user on this computer use one session; `logout_on_exit` ends the session on leaving.
     `share_budget` lets them keep the gateway's request limit together; outside the simulator they do.
     `proxy` is an HTTP proxy to go through (``"http://user:password@host:port"``); those that the
-    environment names are ignored. `reconnecting` bounds how often the hubs are tried: else for ever.
+    environment names are ignored. `send_lost_again` sends an order whose answer was lost once more under
+    its tag, which may double it: read `Settings` and docs/orders.md first. `reconnecting` bounds how often the hubs are tried: else for ever.
 
     Raises `ConfigurationError` here (`ProfileUnknown` for the name), and on entering
     `CredentialsMissing`, `LoginRefused`, `NotSent` or `DeadlinePassed`.
@@ -145,6 +147,7 @@ def connect(
         "trade": trade,
         "exits_only": exits_only,
         "on_exit": on_exit,
+        "send_lost_again": send_lost_again,
         "limits": _limits(profile, max_contracts, limits),
     }
     given = given_credentials(user_name, api_key)

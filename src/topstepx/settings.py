@@ -345,6 +345,15 @@ class Settings:
     unprotected: Unprotected = "alert"
     """What follows when an entry filled and the stop that was ordered with it is not seen: an alarm alone,
     a stop of our own (there may then be two), or closing the position."""
+    send_lost_again: bool = False
+    """Whether an order whose answer was lost is sent again, at most twice and under its own tag, while its
+    deadline (`timeouts.order_deadline_s`) has not passed and a complete look did not find it.
+
+    Leave it off unless you know better: it rests on the gateway refusing a used tag in every case, also
+    when two copies arrive at once (assumed: it was seen for one tag after the other). Where that does not
+    hold, a copy is a second order and you hold twice the size; it is then noticed and halts the account,
+    after the fact. `docs/orders.md` says how to see that in the simulator.
+    """
     limits: Limits = field(default_factory=Limits)
     timeouts: Timeouts = field(default_factory=Timeouts)
     hub_token: TokenPlacement = "auto"  # noqa: S105  a place, not a token
@@ -366,6 +375,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_on_exit(self.on_exit)
+        if self.send_lost_again not in {True, False}:
+            msg = f"send_lost_again={self.send_lost_again!r}: must be True or False."
+            raise ConfigurationError(msg, next_step="Leave it out: False is the safe one.")
         if self.proxy is not None and self.environment.simulated:
             msg = f"proxy={self.proxy.url}: a simulator is on this machine."
             raise ConfigurationError(msg, next_step="Leave proxy= out for the simulator.")

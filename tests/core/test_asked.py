@@ -81,3 +81,11 @@ def test_an_order_that_was_seen_counts_as_an_order_and_not_twice() -> None:
 
 def test_another_contract_does_not_count() -> None:
     assert sizes(wanted("A", contract_id=ES)) == []
+
+
+def test_one_intent_can_be_left_out() -> None:
+    ledger = Ledger()
+    for fact in (wanted("A", 3), wanted("B", 1)):
+        ledger.apply(fact)
+    found = may_fill(ledger, ACCOUNT, MNQ, watched=WATCHED, now=at(5), besides="A")
+    assert [request.size for request in found] == [1]

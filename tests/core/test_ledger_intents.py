@@ -105,3 +105,9 @@ def test_order_and_repetition_do_not_matter(
     facts: list[IntentFact], again: list[IntentFact]
 ) -> None:
     assert after(*facts, *again) == after(*FACTS)
+
+
+def test_copies_are_counted_and_repeats_across_a_401_are_not() -> None:
+    copy = events.IntentSent(intent_id="A", account_id=ACCOUNT, attempt=3, again=True, at=at(3))
+    assert after(sent(1), sent(2)).copies == 1
+    assert after(sent(1), sent(2), copy, copy).copies == 2

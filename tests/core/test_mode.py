@@ -197,3 +197,17 @@ def test_the_exit_is_always_open_and_latches_never_fall_off(facts: list[events.E
         for cause in modes.causes(account_id, everything=True)
     }
     assert latched <= standing
+
+
+def test_an_order_that_is_looked_for_may_be_sent_again_unless_anything_else_stands() -> None:
+    modes = active()
+    modes.apply(added("unresolved_intent", subject="A", contract_id=MNQ))
+    modes.check_again(ACCOUNT, MNQ, "A")
+    with pytest.raises(errors.ModeRefused):
+        modes.check_again(ACCOUNT, MNQ, "B")
+    for reason in ("foreign_tag", "unexpected_fill", "hub_down"):
+        other = active()
+        other.apply(added("unresolved_intent", subject="A", contract_id=MNQ))
+        other.apply(added(reason, subject="A"))
+        with pytest.raises(errors.ModeRefused):
+            other.check_again(ACCOUNT, MNQ, "A")

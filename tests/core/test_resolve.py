@@ -219,3 +219,25 @@ def test_small_things() -> None:
     assert highest_id([order(3), order(9)]) == 9
     assert not same_tag(None, None)
     assert two_for_one([OURS, OURS]) is None
+
+
+def test_a_rejected_order_decides_only_when_every_copy_was_rejected() -> None:
+    refused = order(7, custom_tag="T1A", status=OrderStatus.REJECTED)
+    one = search()
+    one.sent_again(NANOSECONDS)
+    assert (one.copies, one.sent_ns) == (2, NANOSECONDS)
+    assert one.heard(refused) is None
+    assert fate(one, seen(refused)) is None
+    both = seen(refused, order(8, custom_tag="T1A", status=OrderStatus.REJECTED))
+    assert fate(one, both) is Fate.REFUSED
+    other = search()
+    other.sent_again(0)
+    assert fate(other, seen(refused, OURS)) is Fate.ACCEPTED
+
+
+def test_a_copy_starts_the_two_minutes_and_the_count_anew() -> None:
+    one = search()
+    assert fate(one, *[EMPTY] * ABSENT_ROUNDS, now_ns=LATE_NS - 1) is None
+    one.sent_again(LATE_NS - 1)
+    assert fate(one, *[EMPTY] * ABSENT_ROUNDS, now_ns=LATE_NS) is None
+    assert fate(one, EMPTY, now_ns=2 * LATE_NS) is Fate.PRESUMED_ABSENT

@@ -135,3 +135,21 @@ async def test_a_slow_disk_ends_in_the_deadline_and_not_in_the_budget() -> None:
         with pytest.raises(DeadlinePassed, match="used up"):
             await w.buy(1, at=w.far_below(), key="slow")
         assert w.requests("place") == 0
+
+
+@virtual
+async def test_what_an_earlier_run_sent_is_not_waited_for_as_if_it_were_under_way() -> None:
+    journal = MemoryJournal()
+    async with world(journal=journal) as w:
+        w.audited = False
+        at = w.far_below()
+        w.break_(PLACE, f.LoseRequest())
+        placing = asyncio.create_task(w.buy(1, at=at, key="c"))
+        await asyncio.sleep(1)
+        crashed, gateway = journal.crash(), w.pair.gateway
+        placing.cancel()
+    async with world(journal=crashed, gateway=gateway) as w:
+        begun = asyncio.get_running_loop().time()
+        with pytest.raises(OrderUnresolved):
+            await w.buy(1, at=at, key="c")
+        assert asyncio.get_running_loop().time() - begun < 10.5

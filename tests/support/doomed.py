@@ -26,7 +26,7 @@ from topstepx.clock import NANOSECONDS, SystemClock
 from topstepx.core.terms import Bracket, Limit, Market
 from topstepx.errors import DuplicateOrder, ModeRefused, TopstepxError
 from topstepx.keeping import kept
-from topstepx.settings import Credentials, Limits, Secret, Settings, simulator_environment
+from topstepx.settings import Credentials, Limits, Secret, Settings, Timeouts, simulator_environment
 from topstepx.store.journal import SqliteJournal
 
 if TYPE_CHECKING:
@@ -202,8 +202,11 @@ class Job:
 
     def client(self) -> Client:
         os.environ["TOPSTEPX_HOME"] = str(self.folder)
-        settings = Settings(
-            environment=simulator_environment(self.url), limits=Limits(contracts_max=20)
+        timeouts = Timeouts(resolve_s=1.0) if self.action == "audit" else Timeouts()
+        settings = Settings(  # the second process need not wait ten seconds to say "not known yet"
+            environment=simulator_environment(self.url),
+            limits=Limits(contracts_max=20),
+            timeouts=timeouts,
         )
         credentials = Credentials(self.user_name, Secret(self.api_key))
         keeps = kept(settings, self.user_name, self.folder / "journal.sqlite")

@@ -24,14 +24,22 @@ def place_of(intent: IntentBelief | None) -> PlaceRequest | None:
 
 
 def may_fill(
-    ledger: Ledger, account_id: int, contract_id: str, *, watched: timedelta, now: datetime
+    ledger: Ledger,
+    account_id: int,
+    contract_id: str,
+    *,
+    watched: timedelta,
+    now: datetime,
+    besides: str | None = None,
 ) -> tuple[PlaceRequest, ...]:
     """What may be an order, though none was seen: open, just accepted, or presumed absent and watched.
 
-    An order that was seen is counted as the order it is, not here.
+    An order that was seen is counted as the order it is, not here. `besides` leaves one intent out.
     """
     found = []
     for intent in ledger.unsettled_intents(account_id):
+        if intent.intent_id == besides:
+            continue
         presumed = intent.state == "presumed_absent"
         if presumed and intent.recorded_at is not None and now - intent.recorded_at > watched:
             continue

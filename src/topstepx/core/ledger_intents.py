@@ -52,6 +52,8 @@ class IntentBelief:
     resolution: events.IntentResolved | None
     cancel_wanted: bool = False
     """Whether the trader wants it gone as soon as it is found."""
+    copies: int = 1
+    """How many requests may have arrived: more than one only if it was sent again under its tag."""
 
     @property
     def is_open(self) -> bool:
@@ -89,6 +91,7 @@ class IntentEntry:
         self._intent_id, self._account_id = intent_id, account_id
         self._recorded: events.IntentRecorded | None = None
         self._attempts = 0
+        self._again: set[int] = set()
         self._answers: dict[str, events.IntentAnswered] = {}
         self._resolutions: dict[str, events.IntentResolved] = {}
         self._doubted: set[int] = set()
@@ -102,6 +105,8 @@ class IntentEntry:
                 self._recorded = self._recorded or event
             case events.IntentSent():
                 self._attempts = max(self._attempts, event.attempt)
+                if event.again:
+                    self._again.add(event.attempt)
             case events.IntentAnswered():
                 self._answers.setdefault(event.id, event)
             case events.IntentResolved():
@@ -138,6 +143,7 @@ class IntentEntry:
             answers=tuple(answers),
             resolution=resolution,
             cancel_wanted=self._cancel_wanted,
+            copies=1 + len(self._again),
         )
 
     def _state(

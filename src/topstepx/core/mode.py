@@ -245,25 +245,35 @@ class Modes:
         return changed, tuple(moved)
 
     def causes(
-        self, account_id: int, contract_id: str | None = None, *, everything: bool = False
+        self,
+        account_id: int,
+        contract_id: str | None = None,
+        *,
+        everything: bool = False,
+        besides: str | None = None,
     ) -> tuple[ActiveCause, ...]:
         """What restricts the account, oldest first.
 
-        With a contract, its own causes too; with ``everything``, those of every contract.
+        With a contract, its own causes too; with ``everything``, those of every contract. ``besides``
+        is an intent whose being unresolved is left out.
         """
         found = [
             cause
             for cause in self._causes.values()
             if cause.account_id in {None, account_id}
             if everything or cause.contract_id in {None, contract_id}
+            if (cause.reason, cause.subject) != ("unresolved_intent", besides)
         ]
         if account_id not in self._begun and self._started_at is not None:
             found.append(ActiveCause("starting", account_id, None, "", "", self._started_at))
         return tuple(sorted(found, key=lambda cause: (cause.since, cause.reason, cause.subject)))
 
-    def mode(self, account_id: int, contract_id: str | None = None) -> Mode:
+    def mode(
+        self, account_id: int, contract_id: str | None = None, *, besides: str | None = None
+    ) -> Mode:
         """The account's mode; with a contract, as it is for that contract."""
-        modes = [cause.rule.mode for cause in self.causes(account_id, contract_id)]
+        causes = self.causes(account_id, contract_id, besides=besides)
+        modes = [cause.rule.mode for cause in causes]
         if account_id not in self._begun:
             modes.append(Mode.STARTING)
         return strictest(modes)
@@ -278,6 +288,11 @@ class Modes:
         return not (
             lowering and any(cause.rule.blind for cause in self.causes(account_id, contract_id))
         )
+
+    def check_again(self, account_id: int, contract_id: str, intent_id: str) -> None:
+        """`check` for an entry that is sent again: its own being looked for does not forbid it."""
+        if self.mode(account_id, contract_id, besides=intent_id) is not Mode.ACTIVE:
+            self.check(Operation.ENTRY, account_id, contract_id)
 
     def check(self, operation: Operation, account_id: int, contract_id: str | None = None) -> None:
         """Nothing, if it may leave now.

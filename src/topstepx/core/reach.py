@@ -37,11 +37,17 @@ class Reach:
 
 
 def reach_with(
-    ledger: Ledger, request: PlaceRequest, *, watched: timedelta, now: datetime
+    ledger: Ledger,
+    request: PlaceRequest,
+    *,
+    watched: timedelta,
+    now: datetime,
+    besides: str | None = None,
 ) -> Reach | None:
     """How far the position could go with `request`; None: the position is not known.
 
-    `watched` is how long an order that is presumed absent goes on counting.
+    `watched` is how long an order that is presumed absent goes on counting. `besides`: the intent of
+    `request` itself, where it was written down already.
     """
     account_id, contract_id = request.account_id, request.contract_id
     net = ledger.netting.range(account_id, contract_id)
@@ -49,7 +55,7 @@ def reach_with(
     if net is None or told is None or told.net is None:
         return None
     working = [at_worst(ledger, belief) for belief in ledger.working(account_id, contract_id)]
-    unseen = may_fill(ledger, account_id, contract_id, watched=watched, now=now)
+    unseen = may_fill(ledger, account_id, contract_id, watched=watched, now=now, besides=besides)
     start = net.high if request.side is Side.BUY else net.low
     contracts = exposure(start, working, [*unseen, request]).reach(request.side)
     return Reach(contracts, net, len(unseen))

@@ -213,9 +213,20 @@ class Search(ABC):
 
 @dataclass(slots=True)
 class PlaceSearch(Search):
-    """The search for an order, by its tag."""
+    """The search for an order, by its tag.
+
+    `copies` is how many requests under the tag may have arrived. A rejected order proves the refusal of
+    one of them only, so with more copies than rejected orders it decides nothing.
+    """
 
     request: PlaceRequest = field(kw_only=True)
+    copies: int = 1
+
+    def sent_again(self, now_ns: int) -> None:
+        """Another copy may have left just now: the search begins anew."""
+        self.copies += 1
+        self.sent_ns, self.negative = now_ns, 0
+        self.next_ns = now_ns + round(FIRST_ROUND_S * NANOSECONDS)
 
     @property
     def tag(self) -> str:
@@ -226,6 +237,8 @@ class PlaceSearch(Search):
         """The verdict if the order carries the tag."""
         if not same_tag(order.custom_tag, self.tag):
             return None
+        if order.status is OrderStatus.REJECTED and self.copies > 1:
+            return None  # which copy it was is for a whole list to say
         return self.decide(_of_order(order, self.request, "seen under its tag"))
 
     def _found(self, seen: Round) -> Finding | None:
@@ -236,6 +249,8 @@ class PlaceSearch(Search):
         if tagged:
             # A refused copy may lie beside the order: it is the living one that counts.
             first = min(tagged, key=lambda one: (one.status is OrderStatus.REJECTED, one.id))
+            if first.status is OrderStatus.REJECTED and len(tagged) < self.copies:
+                return None  # another copy may be on its way
             return _of_order(first, self.request, "found under its tag")
         if seen.tags_shown:
             return None

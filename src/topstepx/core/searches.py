@@ -40,7 +40,13 @@ def search_for(intent: IntentBelief, sent_ns: int) -> Search | None:
         return None
     if recorded.action == "place":
         request = msgspec.json.decode(recorded.body, type=PlaceRequest)
-        return PlaceSearch(recorded.contract_id, sent_ns, recorded.watermark, request=request)
+        return PlaceSearch(
+            recorded.contract_id,
+            sent_ns,
+            recorded.watermark,
+            request=request,
+            copies=intent.copies,
+        )
     size = None
     if recorded.action == "partial_close":
         size = msgspec.json.decode(recorded.body, type=PartialCloseRequest).size

@@ -67,6 +67,13 @@ class EntryGate:
         self._record.ledger.modes.check(Operation.ENTRY, request.account_id, request.contract_id)
         self._check_exit(request)
 
+    def check_again(self, request: PlaceRequest, intent_id: str) -> None:
+        """`check` for an order that was written down already and is sent again under its tag."""
+        modes = self._record.ledger.modes
+        modes.check_again(request.account_id, request.contract_id, intent_id)
+        self._check_exit(request)
+        self._check_reach(request, request.contract_id, besides=intent_id)
+
     def passed(self, request: PlaceRequest, intent_id: str) -> None:
         """Remember an entry that is about to be written down, so that its twin is noticed."""
         self._recent.append((self._record.now_ns(), intent_id, _sameness(request)))
@@ -123,12 +130,18 @@ class EntryGate:
             raise LimitRefused("open_orders_max", msg, "Cancel one first.")
         self._check_reach(request, name)
 
-    def _check_reach(self, request: PlaceRequest, name: str) -> None:
+    def _check_reach(self, request: PlaceRequest, name: str, besides: str | None = None) -> None:
         """How far the position could go if everything that may fill did."""
         most = self._settings.limits.contracts_max
         if most is None:
             return
-        reach = reach_with(self._record.ledger, request, watched=_WATCHED, now=self._record.stamp())
+        reach = reach_with(
+            self._record.ledger,
+            request,
+            watched=_WATCHED,
+            now=self._record.stamp(),
+            besides=besides,
+        )
         if reach is None:
             msg = f"The position in {name} is not known, so limits cannot be checked."
             raise LimitRefused("contracts_max", msg, "Wait for ready(account).")

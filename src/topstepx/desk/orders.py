@@ -89,6 +89,7 @@ class Orders:
         """Whether the client was left; set by who leaves it."""
         self._gate = EntryGate(record, settings, self._of_intent)
         self.check_growth = self._gate.check_growth
+        self.check_again = self._gate.check_again
         self.changes: OrderChanges  # set by who builds both
         self.accounted: Callable[[int], bool] = self.ledger.is_complete
 

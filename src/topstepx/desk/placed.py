@@ -93,5 +93,8 @@ def _is_there(order: Order) -> bool:
 
 
 def _is_under_way(order: Order) -> bool:
+    """Whether its own sending still goes on here; what an earlier run sent is looked for instead."""
     intent: IntentBelief | None = order.intent
+    if order.looking is not None:
+        return False
     return intent is not None and intent.state in _UNDER_WAY and not _is_there(order)

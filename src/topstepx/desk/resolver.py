@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from topstepx.core.ledger_intents import IntentBelief
     from topstepx.desk.evidence import Evidence
     from topstepx.desk.record import Record
+    from topstepx.desk.resending import Resending
     from topstepx.events import Verdict
     from topstepx.wire.models import OrderModel, PlaceRequest
 
@@ -69,7 +70,7 @@ class Resolver:
         clock: Clock,
         *,
         spawn: Callable[[Coroutine[Any, Any, None], str], object],
-        cancel: Callable[[OrderModel], Awaitable[object]],
+        cancel: Callable[[int, int, str], Awaitable[object]],
     ) -> None:
         self._record = record
         self._evidence = evidence
@@ -80,6 +81,9 @@ class Resolver:
         self._decisions: dict[str, asyncio.Event] = {}
         self._wake: dict[str, asyncio.Event] = {}
         self._baselines: dict[str, Baseline | None] = {}
+        self.resending: Resending | None = (
+            None  # set by who builds both; None: nothing is sent twice
+        )
         record.listen(self._on_fact)
 
     # -- for callers
@@ -176,9 +180,11 @@ class Resolver:
                 baseline=self._baseline(intent_id, search),
                 lane=Lane.EXIT if intent.cancel_wanted else Lane.RESOLVE,
             )
-            search.looked(seen, self._clock.monotonic_ns())
+            finding = search.looked(seen, self._clock.monotonic_ns())
+            if finding is None and self.resending is not None and isinstance(search, PlaceSearch):
+                await self.resending.consider(intent_id, search, seen)
         self._baselines.pop(intent_id, None)
-        await self._decided(intent_id, search.finding)
+        await self._decided(intent_id, search)
         await self._watch_on(intent_id, search)
 
     def _baseline(self, intent_id: str, search: Search) -> Baseline | None:
@@ -234,8 +240,8 @@ class Resolver:
 
     # -- deciding
 
-    async def _decided(self, intent_id: str, finding: Finding | None) -> None:
-        intent = self._record.ledger.intent(intent_id)
+    async def _decided(self, intent_id: str, search: Search) -> None:
+        intent, finding = self._record.ledger.intent(intent_id), search.finding
         if finding is None or intent is None:
             return
         if finding.fate is Fate.CONFLICT:
@@ -246,8 +252,11 @@ class Resolver:
         self._fence(intent, raised=False)
         self._decisions[intent_id].set()
         order = finding.order
-        if intent.cancel_wanted and order is not None and not order.status.is_terminal:
-            await self._cancelled(order)
+        if not intent.cancel_wanted or (order is not None and order.status.is_terminal):
+            return
+        order_id = order.id if order is not None else intent.order_id
+        if order_id is not None:
+            await self._cancelled(intent.account_id, order_id, search.contract_id)
 
     def _resolved(self, intent: IntentBelief, finding: Finding) -> None:
         self._record.commit(
@@ -261,16 +270,16 @@ class Resolver:
             )
         )
 
-    async def _cancelled(self, order: OrderModel) -> None:
+    async def _cancelled(self, account_id: int, order_id: int, contract_id: str) -> None:
         try:
-            await self._cancel(order)
+            await self._cancel(account_id, order_id, contract_id)
         except TopstepxError as error:
             self._record.commit(
                 AlarmRaised(
                     at=self._record.stamp(),
                     name="cancel_failed",
-                    detail=f"order {order.id} could not be cancelled: {error}",
-                    account_id=order.account_id,
+                    detail=f"order {order_id} could not be cancelled: {error}",
+                    account_id=account_id,
                 )
             )
 
@@ -308,7 +317,7 @@ class Resolver:
     async def _zombie(self, intent_id: str, order: OrderModel, told: str) -> None:
         if not order.status.is_terminal:
             _LOG.warning("%s: it is being cancelled", told)
-            await self._cancelled(order)
+            await self._cancelled(order.account_id, order.id, order.contract_id)
         belief = self._record.ledger.order(order.id)
         filled = belief.filled if belief is not None else order.fill_volume
         if not filled:
@@ -334,7 +343,7 @@ class Resolver:
                 self._baselines[event.intent_id] = baseline_of(
                     self._record.ledger, event.account_id, contract_id, at
                 )
-            case IntentAnswered(outcome="accepted" | "refused" | "not_sent"):
+            case IntentAnswered(outcome="accepted" | "refused" | "not_sent", attempt=1):
                 self._baselines.pop(event.intent_id, None)
             case ModeCauseCleared(reason="foreign_tag") if event.subject in self._searches:
                 self._released(event)

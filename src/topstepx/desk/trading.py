@@ -23,6 +23,7 @@ from topstepx.desk.positions import Positions
 from topstepx.desk.protection import Protection
 from topstepx.desk.reading import Reader
 from topstepx.desk.remainder import Remainders
+from topstepx.desk.resending import Resending
 from topstepx.desk.resolver import Resolver
 from topstepx.desk.room import Room
 from topstepx.desk.settling import Settling
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from topstepx.desk.write import Intent
     from topstepx.net.rest import Rest
     from topstepx.settings import Settings
-    from topstepx.wire.models import OrderModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,7 @@ class Trading:
             installation=around.installation,
             last_look=around.last_look,
             epoch=around.epoch,
+            lost=self._lost,
         )
         self.exits = Exits(writer, record, settings)
         self.cancelling = Cancelling(self.exits, self.reader, record, spawn=self._quietly)
@@ -108,6 +109,8 @@ class Trading:
             self.lives,
             settings,
         )
+        if settings.send_lost_again:
+            self.resolver.resending = Resending(self.orders, record, writer)
         self.orders.changes = OrderChanges(
             self.orders,
             record,
@@ -149,5 +152,10 @@ class Trading:
         """A task whose error is for whoever waits for it."""
         return self._tasks.spawn(work, name, watched=False)
 
-    async def _cancel_found(self, order: OrderModel) -> None:
-        await self.cancelling.insist(order.account_id, order.id, order.contract_id)
+    def _lost(self, intent: Intent, send_by_ns: int) -> None:
+        """An order's answer was lost: it may be sent again, if that is wanted at all."""
+        if self.resolver.resending is not None:
+            self.resolver.resending.lost(intent, send_by_ns)
+
+    async def _cancel_found(self, account_id: int, order_id: int, contract_id: str) -> None:
+        await self.cancelling.insist(account_id, order_id, contract_id)

@@ -7,6 +7,7 @@ what becomes of it is found in the record.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -19,7 +20,7 @@ from topstepx.core.outcome import Verdict
 from topstepx.core.ownership import answered_id_is_foreign
 from topstepx.desk.used_keys import note_of
 from topstepx.desk.waiting import until
-from topstepx.errors import AnswerLost, DeadlinePassed, TopstepxError, sanitised
+from topstepx.errors import AnswerLost, DeadlinePassed, NotSent, TopstepxError, sanitised
 from topstepx.events import (
     Action,
     IntentAnswered,
@@ -52,6 +53,8 @@ _OUTCOMES: dict[Verdict, Outcome] = {
 
 _SHOWS_WITHIN_S = 0.5
 """How long the hub may take to contradict an answer that says that nothing was done."""
+
+_ANSWERED_OK = 200
 
 _LOOKED_FOR: frozenset[Action] = frozenset({"place", "close", "partial_close"})
 """What makes an order, so that an unknown outcome is looked up among the orders."""
@@ -86,7 +89,8 @@ class Writer:
     """The one component that puts a mutating request on the wire.
 
     `installation` begins our tags. `last_look` is asked in the step in which an intent is handed to the
-    wire; what it raises stops it. `epoch` gives the number of this process's turn on an account.
+    wire; what it raises stops it. `epoch` gives the number of this process's turn on an account. `lost`
+    is told of an order whose answer was lost, and by when (monotonic) it may still be sent.
     """
 
     def __init__(
@@ -101,6 +105,7 @@ class Writer:
         installation: str | None = None,
         last_look: Callable[[Intent], None] | None = None,
         epoch: Callable[[int], int] | None = None,
+        lost: Callable[[Intent, int], None] | None = None,
     ) -> None:
         self._record = record
         self._rest = rest
@@ -111,6 +116,7 @@ class Writer:
         self._installation = installation or tags.installation_code(chance(tags.INSTALLATION_BYTES))
         self._last_look = last_look
         self._epoch = epoch
+        self._lost = lost
 
     def name(self) -> tuple[str, str]:
         """A fresh intent id and its tag."""
@@ -149,11 +155,54 @@ class Writer:
             )
             self._answered(intent_id, intent.account_id, "not_sent", text=note_of(error))
             raise error
-        sent = await self._send(intent, intent_id, send_by_ns)
+        leaves = partial(self._leaves, intent, intent_id)
+        sent = await self._send(intent, intent_id, send_by_ns, leaves)
         belief = self._record.ledger.intent(intent_id)
         if intent.action in _LOOKED_FOR and belief is not None and belief.is_open:
+            if self._lost is not None and intent.action == "place":
+                self._lost(intent, send_by_ns)
             self._unknown(intent_id, sent_ns)  # here, so that it also happens when nobody waits
         return sent
+
+    async def send_again(
+        self, intent: Intent, send_by_ns: int, guard: Callable[[], None]
+    ) -> Outcome | None:
+        """Send an order whose answer was lost once more, the same bytes, written down before it leaves.
+
+        `guard` raises what forbids it; it is asked now and in the step in which the copy leaves. What came
+        of the copy; None: it did not leave. Cancelling the caller does not stop a copy half way.
+        """
+        work = self._send_again(intent, send_by_ns, guard)
+        sending = self._spawn(work, f"{intent.action} again {intent.tag or ''}")
+        with contextlib.suppress(TopstepxError):  # the first attempt is looked for all the same
+            await asyncio.shield(sending)
+            belief = self._record.ledger.intent(intent.intent_id)
+            return belief.answers[-1].outcome if belief is not None and belief.answers else None
+        return None
+
+    async def _send_again(self, intent: Intent, send_by_ns: int, guard: Callable[[], None]) -> Sent:
+        guard()
+        intent_id, account_id = intent.intent_id, intent.account_id
+        belief = self._record.ledger.intent(intent_id)
+        attempt = belief.attempts + 1 if belief is not None else 2
+        at = self._record.stamp()
+        await self._record.commit_durable(
+            IntentSent(
+                at=at, intent_id=intent_id, account_id=account_id, attempt=attempt, again=True
+            )
+        )
+        left = False
+
+        def leaves() -> None:
+            nonlocal left
+            if left:
+                raise NotSent("A copy that met HTTP 401 is not sent a second time.")
+            if self._last_look is not None:
+                self._last_look(intent)
+            guard()
+            left = True
+
+        return await self._send(intent, intent_id, send_by_ns, leaves, is_copy=True)
 
     async def _write_down(self, intent: Intent, intent_id: str) -> None:
         """The intent becomes a fact, and a durable one unless it is an exit."""
@@ -203,7 +252,15 @@ class Writer:
             )
         )
 
-    async def _send(self, intent: Intent, intent_id: str, send_by_ns: int) -> Sent:
+    async def _send(
+        self,
+        intent: Intent,
+        intent_id: str,
+        send_by_ns: int,
+        leaves: Callable[[], None],
+        *,
+        is_copy: bool = False,
+    ) -> Sent:
         account_id = intent.account_id
         try:
             sent = await self._rest.attempt(
@@ -212,7 +269,7 @@ class Writer:
                 lane=intent.lane,
                 send_by_ns=send_by_ns,
                 timeout_s=intent.timeout_s,
-                last_look=partial(self._leaves, intent, intent_id),
+                last_look=leaves,
             )
         except TopstepxError as error:
             if (told := await self._shown(intent, intent_id)) is not None:
@@ -232,6 +289,8 @@ class Writer:
         outcome = _OUTCOMES[judged.verdict]
         if outcome == "not_executed" and (told := await self._shown(intent, intent_id)) is not None:
             return self._contradicted(intent, intent_id, told)
+        if is_copy and outcome == "refused" and judged.status == _ANSWERED_OK:
+            outcome = "duplicate"  # whatever its words: the first copy may be why
         doubt = self._doubt(intent, intent_id, outcome, order_id)
         if doubt is not None:
             self._answered(intent_id, account_id, "unknown", text=doubt, status=judged.status)
@@ -245,7 +304,9 @@ class Writer:
             text=answer.error_message if answer else judged.reason,
             status=judged.status,
         )
-        if outcome == "not_executed":  # stopped before it acted, and this layer does not try again
+        if (
+            outcome == "not_executed" and not is_copy
+        ):  # stopped before it acted, and this layer does not try again
             self._never_left(intent_id, account_id, judged.reason)
         return sent
 

@@ -54,11 +54,16 @@ class IntentRecorded(Event, frozen=True, kw_only=True):
 
 
 class IntentSent(Event, frozen=True, kw_only=True):
-    """The bytes of an attempt may leave from here on."""
+    """The bytes of an attempt may leave from here on.
+
+    ``again``: a copy of an order whose first answer was lost, sent under the same tag because the
+    setting `send_lost_again` asks for it.
+    """
 
     intent_id: str
     account_id: int
     attempt: int = 1
+    again: bool = False
 
 
 class IntentAnswered(Event, frozen=True, kw_only=True):
