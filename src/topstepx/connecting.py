@@ -124,17 +124,14 @@ def connect(
     included. Nothing happens before the ``async with``.
 
     Outside the simulator `trade=True` is not released yet and raises `TradingDisabled`; with `exits_only`
-    it cancels and closes, also beside a program that trades, with its journal on the disk. The
-    simulator keeps its journal in memory unless `journal` is a path. Leaving by an exception or Ctrl-C does what `on_exit` says: cancel
-    your own resting entries, "keep" everything, or "flatten".
+    it cancels and closes, also beside a program that trades, with its journal on the disk. The simulator
+    keeps its journal in memory unless `journal` is a path. Leaving by an exception or Ctrl-C does what
+    `on_exit` says. `reconnecting` bounds the hubs' tries; `send_lost_again`, see `Settings`, may double an order.
 
     Without `api_key` the key is looked for: in the system's keychain, in an encrypted file (`passphrase`
-    is called to open it, such as `getpass.getpass`), in the environment. `share_session` lets all
-    programs of this user on this computer use one session; `logout_on_exit` ends the session on leaving.
-    `share_budget` lets them keep the gateway's request limit together; outside the simulator they do.
-    `proxy` is an HTTP proxy to go through (``"http://user:password@host:port"``); those that the
-    environment names are ignored. `send_lost_again` sends an order whose answer was lost once more under
-    its tag, which may double it: read `Settings` and docs/orders.md first. `reconnecting` bounds how often the hubs are tried: else for ever.
+    is called to open it), in the environment. `share_session` lets all programs of this user here use
+    one session, `logout_on_exit` ends it, `share_budget` lets them keep the request limit together (by
+    default not with a simulator). `proxy` is an HTTP proxy; those of the environment are ignored.
 
     Raises `ConfigurationError` here (`ProfileUnknown` for the name), and on entering
     `CredentialsMissing`, `LoginRefused`, `NotSent` or `DeadlinePassed`.
