@@ -60,6 +60,11 @@ for _path, _name, _help in (
         "storm",
         "Run storms of faults against a client in virtual time, and check every promise.",
     ),
+    (
+        "topstepx.cli.conformance:conformance_command",
+        "conformance",
+        "Drive any client program, in any language, through numbered cards of trouble.",
+    ),
 ):
     sim_app.command(_path, name=_name, help=_help)
 
