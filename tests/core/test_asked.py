@@ -7,7 +7,14 @@ from datetime import timedelta
 from tests.support.facts import ACCOUNT, ES, MNQ, at, intent, order
 from topstepx.core.asked import may_fill, place_of
 from topstepx.core.ledger import Ledger
-from topstepx.events import Event, IntentAnswered, IntentRecorded, IntentResolved, OrderObserved
+from topstepx.events import (
+    Event,
+    IntentAnswered,
+    IntentRecorded,
+    IntentResolved,
+    ListRead,
+    OrderObserved,
+)
 from topstepx.wire import codec
 from topstepx.wire.enums import OrderType, Side
 from topstepx.wire.models import PlaceRequest
@@ -89,3 +96,17 @@ def test_one_intent_can_be_left_out() -> None:
         ledger.apply(fact)
     found = may_fill(ledger, ACCOUNT, MNQ, watched=WATCHED, now=at(5), besides="A")
     assert [request.size for request in found] == [1]
+
+
+def test_what_the_gateway_denies_counts_for_a_minute_or_until_a_reading() -> None:
+    facts = (wanted("A", 3), answered("not_executed"), denied())
+    assert sizes(*facts, seconds=30) == [3]
+    assert sizes(*facts, seconds=62) == []
+    at_once = ListRead(at=at(3), what="orders", account_id=ACCOUNT)
+    assert sizes(*facts, at_once, seconds=30) == [3]  # too early to show it
+    later = ListRead(at=at(7), what="orders", account_id=ACCOUNT)
+    assert sizes(*facts, later, seconds=30) == []
+
+
+def denied() -> IntentResolved:
+    return IntentResolved(at=at(1), intent_id="A", account_id=ACCOUNT, verdict="not_sent")

@@ -111,3 +111,25 @@ def test_copies_are_counted_and_repeats_across_a_401_are_not() -> None:
     copy = events.IntentSent(intent_id="A", account_id=ACCOUNT, attempt=3, again=True, at=at(3))
     assert after(sent(1), sent(2)).copies == 1
     assert after(sent(1), sent(2), copy, copy).copies == 2
+
+
+@pytest.mark.parametrize(
+    ("facts", "denied"),
+    [
+        pytest.param([sent(), answered("not_executed"), resolved("not_sent")], True, id="429"),
+        pytest.param(
+            [sent(), answered("not_sent", text="DeadlinePassed: x")], True, id="401 and no token"
+        ),
+        pytest.param(
+            [sent(), sent(2), answered("not_sent", 2, text="NotSent: x")],
+            True,
+            id="401 and no line",
+        ),
+        pytest.param([sent(), answered("not_sent", text="NotSent: x")], False, id="no line"),
+        pytest.param([answered("not_sent", text="RateLimited: x")], False, id="never left"),
+        pytest.param([sent(), answered("refused")], False, id="refused"),
+        pytest.param([sent(), answered("not_executed")], False, id="still open"),
+    ],
+)
+def test_what_left_and_is_denied(facts: list[IntentFact], *, denied: bool) -> None:
+    assert after(*facts).was_denied is denied

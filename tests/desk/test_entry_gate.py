@@ -16,11 +16,13 @@ from topstepx.errors import (
     LimitRefused,
     ModeRefused,
     OrderRefused,
+    TopstepxError,
 )
 from topstepx.events import AccountObserved, ModeCauseAdded, ModeCauseCleared
 from topstepx.settings import Limits
 from topstepx.sim import fault_kinds as f
 from topstepx.store.journal_memory import MemoryJournal
+from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
 from topstepx.wire.enums import Side
 
@@ -147,4 +149,35 @@ async def test_a_presumed_absent_order_is_counted_for_a_day() -> None:
         with pytest.raises(LimitRefused, match="1 orders counted"):
             await w.buy(1)
         await asyncio.sleep(25 * 3600)
+        await w.buy(1)
+
+
+@pytest.mark.parametrize("status", [401, 429])
+@virtual
+async def test_what_the_gateway_denied_and_did_counts_while_the_hub_is_silent(status: int) -> None:
+    async with world(limits=Limits(contracts_max=1)) as w:
+        w.break_("hub/user", f.DropEvents(), times=None)
+        w.break_(PLACE, f.Answer(status, "", when="after"))
+        if status == 401:
+            w.break_("Auth/*", f.Delay(5), times=None)
+        with pytest.raises(TopstepxError) as caught:
+            await w.buy(1)
+        assert caught.value.did_it_happen == "no"
+        w.told.clear()  # it was told "no", and that is the gateway's own word
+        assert len(w.working) == 1
+        with pytest.raises(LimitRefused, match="may exist"):
+            await w.buy(1)
+        await eventually(lambda: not w.working, timeout_s=90)  # seen, and cancelled
+        assert w.requests("place") == 1
+
+
+@virtual
+async def test_what_the_gateway_denied_and_did_not_do_stops_counting() -> None:
+    async with world(limits=Limits(contracts_max=1)) as w:
+        w.break_(PLACE, f.Answer(429))
+        with pytest.raises(TopstepxError):
+            await w.buy(1)
+        with pytest.raises(LimitRefused, match="may exist"):
+            await w.buy(1, allow_duplicate=True)
+        await asyncio.sleep(61)
         await w.buy(1)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from topstepx.wire.models import PlaceRequest
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from topstepx.core.ledger import Ledger
     from topstepx.core.ledger_intents import IntentBelief
+
+
+DENIED_FOR: Final = timedelta(seconds=60)
+"""How long an order that the gateway denies (401, 429) counts all the same, if no reading settles it."""
+
+_SHOWS_WITHIN: Final = timedelta(seconds=5)
+"""When a list is taken to show what was done before (the safety model's grace for visibility)."""
 
 
 def place_of(intent: IntentBelief | None) -> PlaceRequest | None:
@@ -32,7 +40,7 @@ def may_fill(
     now: datetime,
     besides: str | None = None,
 ) -> tuple[PlaceRequest, ...]:
-    """What may be an order, though none was seen: open, just accepted, or presumed absent and watched.
+    """What may be an order, though none was seen: open, accepted, presumed absent or denied just now.
 
     An order that was seen is counted as the order it is, not here. `besides` leaves one intent out.
     """
@@ -43,6 +51,8 @@ def may_fill(
         presumed = intent.state == "presumed_absent"
         if presumed and intent.recorded_at is not None and now - intent.recorded_at > watched:
             continue
+        if intent.state == "not_sent" and not denied_lately(ledger, intent, now):
+            continue
         asked = place_of(intent)
         if asked is None or asked.contract_id != contract_id:
             continue
@@ -50,3 +60,18 @@ def may_fill(
             continue
         found.append(asked)
     return tuple(found)
+
+
+def denied_lately(ledger: Ledger, intent: IntentBelief, now: datetime) -> bool:
+    """Whether the gateway's "I did not act" is so new that the order may exist for all we know.
+
+    It ends with a complete reading of the orders that began long enough after the answer: had that shown
+    the order, it would not be denied any more.
+    """
+    if not intent.was_denied:
+        return False
+    at = intent.answers[-1].at
+    if now - at > DENIED_FOR:
+        return False
+    read_at = ledger.listed_at("orders", intent.account_id)
+    return read_at is None or read_at < at + _SHOWS_WITHIN

@@ -192,7 +192,8 @@ class Ledger:
         if change is None:
             return ()
         after = change.after
-        if after.is_open or after.state == "presumed_absent" or self._is_unseen(after):
+        lives = after.is_open or after.state == "presumed_absent" or after.was_denied
+        if lives or self._is_unseen(after):
             self._unsettled[after.intent_id] = None
         else:
             self._unsettled.pop(after.intent_id, None)
@@ -346,7 +347,7 @@ class Ledger:
         return tuple(belief for belief in self.unsettled_intents(account_id) if belief.is_open)
 
     def unsettled_intents(self, account_id: int | None = None) -> tuple[IntentBelief, ...]:
-        """The intents that may have an order that was not seen: open, presumed absent, just accepted."""
+        """The intents that may have an order nobody saw: open, presumed absent, just accepted, denied."""
         beliefs = (self._intents[intent_id].belief for intent_id in self._unsettled)
         return tuple(b for b in beliefs if b is not None and account_id in {None, b.account_id})
 

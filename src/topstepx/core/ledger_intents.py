@@ -55,10 +55,25 @@ class IntentBelief:
     copies: int = 1
     """How many requests may have arrived: more than one only if it was sent again under its tag."""
 
+    handed_over: int = 0
+    """How often it may have left: `attempts` counts one that was stopped before as well."""
+
     @property
     def is_open(self) -> bool:
         """Whether it may yet turn out to be at the gateway, or not."""
         return self.state in _OPEN
+
+    @property
+    def was_denied(self) -> bool:
+        """Whether it left and the gateway answered that it did not act (401, 429): its word alone."""
+        if self.state != "not_sent" or not self.answers:
+            return False
+        last = self.answers[-1]
+        if last.outcome == "not_executed":
+            return True
+        # What went wrong after a 401 (no token in time, no connection) says nothing about the first send.
+        unsent = 1 if (last.text or "").startswith("NotSent:") else 0
+        return last.outcome == "not_sent" and self.handed_over > unsent
 
     @property
     def recorded_at(self) -> datetime | None:
@@ -144,6 +159,7 @@ class IntentEntry:
             resolution=resolution,
             cancel_wanted=self._cancel_wanted,
             copies=1 + len(self._again),
+            handed_over=self._attempts,
         )
 
     def _state(

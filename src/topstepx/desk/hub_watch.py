@@ -14,6 +14,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from topstepx.clock import NANOSECONDS
+from topstepx.core.asked import denied_lately
 from topstepx.core.link_ends import EndKind, LinkEnd
 from topstepx.desk.lookout import RECENT
 from topstepx.errors import TopstepxError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from topstepx.core.ledger import Change
+    from topstepx.core.ledger_intents import IntentBelief
     from topstepx.desk.intake import Intake
     from topstepx.desk.lookout import Seen
     from topstepx.desk.record import Record
@@ -154,10 +156,16 @@ class HubWatch:
         return any(
             ledger.positions(account_id)
             or ledger.working(account_id)
-            or any(one.state != "presumed_absent" for one in ledger.unsettled_intents(account_id))
+            or any(self._may_yet_show(one) for one in ledger.unsettled_intents(account_id))
             or any(ledger.netting.unsettled(account_id))
             for account_id in self._recovery.accounts
         )
+
+    def _may_yet_show(self, intent: IntentBelief) -> bool:
+        """Whether its order may be seen any moment: what is presumed absent is looked for elsewhere."""
+        if intent.state == "not_sent":
+            return denied_lately(self._record.ledger, intent, self._record.stamp())
+        return intent.state != "presumed_absent"
 
     def looked(self, seen: Seen) -> None:
         """A look at an account showed this: judge the hub by it."""
