@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.cards.world import CLOSE, world
-from topstepx import Market
+from topstepx import Bracket, Market
 from topstepx.events import Flattened, FlattenFailed, FlattenStarted
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
@@ -70,3 +70,15 @@ async def test_a_read_that_fails_to_the_end_says_that_it_is_not_known() -> None:
         assert isinstance(result, FlattenFailed)
         assert "Position/searchOpen" in result.remaining[0].reason
         assert "flattening" not in w.standing()
+
+
+@virtual
+async def test_without_a_hub_legs_do_not_outlive_the_position() -> None:
+    async with world() as w:
+        order = await w.buy(at=Market(), bracket=Bracket(stop_ticks=400, target_ticks=400))
+        await order.filled(timeout=5)
+        w.break_("hub/user", f.DropEvents(), times=None)
+        await w.desk.close()
+        (closed,) = [one for one in w.pair.truth.trades(w.account.id) if one.side is Side.SELL]
+        ends = [w.pair.truth.history(one.id)[-1].at for one in (order.stop, order.target)]
+        assert all((end - closed.creation_timestamp).total_seconds() < 1 for end in ends)

@@ -7,6 +7,8 @@ nor lock. Entries on what is being flattened are refused meanwhile.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from topstepx.clock import NANOSECONDS
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 FLATTEN_S = 60.0
 """How long a flatten goes on before it says what remains."""
+
+_EARLIER = timedelta(seconds=300)
 
 Result = Flattened | FlattenFailed
 
@@ -134,6 +138,7 @@ class _Run:
         wanted = {row.contract_id for row in rows} | {
             belief.contract_id for belief in self._record.ledger.positions(self._account_id)
         }
+        await self._account_for(wanted)
         positions: dict[str, int] = {}
         for contract_id in wanted:
             belief = self._record.ledger.position(self._account_id, contract_id)
@@ -141,6 +146,20 @@ class _Run:
                 positions[contract_id] = (belief.net or 0) if belief is not None else 0
         live = [order for order in orders if self._concerns(order.contract_id)]
         return Look(tuple(order for order in live if not self._is_over(order)), positions)
+
+    async def _account_for(self, contracts: set[str]) -> None:
+        """Ask for trades where fills contradict the list: without a hub nobody tells what a close filled.
+
+        Until that is known the position may be there, and its legs stay while nothing is held.
+        """
+        ledger = self._record.ledger
+        beliefs = [ledger.position(self._account_id, one) for one in contracts]
+        if not any(belief is not None and belief.unshown for belief in beliefs):
+            return
+        with contextlib.suppress(TopstepxError):  # then the lists are believed a little later
+            await self._reader.trades_since(
+                self._account_id, self._record.stamp() - _EARLIER, lane=Lane.EXIT
+            )
 
     def _is_over(self, order: OrderModel) -> bool:
         belief = self._record.ledger.order(order.id)
