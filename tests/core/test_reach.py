@@ -98,6 +98,15 @@ def test_an_accepted_order_that_nobody_has_shown_counts() -> None:
 # ---------------------------------------------------------------- never beyond
 
 
+def test_a_gateway_whose_clock_runs_ahead_swallows_no_fill() -> None:
+    ledger = Ledger()
+    ahead = msgspec.structs.replace(listed(0), server_at=at(100))
+    ledger.apply(ahead)
+    told = trade(1, size=2, creation_timestamp=at(5))
+    ledger.apply(events.TradeObserved(trade=told, at=at(5), source="hub"))
+    assert contracts(ledger, Side.BUY) == 3
+
+
 class Venue:
     """A venue whose words come late, out of order, or not at all, and whose lists lag."""
 

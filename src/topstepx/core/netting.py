@@ -274,7 +274,7 @@ class Netting:
 
     def listed(self, event: PositionsListed, heard: Heard) -> None:
         """All positions of an account: a contract that is not among them is flat."""
-        account_id, server_at = event.account_id, event.server_at
+        account_id, server_at = event.account_id, _earlier(event.server_at, heard.at)
         rows = {row.contract_id: _signed(row) for row in event.positions}
         known = {contract_id for account, contract_id in self._nets if account == account_id}
         for contract_id in known | rows.keys():
@@ -295,6 +295,11 @@ class Netting:
             if account_id in self._lists:
                 net.listed(0, *self._lists[account_id])
         return net
+
+
+def _earlier(server_at: datetime | None, ours: datetime) -> datetime | None:
+    """When a list was read, at the earliest: a gateway whose clock runs ahead would swallow new fills."""
+    return None if server_at is None else min(server_at, ours)
 
 
 def _signed(position: PositionModel) -> int | None:
