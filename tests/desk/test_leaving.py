@@ -150,6 +150,37 @@ async def test_a_gateway_that_is_gone_does_not_keep_the_program() -> None:
 # ---- what is open
 
 
+@virtual
+async def test_an_entry_that_nobody_has_shown_yet_is_taken_back_too() -> None:
+    async with Runs() as runs:
+        tsx = runs.client()
+        late = fault_kinds.DelayEvents(5.0, "GatewayUserOrder")
+        runs.faults.add(Fault(where="hub/user", what=late, times=None))
+        with suppress(_Bug):
+            async with tsx:
+                desk = await _desk(tsx)
+                order = await desk.buy(1, at=FAR)
+                assert order.belief is None, "accepted, and not seen"
+                raise _Bug
+        assert _working(runs) == set()
+        assert tsx.left_open == ()
+
+
+@virtual
+async def test_an_entry_whose_answer_was_lost_is_taken_back_when_it_is_found() -> None:
+    async with Runs() as runs:
+        tsx = runs.client()
+        runs.faults.add(Fault(where="Order/place", what=fault_kinds.Hold(4)))
+        with suppress(_Bug):
+            async with tsx:
+                desk = await _desk(tsx)
+                placing = asyncio.ensure_future(desk.buy(1, at=FAR))
+                await eventually(tsx._record.ledger.open_intents, timeout_s=5)
+                placing.cancel()
+                raise _Bug
+        assert _working(runs) == set()
+
+
 async def _lost(runs: Runs, tsx: Client) -> None:
     runs.faults.add(Fault(where="Order/place", what=fault_kinds.LoseRequest(cut=True)))
     desk = await _desk(tsx)

@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from topstepx.core import tags
+from topstepx.core.asked import place_of
 from topstepx.core.moot import settled_by
 from topstepx.desk.waiting import until
 from topstepx.errors import TopstepxError
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from topstepx.core.ledger_intents import IntentBelief
-    from topstepx.core.ledger_orders import OrderBelief
+    from topstepx.desk.order import Order
     from topstepx.desk.orders import Orders
     from topstepx.desk.record import Record
     from topstepx.desk.recovery import Recovery
     from topstepx.settings import Settings
+    from topstepx.wire.models import OrderModel, PlaceRequest
 
 _LOG = logging.getLogger("topstepx")
 _TIDY_S = 15.0
@@ -63,17 +65,10 @@ class Leaving:
                 return
         except TopstepxError as error:
             _LOG.warning("account %s is not flat: %s", account_id, error)
-        for belief in self.entries(account_id):
-            order = self._orders.get(account_id, order_id=belief.id)
-            if order is None:
-                continue
-            try:
-                await order.cancel()
-            except TopstepxError as error:
-                _LOG.warning("%s was not cancelled: %s", order.describe(), error)
+        await asyncio.gather(*(_take_back(order) for order in self.entries(account_id)))
 
-    def entries(self, account_id: int) -> tuple[OrderBelief, ...]:
-        """Our own working orders that would open or enlarge a position."""
+    def entries(self, account_id: int) -> tuple[Order, ...]:
+        """Our own orders that would open or enlarge a position: working, or not shown by anybody yet."""
         ledger = self._record.ledger
         found = []
         for belief in ledger.working(account_id):
@@ -83,12 +78,22 @@ class Leaving:
             tag = tags.canonical(order.custom_tag)
             if ledger.intent_by_tag(account_id, tag) is None:
                 continue
-            position = ledger.position(account_id, order.contract_id)
-            net = position.net if position is not None else None
-            if net is not None and net * order.side.sign < 0 and belief.remaining <= abs(net):
-                continue  # it would only reduce the position: protection
-            found.append(belief)
+            if not self._only_reduces(order, belief.remaining):
+                found.append(self._orders.handle(order))
+        for intent in ledger.unsettled_intents(account_id):
+            asked = None if intent.state == "presumed_absent" else place_of(intent)
+            if asked is None or self._only_reduces(asked, asked.size):
+                continue
+            unseen = self._orders.of_intent(intent.intent_id)
+            if unseen is not None and unseen.belief is None:
+                found.append(unseen)
         return tuple(found)
+
+    def _only_reduces(self, order: OrderModel | PlaceRequest, size: int) -> bool:
+        """Whether all of it would go against the position: then it is protection, and stays."""
+        position = self._record.ledger.position(order.account_id, order.contract_id)
+        net = position.net if position is not None else None
+        return net is not None and net * order.side.sign < 0 and size <= abs(net)
 
     async def settle(self, wait_s: float) -> tuple[str, ...]:
         """Wait for the resolver, for so long at most; what is still open then, a line each.
@@ -127,6 +132,13 @@ class Leaving:
                     f" {belief.remaining} {order.contract_id}) works"
                 )
         return tuple(lines)
+
+
+async def _take_back(order: Order) -> None:
+    try:
+        await order.cancel()
+    except TopstepxError as error:
+        _LOG.warning("%s was not cancelled: %s", order.describe(), error)
 
 
 def _line(intent: IntentBelief) -> str:

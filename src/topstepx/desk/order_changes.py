@@ -12,6 +12,7 @@ from topstepx.core.modifying import Reading, is_tighter, misfit, operation, read
 from topstepx.core.outcome import Verdict
 from topstepx.core.prices import PriceLike, on_grid, whole_contracts
 from topstepx.desk.moves import Moves
+from topstepx.desk.placed import sending_ended
 from topstepx.desk.waiting import until
 from topstepx.desk.write import Intent
 from topstepx.errors import InvalidRequest, ModifyConflict, OrderUnresolved
@@ -102,8 +103,9 @@ class OrderChanges:
         if order.belief is not None:
             return  # it was seen, only the answer is missing
         await self._resolver.want_cancelled(intent.intent_id, intent.account_id)
+        await sending_ended(order, self._record, self._settings)
         await self._resolver.wait(intent.intent_id, self._settings.timeouts.resolve_s)
-        if order.belief is None:
+        if not _is_found(order):
             looking = self._resolver.looking(intent.intent_id)
             raise OrderUnresolved(
                 "The cancel waits for an order that is not found yet; it is not cancelled.",
@@ -343,6 +345,10 @@ def _price_of(belief: OrderBelief) -> Decimal | None:
     if order.type is OrderType.TRAILING_STOP:
         return None
     return order.stop_price if order.type in _STOPS else order.limit_price
+
+
+def _is_found(order: Order) -> bool:
+    return order.id is not None or _is_over(order)
 
 
 def _is_over(order: Order) -> bool:

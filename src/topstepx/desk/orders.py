@@ -87,7 +87,7 @@ class Orders:
         self._lives = lives
         self.is_closed = False
         """Whether the client was left; set by who leaves it."""
-        self._gate = EntryGate(record, settings, self._of_intent)
+        self._gate = EntryGate(record, settings, self.of_intent)
         self.check_growth = self._gate.check_growth
         self.check_again = self._gate.check_again
         self.changes: OrderChanges  # set by who builds both
@@ -226,7 +226,7 @@ class Orders:
         """How far the search for an order has come; None when its answer was not lost."""
         return self._resolver.looking(intent_id)
 
-    def _of_intent(self, intent_id: str) -> Order | None:
+    def of_intent(self, intent_id: str) -> Order | None:
         """The handle of an intent's order."""
         intent = self.ledger.intent(intent_id)
         if intent is None or intent.recorded is None or intent.recorded.contract_id is None:
@@ -243,7 +243,7 @@ class Orders:
         account_id = self._account_id(account)
         intent = self.ledger.intent_by_key(account_id, key) if key is not None else None
         if intent is not None:
-            return self._of_intent(intent.intent_id)
+            return self.of_intent(intent.intent_id)
         belief = self.ledger.order(order_id) if order_id is not None else None
         if belief is None or belief.order.account_id != account_id:
             return None

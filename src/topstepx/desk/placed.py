@@ -47,12 +47,7 @@ class Placed:
         intent = order.intent
         if intent is None:
             return order
-        timeouts = self._settings.timeouts
-        await until(
-            self._record,
-            lambda: None if _is_under_way(order) else True,
-            timeout_s=timeouts.order_deadline_s + timeouts.place_s,
-        )
+        await sending_ended(order, self._record, self._settings)
         intent = order.intent or intent
         if intent.state == "accepted" or _is_there(order):
             return order
@@ -90,6 +85,16 @@ def _refusal(finding: Finding | None) -> TopstepxError | None:
 def _is_there(order: Order) -> bool:
     """Whether the gateway has shown it, and not only to say that it was rejected."""
     return order.belief is not None and order.status is not OrderStatus.REJECTED
+
+
+async def sending_ended(order: Order, record: Record, settings: Settings) -> None:
+    """Wait until its own sending is over: answered, or looked for; for as long as one may take."""
+    timeouts = settings.timeouts
+    await until(
+        record,
+        lambda: None if _is_under_way(order) else True,
+        timeout_s=timeouts.order_deadline_s + timeouts.place_s,
+    )
 
 
 def _is_under_way(order: Order) -> bool:
