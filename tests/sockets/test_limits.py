@@ -103,7 +103,7 @@ def test_three_processes_stay_within_one_limit(tmp_path: Path) -> None:
         async with SimServer(rate=0.02) as sim:
             limited(sim, WindowKind.SLIDING, limits)
             command = [sys.executable, "-m", "tests.support.demand", sim.url]
-            command += [sim.user_name, sim.api_key, str(tmp_path / "log.sqlite")]
+            command += [sim.user_name, str(tmp_path / "log.sqlite")]
             command += ["6", "200", "50", "3"]
             started = [
                 await asyncio.create_subprocess_exec(
@@ -111,6 +111,9 @@ def test_three_processes_stay_within_one_limit(tmp_path: Path) -> None:
                 )
                 for _ in range(3)
             ]
+            for each in started:
+                assert each.stdin is not None
+                each.stdin.write(f"{sim.api_key}\n".encode())
             for each in started:
                 assert each.stdout is not None
                 assert await each.stdout.readline() == b"ready\n"

@@ -197,7 +197,8 @@ def worst(moments: list[datetime], window_s: float) -> int:
 
 
 async def main() -> None:
-    url, user, key, log, seconds, general, bars, window_s = sys.argv[1:]
+    url, user, log, seconds, general, bars, window_s = sys.argv[1:]
+    key = sys.stdin.readline().strip()  # a key has no place on a command line
     store = SqliteBudget(Path(log), SystemClock(), f"process {os.getpid()}", busy_s=2.0)
     limits = policies(int(general), int(bars), float(window_s))
     async with client_of(url, url, Credentials(user, Secret(key)), limits, store) as tsx:
