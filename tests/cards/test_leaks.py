@@ -105,6 +105,7 @@ def test_no_secret_is_left_anywhere(tmp_path: Path) -> None:
         kept = home.run(
             "login", "--environment", "sim", "--url", sim.url, "--profile", "mine",
             "--user-name", sim.user_name, "--key-stdin", stdin=f"{CANARY}\n",
+            PYTHONASYNCIODEBUG="1",
         )  # fmt: skip
         assert kept.returncode == 0, kept.stderr
         places: dict[str, bytes] = {

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import io
 import logging
-import re
 import traceback
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -137,16 +136,6 @@ SCRIPTS = (
 )
 
 
-def shown(task: asyncio.Task[object]) -> str:
-    """A task's repr, but for what picows holds between the server's nonsense and the next step of ours.
-
-    For that blink a future of picows quotes what the server said; here the server said our token.
-    """
-    return re.sub(
-        r"wait_for=<Future finished exception=WSInvalidMessageError\(.*?'\)", "", repr(task)
-    )
-
-
 def provoke(kind: Kind, url: Scripted | str, *, tls: bool = False) -> str:
     """The call's error as fully as Python can print it, with the reprs of everything alive meanwhile."""
     seen: list[str] = []
@@ -163,7 +152,7 @@ def provoke(kind: Kind, url: Scripted | str, *, tls: bool = False) -> str:
             )
         )
         while not calling.done():
-            seen.extend(shown(task) + task.get_name() for task in asyncio.all_tasks())
+            seen.extend(repr(task) + task.get_name() for task in asyncio.all_tasks())
             await asyncio.wait({calling}, timeout=0.02)
         error = calling.exception()
         if error is not None:
@@ -191,6 +180,24 @@ def test_no_failure_shows_the_token(
         shown = provoke(kind, server)
     assert CANARY.encode() in server.arrived, "the canary must have flown"
     assert_clean(shown + everything_said())
+
+
+def test_no_turn_of_the_loop_shows_what_picows_quotes() -> None:
+    """Its error repeats the server's nonsense, here our token; see `net.screened`."""
+
+    async def watched(server: Scripted) -> str:
+        calling = asyncio.create_task(call("picows", server, None, token=CANARY, timeout_s=5))
+        seen = ""
+        while not calling.done():
+            seen += repr(calling)
+            await asyncio.sleep(0)
+        assert isinstance(calling.exception(), TopstepxError)
+        return seen
+
+    with Scripted(nonsense_line) as server:
+        shown = run(watched(server))
+    assert CANARY.encode() in server.arrived
+    assert_clean(shown)
 
 
 @pytest.mark.parametrize("script", [fine, refused_401, cut, silence])

@@ -17,6 +17,7 @@ import picows
 
 from topstepx.errors import NotSent, UpgradeRefused, sanitised
 from topstepx.net.pins import is_pinned
+from topstepx.net.screened import Screened
 from topstepx.net.tls import certificate_refused, client_context
 from topstepx.net.transport import CloseReason, check_request
 from topstepx.net.transport_dial import DEAD_LINK, bound_silence, dial, fault_of, hang_up
@@ -311,21 +312,23 @@ class PicowsTransport:
         dialled: list[socket.socket] = []
         try:
             async with asyncio.timeout(timeout_s):
-                await picows.ws_connect(
-                    lambda: frames,
-                    url,
-                    ssl_context=self._tls if self._secure else None,
-                    websocket_handshake_timeout=None,
-                    logger_name=_MUTE,
-                    enable_auto_pong=True,
-                    max_frame_size=self._message_bytes_max,
-                    extra_headers=dict(headers),
-                    max_redirects=0,
-                    disconnect_on_exception=True,
-                    socket_factory=self._dialler(dialled, timeout_s),
-                    # Its faster TLS does not go through the object that checks pins.
-                    use_aiofastnet=False if is_pinned(self._tls) else None,
-                    ssl_shutdown_timeout=CLOSE_GRACE_S if self._secure else None,
+                await Screened(
+                    picows.ws_connect(
+                        lambda: frames,
+                        url,
+                        ssl_context=self._tls if self._secure else None,
+                        websocket_handshake_timeout=None,
+                        logger_name=_MUTE,
+                        enable_auto_pong=True,
+                        max_frame_size=self._message_bytes_max,
+                        extra_headers=dict(headers),
+                        max_redirects=0,
+                        disconnect_on_exception=True,
+                        socket_factory=self._dialler(dialled, timeout_s),
+                        # Its faster TLS does not go through the object that checks pins.
+                        use_aiofastnet=False if is_pinned(self._tls) else None,
+                        ssl_shutdown_timeout=CLOSE_GRACE_S if self._secure else None,
+                    )
                 )
         except picows.WSHandshakeError as error:
             status = _status(error)
