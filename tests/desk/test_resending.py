@@ -312,3 +312,23 @@ async def test_a_crash_between_the_copies_sends_nothing_more() -> None:
         await eventually(lambda: not w.ledger.open_intents(), timeout_s=150)
         assert not sends(w)
         assert w.ledger.intents()[0].state == "presumed_absent"
+
+
+@virtual
+async def test_a_disk_that_hangs_stops_the_copy_and_not_the_looking() -> None:
+    journal = MemoryJournal()
+    async with world(journal=journal, settings=on()) as w:
+        w.break_(PLACE, f.Hold(20))
+        w.break_(PLACE, f.Answer(503))
+        w.break_(QUERY, f.Delay(0.5), times=1)
+        placing = asyncio.create_task(w.buy(key="mine"))
+        await asyncio.sleep(0.1)
+        journal.hold()
+        with pytest.raises(OrderUnresolved):
+            await placing
+        order = w.tsx.orders.get(w.account, key="mine")
+        await eventually(lambda: order.looking.rounds >= 5, timeout_s=30)
+        journal.release()
+        await asyncio.sleep(60)
+        assert [one.outcome for one in order.intent.answers][1:] in ([], ["not_sent"])
+        assert w.requests("place") <= 1

@@ -174,8 +174,13 @@ class Writer:
         """
         work = self._send_again(intent, send_by_ns, guard)
         sending = self._spawn(work, f"{intent.action} again {intent.tag or ''}")
+        left_s = (send_by_ns - self._clock.monotonic_ns()) / NANOSECONDS
+        # A disk that hangs must not stop the looking: the copy then misses its deadline by itself.
+        await asyncio.wait({sending}, timeout=max(0.0, left_s) + intent.timeout_s)
+        if not sending.done():
+            return None
         with contextlib.suppress(TopstepxError):  # the first attempt is looked for all the same
-            await asyncio.shield(sending)
+            sending.result()
             belief = self._record.ledger.intent(intent.intent_id)
             return belief.answers[-1].outcome if belief is not None and belief.answers else None
         return None
