@@ -191,6 +191,7 @@ class Director:
             return
         await asyncio.sleep(max(0.0, self._weather.held_until_s - self.world.now_s()))
         convergence = next((one for one in self._auditors if isinstance(one, Convergence)), None)
+        await self._release_session(life)
         if convergence is not None:
             await self._level(convergence, life)
             await self._hears(convergence, life)
@@ -215,6 +216,17 @@ class Director:
                 return life
             await asyncio.sleep(0.5)
         return None
+
+    async def _release_session(self, life: Life) -> None:
+        """A session that others fought over stays down until a person releases it: one does.
+
+        Without that a token that ended in the fight is not renewed, and nothing can be read.
+        """
+        if life.client.health().session is not Session.CONTESTED:
+            return
+        self.world.trace.note("director", "a person releases the contested session", count="fights")
+        with contextlib.suppress(TopstepxError):
+            await life.client.resume(released_by="the storm's person")
 
     async def _level(self, convergence: Convergence, life: Life) -> None:
         """Wait until the books are level; the clock of the promise runs while the session is good."""
