@@ -154,6 +154,30 @@ BUILDS: dict[str, Broken] = {
         {"tokens revoked": 4.0},
         {"burst": 3.0, "market": 1.0},
     ),
+    "trade told again with every report": Broken(
+        {
+            "topstepx.core.ledger_trades": (
+                "        return None if before == self.belief else TradeChanged(before, self.belief)\n",
+                "        return TradeChanged(before, self.belief)\n",
+            )
+        },
+        "Legality",
+        3,
+        {"events garbled": 20.0, "hubs cut": 6.0},
+        {"market": 3.0},
+    ),
+    "a used key gives the handle of an order that was never made": Broken(
+        {
+            "topstepx.desk.placed": (
+                "        error = outcome_again(intent, key)\n",
+                "        return order\n        error = outcome_again(intent, key)\n",
+            )
+        },
+        "Honesty",
+        5,
+        {"requests lost": 20.0, "crashes": 3.0},
+        {"market": 3.0, "rest": 3.0},
+    ),
 }
 
 

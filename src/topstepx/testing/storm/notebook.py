@@ -54,6 +54,8 @@ class Notebook:
         self.sayings: list[Saying] = []
         self.foreign: list[str] = []
         """Exceptions that are not of this library."""
+        self.hollow: list[str] = []
+        """Handles that were given for orders that do not exist, or may not."""
 
     def wish(self, terms: dict[str, Any]) -> Wish:
         """A new one, under a new key."""

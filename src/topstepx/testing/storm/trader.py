@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from topstepx.testing.storm.world import Life
 
 _AT_ONCE = 8
-# A used key gives the handle of its order, whatever became of that; only a live stage is a promise.
-_SAID_BY_STAGE: dict[Stage, Said] = {
-    Stage.NOT_SENT: "no",
-    Stage.REFUSED: "no",
-    Stage.RECORDED: "unknown",
-    Stage.SENT: "unknown",
-    Stage.UNKNOWN: "unknown",
-    Stage.PRESUMED_ABSENT: "unknown",
-}
+# What a used key came to is raised again, so a handle that `place` gives is of an order that exists.
+_NO_ORDER = frozenset(
+    {
+        Stage.RECORDED,
+        Stage.SENT,
+        Stage.UNKNOWN,
+        Stage.NOT_SENT,
+        Stage.REFUSED,
+        Stage.PRESUMED_ABSENT,
+    }
+)
 
 
 class Trader:
@@ -107,7 +109,11 @@ class Trader:
             order = await self.life.client.orders.place(
                 self.life.account, self.life.contract, key=wish.key, **wish.terms
             )
-            said = _SAID_BY_STAGE.get(order.stage, "accepted")
+            said = "accepted"
+            if order.stage in _NO_ORDER and not self.life.over:
+                self.book.hollow.append(
+                    f"{wish.key} got the handle of an order {order.stage.value}"
+                )
             if order.tag is not None:
                 wish.tags.append(order.tag)
         except TopstepxError as error:

@@ -43,10 +43,12 @@ async def test_words_that_are_not_so_are_found() -> None:
         now = world.memory.now()
         flat = Flattened(at=now, account_id=world.account_id)
         world.gateway.venue.fill(world.truth.orders(world.account_id)[0].id, 1, world.price(), now)
+        world.notebook.hollow.append("wish 1 got the handle of an order not sent")
         world.notebook.sayings.append(Saying(now, now, 1, "flatten", "done", flat))
         auditor.after()
         told = [finding.what for finding in auditor.findings]
         assert told == [
             "wish 1 was called accepted and made no order",
+            "wish 1 got the handle of an order not sent",
             "flatten said flat, and there was a position all the time",
         ]

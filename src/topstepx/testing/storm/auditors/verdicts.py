@@ -68,7 +68,10 @@ class SingleExecution(Auditor):
 class Honesty(Auditor):
     """What was said, to the trader and in the journal, is what happened."""
 
-    promise = "accepted means that it happened, no means that it did not, flat means flat"
+    promise = (
+        "accepted means that it happened, no means that it did not, flat means flat;"
+        " a handle is of an order that exists"
+    )
 
     def heard(self, life: Life, event: Event, changes: tuple[Change, ...]) -> None:
         """No order is reported over while it works, and none is presumed absent that is there."""
@@ -112,6 +115,8 @@ class Honesty(Auditor):
     def after(self) -> None:
         """Every word that was said to the trader."""
         self._wishes()
+        for told in self.world.notebook.hollow:
+            self.found(told)
         for saying in self.world.notebook.sayings:
             closed = isinstance(saying.subject, Closed) and saying.act == "close"
             if closed or isinstance(saying.subject, Flattened):
