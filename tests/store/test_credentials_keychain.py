@@ -9,11 +9,13 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+import keyring
 import pytest
+from keyring import errors
 from keyring.backends import SecretService, chainer, fail, null
 
 from topstepx.errors import KeychainUnavailable
-from topstepx.store.credentials_keychain import TRUSTED, choose, full_name
+from topstepx.store.credentials_keychain import TRUSTED, Keychain, choose, full_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +69,27 @@ def test_none_at_all() -> None:
 def test_inside_a_chain_only_the_trusted_one_is_used() -> None:
     good = made(SecretService.Keyring)
     assert choose(chained(made(PlaintextKeyring), good, made(null.Keyring))) is good
+
+
+def test_a_locked_one_says_so_whatever_is_asked() -> None:
+    class Locked(SecretService.Keyring):
+        def get_password(self, service: str, username: str) -> str | None:
+            raise errors.KeyringLocked(service, username)
+
+        def set_password(self, service: str, username: str, password: str) -> None:
+            raise errors.KeyringLocked(service, username)
+
+    Locked.__module__, Locked.__qualname__ = SecretService.Keyring.__module__, "Keyring"
+    before = keyring.get_keyring()
+    keyring.set_keyring(made(Locked))
+    try:
+        keychain = Keychain()
+        for ask in (keychain.read, keychain.remove, lambda slot: keychain.write(slot, "k")):
+            with pytest.raises(KeychainUnavailable, match="is locked") as caught:
+                ask("slot")
+            assert "Unlock it" in str(caught.value.next_step)
+    finally:
+        keyring.set_keyring(before)
 
 
 def run(
