@@ -103,6 +103,8 @@ def test_a_fill_that_is_not_told_and_a_card_that_tested_nothing(tmp_path: Path) 
             with pytest.raises(Failed, match="this card tested nothing"):
                 await stage.told_once([])
             stage.fill(stage.truth.order(bought(stage)))
+            stage.program.told.append({"event": "fill", "trade_id": [1]})
+            stage.program.told.append({"event": "fill"})
             with pytest.raises(Failed, match="is not told within"):
                 await stage.told_once(await stage.trades(1), 0.3)
 

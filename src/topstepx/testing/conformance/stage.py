@@ -245,13 +245,14 @@ class Stage:
         twice = [trade_id for trade_id, times in self.fills().items() if times > 1]
         require(not twice, f"trade {twice} was told more than once")
 
-    def fills(self) -> Counter[object]:
+    def fills(self) -> Counter[int]:
         """How often the program told each trade."""
         return self.told("fill")
 
-    def told(self, event: str) -> Counter[object]:
+    def told(self, event: str) -> Counter[int]:
         """How often it told an event of each trade."""
-        return Counter(one.get("trade_id") for one in self.program.told if one["event"] == event)
+        ids = (one.get("trade_id") for one in self.program.told if one["event"] == event)
+        return Counter(one for one in ids if isinstance(one, int))
 
     async def trades(self, count: int, within_s: float = 10.0) -> list[TradeModel]:
         """The account's trades, once the venue has so many."""
