@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,11 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 
+
+# A shell starts what runs in the background with Ctrl-C ignored, and children would inherit that; the
+# tests that send one mean a program that can hear it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST_FIRST = ("storms", "kill", "sockets", "cards", "cli", "testing", "net")
 """Folders in the order of how long their modules take: what is begun last, the others wait for."""
