@@ -62,6 +62,7 @@ def test_every_profile_with_the_origin_of_its_settings(home: Home) -> None:
     }
     assert one["settings"]["environment"]["origin"] == str(home.folder / "home/config.toml")
     assert (two["environment"], two["rest_url"]) == ("sim", URL)
+    assert two["logins_in_ten_minutes"] is None, "a simulator counts none"
 
 
 def test_a_file_that_only_its_passphrase_opens(home: Home) -> None:

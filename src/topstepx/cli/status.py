@@ -49,7 +49,8 @@ class ProfileStatus:
     user_name: str | None = None
     key_saved_on: str | None = None
     shared_session: SessionStatus | None = None
-    logins_in_ten_minutes: int = 0
+    logins_in_ten_minutes: int | None = 0
+    """None: a simulator, where logins have no bound and nobody counts them."""
     warnings: list[str] = field(default_factory=list)
     problem: str | None = None
     kills: list[str] = field(default_factory=list)
@@ -176,7 +177,7 @@ def _session(
     if reached is None:
         return
     log = login_log(reached, credentials.user_name, clock)
-    status.logins_in_ten_minutes = log.recent() if log is not None else 0
+    status.logins_in_ten_minutes = log.recent() if log is not None else None
     try:
         shared = shared_session(reached, credentials, clock).read()
     except TopstepxError:
@@ -212,7 +213,9 @@ def _write(status: ProfileStatus) -> None:
         )
     elif status.user_name is not None:
         lines.append("  session      none is shared; each program has its own, in memory")
-    lines.append(f"  logins       {status.logins_in_ten_minutes} of {PER_WINDOW} in ten minutes")
+    logins = status.logins_in_ten_minutes
+    counted = "without bound" if logins is None else f"{logins} of {PER_WINDOW} in ten minutes"
+    lines.append(f"  logins       {counted}")
     for key, value in status.settings.items():
         lines.append(f"  {key:<12} {value['value']}  from {value['origin']}")
     lines += [f"  warning      {warning}" for warning in status.warnings]
