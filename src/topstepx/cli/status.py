@@ -49,8 +49,8 @@ class ProfileStatus:
     user_name: str | None = None
     key_saved_on: str | None = None
     shared_session: SessionStatus | None = None
-    logins_in_ten_minutes: int | None = 0
-    """None: a simulator, where logins have no bound and nobody counts them."""
+    logins_in_ten_minutes: int | None = None
+    """None: nobody counts them, such as at a simulator, where they have no bound."""
     warnings: list[str] = field(default_factory=list)
     problem: str | None = None
     kills: list[str] = field(default_factory=list)
@@ -213,9 +213,11 @@ def _write(status: ProfileStatus) -> None:
         )
     elif status.user_name is not None:
         lines.append("  session      none is shared; each program has its own, in memory")
-    logins = status.logins_in_ten_minutes
-    counted = "without bound" if logins is None else f"{logins} of {PER_WINDOW} in ten minutes"
-    lines.append(f"  logins       {counted}")
+    if status.environment == "sim":
+        lines.append("  logins       without bound")
+    elif status.logins_in_ten_minutes is not None:
+        logins = f"{status.logins_in_ten_minutes} of {PER_WINDOW} in ten minutes"
+        lines.append(f"  logins       {logins}")
     for key, value in status.settings.items():
         lines.append(f"  {key:<12} {value['value']}  from {value['origin']}")
     lines += [f"  warning      {warning}" for warning in status.warnings]
