@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -94,15 +95,22 @@ def test_a_users_word_goes_before_the_table_and_none_leaves_it_to_the_table() ->
         return Reaction.STOP if end.code == 403 else None
 
     reconnecting = Reconnecting(judge=judge)
-    assert reconnecting.reaction(LinkEnd(EndKind.UPGRADE, "", 403)) is Reaction.STOP
-    assert reconnecting.reaction(LinkEnd(EndKind.UPGRADE, "", 401)) is Reaction.REFRESH
+    assert reconnecting.reaction(LinkEnd(EndKind.UPGRADE, "", 403))[0] is Reaction.STOP
+    assert reconnecting.reaction(LinkEnd(EndKind.UPGRADE, "", 401))[0] is Reaction.REFRESH
 
 
-def test_a_users_word_that_raises_leaves_it_to_the_table() -> None:
-    def judge(_end: LinkEnd) -> Reaction | None:
+def test_a_users_word_that_raises_or_is_none_leaves_it_to_the_table_and_is_told() -> None:
+    def raising(_end: LinkEnd) -> Reaction | None:
         raise RuntimeError
 
-    assert Reconnecting(judge=judge).reaction(LinkEnd(EndKind.DEAF, "")) is Reaction.RETRY
+    def wrong(_end: LinkEnd) -> Any:  # noqa: ANN401  what a slip would give
+        return "stop"
+
+    for judge, told in ((raising, "RuntimeError()"), (wrong, "'stop', which is no Reaction")):
+        reaction, end = Reconnecting(judge=judge).reaction(LinkEnd(EndKind.DEAF, "silence"))
+        assert reaction is Reaction.RETRY
+        assert end.reason.startswith("silence; your judge")
+        assert told in end.reason
 
 
 def test_the_first_wait_is_below_a_second_and_the_rest_below_their_bound() -> None:

@@ -241,7 +241,7 @@ class Link:
             and now_ns - self._live_since_ns >= _STABLE_S * NANOSECONDS
         ):
             self.attempt = 0
-        reaction = self._reconnecting.reaction(end)
+        reaction, end = self._reconnecting.reaction(end)
         attempts_max = self._reconnecting.attempts_max
         self._forget_socket()
         effects: list[Effect] = [Drop(end.reason)] if had_socket else []

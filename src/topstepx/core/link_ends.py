@@ -11,7 +11,7 @@ its class's row. Replace any of it with `Reconnecting.judge`; None from there me
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Final
 
@@ -81,7 +81,8 @@ class Reconnecting:
 
     `attempts_max`: so many attempts in a row may fail before it stays CLOSED, with `HubClosed` and an
     alarm, until `tsx.resume`; None: it goes on for ever. `judge`: your own word on what follows from an
-    end; None from it (and one that raises) means the table's.
+    end; None from it means the table's. One that raises, or gives anything else, leaves it to the table
+    too, and the reason of the end says so.
     """
 
     attempts_max: int | None = None
@@ -98,14 +99,20 @@ class Reconnecting:
                 "judge", self.judge, "is called with a LinkEnd.", "Give a function."
             )
 
-    def reaction(self, end: LinkEnd) -> Reaction:
-        """What follows from an end."""
+    def reaction(self, end: LinkEnd) -> tuple[Reaction, LinkEnd]:
+        """What follows from an end, and the end: its reason says so where the user's judge failed."""
+        if self.judge is None:
+            return classify(end), end
         try:
-            own = self.judge(end) if self.judge is not None else None
+            own: object = self.judge(end)
         # boundary: a judge of the user's that raises must not keep a hub from coming back
-        except Exception:  # noqa: BLE001  whatever it raises
-            own = None
-        return own if own is not None else classify(end)
+        except Exception as error:  # noqa: BLE001  whatever it raises is told with the end
+            return classify(end), replace(end, reason=f"{end.reason}; your judge raised {error!r}")
+        if own is None or isinstance(own, Reaction):
+            return own or classify(end), end
+        return classify(end), replace(
+            end, reason=f"{end.reason}; your judge gave {own!r}, which is no Reaction"
+        )
 
 
 _R, _S, _F = Reaction.RETRY, Reaction.RETRY_SLOWLY, Reaction.REFRESH
