@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from tests.cards.world import PARTIAL, World, world
 from topstepx import Market
-from topstepx.errors import GatewayRefused, InvalidRequest, NotSent
+from topstepx.errors import GatewayRefused, InvalidRequest, NotFilled, NotSent
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
 from topstepx.wire.enums import OrderType, Side
@@ -48,6 +49,38 @@ async def test_closing_a_part_leaves_orders_alone() -> None:
         assert closed.position.net == 1
         assert closed.cancelled == ()
         assert not resting.is_done
+
+
+@pytest.mark.parametrize("hub", [True, False])
+@virtual
+async def test_a_list_of_positions_that_is_late_takes_no_more_than_was_asked(
+    hub: bool,
+) -> None:
+    async with world() as w:
+        await held(w, 4)
+        await asyncio.sleep(10)
+        w.pair.gateway.venue.faults.visibility_positions = timedelta(seconds=4)
+        if not hub:
+            w.break_("hub/user", f.DropEvents(), times=None)
+        closed = await w.desk.close(1)
+        assert (w.net, closed.position.net) == (3, 3)
+        assert w.requests("partial_close") == 1
+        await w.desk.reduce_to(2)
+        assert w.net == 2
+
+
+@virtual
+async def test_a_reduction_that_was_taken_and_does_not_show_is_not_sent_again() -> None:
+    async with world() as w:
+        await held(w, 4)
+        w.pair.gateway.venue.faults.frozen_contracts = {w.contract.id}
+        with pytest.raises(NotFilled, match="took a reduction"):
+            await w.desk.close(1)
+        assert w.requests("partial_close") == 1
+        assert w.working  # it may still fill
+        w.pair.gateway.venue.faults.frozen_contracts = set()
+        await asyncio.sleep(5)
+        w.pair.gateway.market.start(w.contract.id, w.pair.world.now())
 
 
 @virtual

@@ -88,6 +88,13 @@ class NetRange:
         """Whether everything that was told agrees."""
         return self.low == self.high
 
+    @property
+    def nearest(self) -> int:
+        """The end nearest to flat, and 0 where the direction itself is open: what is surely held."""
+        if self.low <= 0 <= self.high:
+            return 0
+        return self.low if self.low > 0 else self.high
+
 
 @dataclass(frozen=True, slots=True)
 class _Rival:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from topstepx.core.lanes import Lane
+from topstepx.core.netting import BELIEVED_AFTER_S
 from topstepx.core.ownership import CLOSES
 from topstepx.core.prices import whole_contracts
 from topstepx.desk.exits import Came
@@ -17,9 +20,10 @@ from topstepx.events import Flattened
 from topstepx.wire.enums import Side
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from topstepx.core.ledger_positions import PositionBelief
+    from topstepx.core.netting import NetRange
     from topstepx.desk.accounts import AccountLike, Accounts
     from topstepx.desk.contracts import Contract, Contracts
     from topstepx.desk.exits import Exits, Try
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from topstepx.wire import models
 
 _VERIFY_S = 10.0
+_AGREE_S = BELIEVED_AFTER_S + 3.0
+_EARLIER = timedelta(seconds=300)
 _ROUNDS_MAX = 8
 
 
@@ -114,8 +120,9 @@ class Positions:
         What is to go is computed from a fresh look each time; entries wait meanwhile, and an order that could
         then pass `limits.contracts_max` is cancelled first (`Closed.cancelled`). 0 closes it, as `close` does. Raises
         `AnswerLost` when it is not known what became of a reduction: it is not repeated blindly, and the
-        contract takes no entries until that is known. `NotFilled` when the gateway took it and the
-        position did not shrink, `GatewayRefused` when it refused.
+        contract takes no entries until that is known. `NotFilled` when the gateway took it and nothing
+        shows it within ten seconds (it is not sent again beside that), `NotFlat` when fills and lists do not
+        agree on how much is held, `GatewayRefused` when it refused.
         """
         account_ = await self._accounts.exact(account)
         contract_ = await self._contracts.one(contract)
@@ -159,25 +166,41 @@ class Positions:
                 cancelled = await self._room.made(account_id, contract.id, side * target, against)
                 if cancelled:
                     continue  # a moment has passed, so look again
-            tried = await self._one_reduction(account_id, contract, excess, target)
+            tried, shown = await self._one_reduction(account_id, contract, excess, target)
             refused = tried.came in {Came.REFUSED, Came.FORBIDDEN} and not _size_was_wrong(tried)
             if tried.error is not None and (refused or tried.came is Came.STOPPED):
                 raise tried.error  # certainly not done, and the trader decides what comes next
             if tried.came is Came.UNKNOWN:
                 await self._found_out(account_id, contract, tried)
+            if not shown:  # it may still fill: another one beside it would take too much
+                msg = (
+                    f"The gateway took a reduction of {contract.name} by {excess}, and nothing shows that "
+                    f"it is down to {target} after {_VERIFY_S:.0f} s."
+                )
+                raise NotFilled(msg, None)
         msg = f"{contract.name} is still not down to {target} after {_ROUNDS_MAX} tries."
         raise NotFilled(msg, None)
 
     async def _one_reduction(
         self, account_id: int, contract: Contract, excess: int, target: int
-    ) -> Try:
+    ) -> tuple[Try, bool]:
+        """One request, and whether what the gateway took was then seen: in fills or in a position."""
         if target == 0:
             tried = await self._exits.close(account_id, contract.id)
         else:
             tried = await self._exits.partial_close(account_id, contract.id, excess)
-        if tried.came is Came.ACCEPTED:
-            await self._settled(account_id, contract, lambda net: abs(net) <= target)
-        return tried
+        if tried.came is not Came.ACCEPTED:
+            return tried, True
+
+        def look() -> bool | None:
+            net = self._range(account_id, contract)
+            return True if net is not None and abs(net.nearest) <= target else None
+
+        async def ask() -> None:
+            await self._reader.positions(account_id, lane=Lane.EXIT)
+
+        seen = await until(self._record, look, timeout_s=_VERIFY_S, ask=ask, every_s=1.0)
+        return tried, seen is not None
 
     async def _found_out(self, account_id: int, contract: Contract, tried: Try) -> None:
         """Wait until it is known what became of a reduction; never send another one blindly."""
@@ -206,29 +229,47 @@ class Positions:
         return Closed(ledger.position(account_id, contract.id), gone)
 
     async def _net(self, account_id: int, contract: Contract) -> int:
-        """The signed size from a fresh look; the gateway is asked, the past is not trusted."""
+        """The signed size from a fresh look; the gateway is asked, the past is not trusted.
+
+        A list may be seconds old. Where it contradicts the fills that are known, both are asked again until
+        they agree or the list is believed: a part that is gone already would else be closed once more.
+        """
         await self._reader.positions(account_id, lane=Lane.EXIT)
-        position = self._record.ledger.position(account_id, contract.id)
-        if position is None or position.net is None:
+        net = self._range(account_id, contract)
+        if net is not None and not net.is_certain:
+            net = await self._agreed(account_id, contract) or self._range(account_id, contract)
+        if net is None:
             msg = (
                 f"The position in {contract.name} has a direction that this version does not know."
             )
             raise NotFlat(msg, (), next_step="Use the web platform.")
-        return position.net
+        if not net.is_certain:
+            msg = (
+                f"How much of {contract.name} is held is not known: {net.low:+d} to {net.high:+d}; fills "
+                "and the gateway's word about it do not agree."
+            )
+            raise NotFlat(msg, (), next_step="close() takes all of it and needs no size.")
+        return net.low
 
-    async def _settled(
-        self, account_id: int, contract: Contract, done: Callable[[int], bool]
-    ) -> None:
-        def look() -> bool | None:
-            position = self._record.ledger.position(account_id, contract.id)
-            if position is None or position.net is None:
-                return None
-            return True if done(position.net) else None
+    async def _agreed(self, account_id: int, contract: Contract) -> NetRange | None:
+        """Where the position is, once fills and lists agree; None when they do not in time."""
 
         async def ask() -> None:
+            since = self._record.stamp() - _EARLIER
+            await self._reader.trades_since(account_id, since, lane=Lane.EXIT)
             await self._reader.positions(account_id, lane=Lane.EXIT)
 
-        await until(self._record, look, timeout_s=_VERIFY_S, ask=ask, every_s=1.0)
+        def look() -> NetRange | None:
+            net = self._range(account_id, contract)
+            return net if net is None or net.is_certain else None
+
+        with contextlib.suppress(TopstepxError):  # it is asked again below
+            await ask()
+        return await until(self._record, look, timeout_s=_AGREE_S, ask=ask, every_s=1.0)
+
+    def _range(self, account_id: int, contract: Contract) -> NetRange | None:
+        """Where the position can be; None: its direction is not known."""
+        return self._record.ledger.netting.range(account_id, contract.id)
 
     @asynccontextmanager
     async def _reducing(self, account_id: int, contract_id: str) -> AsyncIterator[None]:
