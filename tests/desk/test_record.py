@@ -129,6 +129,30 @@ async def test_journal_ledger_and_listeners_see_one_order() -> None:
 
 
 @virtual
+async def test_a_listener_hears_the_kinds_it_named_and_no_others_in_the_order_of_all() -> None:
+    record, _ = await opened()
+    told: list[tuple[str, str]] = []
+
+    def note(name: str) -> Callable[[events.Event, object], None]:
+        return lambda event, _: told.append((name, event.kind))
+
+    record.listen(note("orders"), events.OrderObserved)
+    record.listen(note("all"))
+    forget = record.listen(note("reports"), events.Observation, events.AlarmRaised)
+    record.commit(seen(record))
+    record.commit(events.AlarmRaised(name="a", detail="b", at=record.stamp()))
+    assert told == [
+        *((name, "OrderObserved") for name in ("orders", "all", "reports")),
+        *((name, "AlarmRaised") for name in ("all", "reports")),
+    ]
+    forget()
+    record.listen(note("late"), events.OrderObserved)
+    told.clear()
+    record.commit(seen(record, 2))
+    assert told == [(name, "OrderObserved") for name in ("orders", "all", "late")]
+
+
+@virtual
 async def test_an_intent_that_cannot_be_written_is_not_sent() -> None:
     record, journal = await opened()
     journal.fail("The disk is full.")

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from topstepx.core.ledger_accounts import AccountChanged
-from topstepx.events import AlarmRaised, ListRead, ModeCauseAdded, ModeCauseCleared
+from topstepx.events import (
+    AccountObserved,
+    AlarmRaised,
+    ListRead,
+    ModeCauseAdded,
+    ModeCauseCleared,
+)
 
 if TYPE_CHECKING:
     from topstepx.core.ledger import Change
@@ -18,7 +24,7 @@ class AccountWatch:
 
     def __init__(self, record: Record) -> None:
         self._record = record
-        record.listen(self._on_fact)
+        record.listen(self._on_fact, AccountObserved, ListRead)
 
     def _on_fact(self, event: Event, changes: tuple[Change, ...]) -> None:
         for change in changes:

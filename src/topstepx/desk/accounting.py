@@ -16,7 +16,7 @@ from topstepx.core.lanes import Lane
 from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.ledger_trades import TradeChanged
 from topstepx.errors import TopstepxError
-from topstepx.events import OrderAnomaly
+from topstepx.events import OrderAnomaly, OrderObserved, TradeObserved, TradeVoided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -49,7 +49,7 @@ class Accounting:
         self._until_ns: dict[int, int] = {}
         self._flagged: set[int] = set()
         self._is_looking = False
-        record.listen(self._on_fact)
+        record.listen(self._on_fact, OrderObserved, TradeObserved, TradeVoided)
 
     def is_settled(self, order_id: int) -> bool:
         """Whether the order is over and its trades account for its fills, or never will."""

@@ -17,7 +17,14 @@ from topstepx.clock import NANOSECONDS
 from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.ledger_positions import PositionChanged
 from topstepx.core.ledger_trades import TradeChanged
-from topstepx.events import Observation
+from topstepx.events import (
+    Observation,
+    OrderObserved,
+    PositionObserved,
+    PositionsListed,
+    TradeObserved,
+    TradeVoided,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,6 +47,9 @@ _SETTLED_IN: Final = timedelta(seconds=2)
 """What happened so soon after the hub was trusted it may have told before."""
 
 
+_FACTS = (OrderObserved, TradeObserved, TradeVoided, PositionObserved, PositionsListed)
+
+
 class FillWatch:
     """Listens to the record; tells `watch` what the hub owes, and has it look."""
 
@@ -48,7 +58,7 @@ class FillWatch:
         self._intake = intake
         self._watch = watch
         self._doubted: set[tuple[int, str]] = set()
-        record.listen(self._on_fact)
+        record.listen(self._on_fact, *_FACTS)
 
     def _on_fact(self, event: Event, changes: tuple[Change, ...]) -> None:
         if not isinstance(event, Observation) or event.origin == "replayed":

@@ -73,7 +73,7 @@ class HubWatch:
         self._agreed = 0
         self._is_deaf = False
         self._wake = asyncio.Event()
-        record.listen(self._on_fact)
+        record.listen(self._on_fact, IntentAnswered)
 
     @property
     def is_deaf(self) -> bool:

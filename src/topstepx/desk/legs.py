@@ -12,7 +12,7 @@ from topstepx.core.brackets import STOPS, leg_of
 from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.ownership import intent_of
 from topstepx.errors import TopstepxError
-from topstepx.events import AlarmRaised
+from topstepx.events import AlarmRaised, OrderObserved
 from topstepx.wire.enums import OrderStatus
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class LegPrices:
         self._orders = orders
         self._spawn = spawn
         self._done: set[int] = set()
-        record.listen(self._on_fact)
+        record.listen(self._on_fact, OrderObserved)
 
     def _on_fact(self, _event: Event, changes: tuple[Change, ...]) -> None:
         for change in changes:

@@ -44,9 +44,6 @@ if TYPE_CHECKING:
     from topstepx.events import Event
 
 LOGS_MAX = 5000
-_OF_INTENT = (
-    IntentRecorded | IntentSent | IntentAnswered | IntentResolved | IntentDoubted | CancelWanted
-)
 _TERMS = ("size", "limit_price", "stop_price")
 
 
@@ -67,7 +64,7 @@ class Lives:
     def __init__(self, record: Record) -> None:
         self._record = record
         self._logs: OrderedDict[int | str, list[Event]] = OrderedDict()
-        record.listen(self._on_fact)
+        record.listen(self._on_fact, *_ABOUT)
 
     def log(self, order_id: int | None, intent_id: str | None) -> tuple[Event, ...]:
         """Everything told about an order in this run, oldest first."""
@@ -244,20 +241,24 @@ class Lives:
         return False
 
 
-def _keys(event: Event) -> tuple[int | str, ...]:
+_ABOUT: dict[type[Event], tuple[str, ...]] = {
+    OrderMoved: ("order_id", "intent_id"),
+    IntentRecorded: ("order_id", "intent_id"),
+    **dict.fromkeys((OrderAnomaly, OrderEdited), ("order_id",)),
+    **dict.fromkeys(
+        (IntentSent, IntentAnswered, IntentResolved, IntentDoubted, CancelWanted), ("intent_id",)
+    ),
+    **dict.fromkeys((OrderObserved, TradeObserved, TradeVoided), ()),
+}
+"""The members of a fact that name the orders and intents it is about; a report names its order inside."""
+
+
+def _keys(event: Event) -> list[int | str]:
     """The orders and intents that a fact is about."""
-    keys: tuple[int | str | None, ...]
-    match event:
-        case OrderObserved():
-            keys = (event.order.id,)
-        case TradeObserved() | TradeVoided():
-            keys = (event.trade.order_id,)
-        case OrderMoved() | IntentRecorded():
-            keys = (event.order_id, event.intent_id)
-        case OrderAnomaly() | OrderEdited():
-            keys = (event.order_id,)
-        case _ if isinstance(event, _OF_INTENT):
-            keys = (event.intent_id,)
-        case _:
-            keys = ()
-    return tuple(key for key in keys if key is not None)
+    kind = type(event)
+    if isinstance(event, OrderObserved):
+        return [event.order.id]
+    if isinstance(event, TradeObserved | TradeVoided):
+        return [event.trade.order_id]
+    found = (getattr(event, name) for name in _ABOUT.get(kind, ()))
+    return [key for key in found if key is not None]

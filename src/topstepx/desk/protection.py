@@ -25,7 +25,14 @@ from topstepx.core.ownership import intent_of
 from topstepx.core.terms import Stop
 from topstepx.desk.lives import average_price
 from topstepx.errors import TopstepxError
-from topstepx.events import AlarmRaised, ModeCauseAdded, ModeCauseCleared
+from topstepx.events import (
+    AlarmRaised,
+    ModeCauseAdded,
+    ModeCauseCleared,
+    OrderObserved,
+    PositionObserved,
+    PositionsListed,
+)
 from topstepx.wire.enums import Side
 
 if TYPE_CHECKING:
@@ -79,7 +86,7 @@ class Protection:
         self._guarded: dict[_Where, dict[int, _Guarded]] = {}
         self._watching: set[_Where] = set()
         self._raised: set[_Where] = set()
-        record.listen(self._on_fact)
+        record.listen(self._on_fact, OrderObserved, PositionObserved, PositionsListed)
 
     def missing(self, account_id: int, contract_id: str) -> int:
         """How many contracts that should have a stop have none."""

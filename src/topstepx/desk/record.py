@@ -78,8 +78,9 @@ class Record:
         self.ledger = ledger if ledger is not None else Ledger()
         self._journal, self._clock = journal, clock
         self._last_at: datetime | None = None
-        self._listeners: dict[int, Listener] = {}
-        self._hearing: tuple[tuple[int, Listener], ...] = ()
+        self._listeners: dict[int, tuple[Listener, tuple[type[Event], ...]]] = {}
+        self._hearing: dict[type[Event], tuple[tuple[int, Listener], ...]] = {}
+        """Who hears of a kind of fact, found when the first one is told: most facts concern few."""
         self._failures: dict[int, int] = {}
         self._next_listener = 0
         self._streams: list[weakref.ref[EventStream]] = []
@@ -138,7 +139,7 @@ class Record:
             stream.end()
         self._streams.clear()
         self._listeners.clear()
-        self._hearing = ()
+        self._hearing.clear()
         await self._journal.close()
 
     def now_ns(self) -> int:
@@ -228,23 +229,31 @@ class Record:
 
     # ------------------------------------------------------------ telling
 
-    def listen(self, callback: Listener) -> Callable[[], None]:
-        """Call back with each fact from now on; returns what ends it.
+    def listen(self, callback: Listener, *kinds: type[Event]) -> Callable[[], None]:
+        """Call back with each fact of these kinds (of any, if none is named); returns what ends it.
 
         For the parts of this library: the callback runs inside `commit`. One that raises is counted,
         raises an alarm at its 1st, 2nd, 4th, 8th … failure, and disturbs nobody.
         """
         number = self._next_listener
         self._next_listener += 1
-        self._listeners[number] = callback
-        self._hearing = tuple(self._listeners.items())
+        self._listeners[number] = callback, kinds or (Event,)
+        self._hearing.clear()
 
         def forget() -> None:
             self._listeners.pop(number, None)
             self._failures.pop(number, None)
-            self._hearing = tuple(self._listeners.items())
+            self._hearing.clear()
 
         return forget
+
+    def _hearers(self, kind: type[Event]) -> tuple[tuple[int, Listener], ...]:
+        self._hearing[kind] = found = tuple(
+            (number, callback)
+            for number, (callback, kinds) in self._listeners.items()
+            if issubclass(kind, kinds)
+        )
+        return found
 
     def events(self, *kinds: type[Event], limit: int = STREAM_LIMIT) -> EventStream:
         """Each fact from this call on, once and in order; only of these kinds, if any are named.
@@ -275,13 +284,14 @@ class Record:
             self._telling = False
 
     def _tell(self, event: Event, changes: tuple[Change, ...]) -> None:
-        for number, listener in self._hearing:
+        hearing = self._hearing.get(type(event))
+        for number, listener in self._hearers(type(event)) if hearing is None else hearing:
             try:
                 listener(event, changes)
             # boundary: one listener's bug must not keep a fact from the others
             except Exception as error:  # noqa: BLE001  counted and raised as an alarm
                 self._listener_failed(number, listener, event, error)
-        for stream in self._open_streams():
+        for stream in self._open_streams() if self._streams else ():
             if not stream.offer(event):
                 self._alarm(
                     "subscriber_lagged",

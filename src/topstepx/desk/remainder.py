@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.ownership import intent_of
 from topstepx.errors import TopstepxError
+from topstepx.events import OrderObserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -39,7 +40,7 @@ class Remainders:
         self._orders = orders
         self._spawn = spawn
         self._running: set[int] = set()
-        record.listen(self._on_fact)
+        record.listen(self._on_fact, OrderObserved)
 
     def _on_fact(self, _event: Event, changes: tuple[Change, ...]) -> None:
         for change in changes:

@@ -84,7 +84,7 @@ class Resolver:
         self.resending: Resending | None = (
             None  # set by who builds both; None: nothing is sent twice
         )
-        record.listen(self._on_fact)
+        record.listen(self._on_fact, IntentRecorded, IntentAnswered, ModeCauseCleared)
 
     # -- for callers
 

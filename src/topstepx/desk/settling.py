@@ -13,7 +13,8 @@ import msgspec
 from topstepx.core.ledger_intents import IntentChanged
 from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.modifying import Reading, reading
-from topstepx.events import IntentResolved
+from topstepx.desk.record import INTENT_FACTS
+from topstepx.events import IntentResolved, OrderObserved
 from topstepx.wire.models import ModifyRequest
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Settling:
     def __init__(self, record: Record) -> None:
         self._record = record
         self._open: dict[str, int] = {}
-        record.listen(self._on_fact)
+        record.listen(self._on_fact, *INTENT_FACTS, OrderObserved)
 
     def give_up(self, intent_id: str, evidence: str) -> None:
         """The order reads as if the change had not come: what is known is that it is not in force."""

@@ -30,7 +30,7 @@ class Sightings:
         self._record = record
         self._resolver = resolver
         self._halted: set[str] = set()
-        record.listen(self._on_fact)
+        record.listen(self._on_fact, OrderObserved)
 
     def _on_fact(self, event: Event, changes: tuple[Change, ...]) -> None:
         if not isinstance(event, OrderObserved) or event.order.custom_tag is None:

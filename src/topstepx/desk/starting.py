@@ -66,7 +66,7 @@ class Starting:
         self._installation = installation
         self._own: set[str] = set()
         self._verified: dict[int, str] = {}
-        record.listen(self._on_fact)
+        record.listen(self._on_fact, IntentRecorded)
 
     def _on_fact(self, event: Event, _changes: tuple[Change, ...]) -> None:
         if isinstance(event, IntentRecorded):
