@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from topstepx.errors import InvalidRequest
 from topstepx.sim.calendar import AlwaysOpen
+from topstepx.sim.hurried import hurried
 from topstepx.sim.minutes import MinuteBar, MinuteSource, from_us, to_us
 from topstepx.sim.player import Player
 from topstepx.sim.synthetic import SyntheticMinutes, busy_minute_volume
@@ -25,7 +26,14 @@ if TYPE_CHECKING:
 
     from topstepx.sim.calendar import Calendar
     from topstepx.sim.catalogue import Listing
-    from topstepx.sim.market_events import Book, DepthEvent, MarketEvent, QuoteEvent, State
+    from topstepx.sim.market_events import (
+        Book,
+        DepthEvent,
+        MarketEvent,
+        QuoteEvent,
+        State,
+        TapeEvent,
+    )
     from topstepx.sim.real_bars import RealBars
     from topstepx.sim.tape import Trade
 
@@ -38,7 +46,7 @@ class Feed:
 
     `real` replaces the generated market of its contract by real bars. `catch_up` is the longest jump of
     time that is played through: after a longer one (a laptop slept) the contracts skip ahead and each
-    tells a snapshot; None plays everything.
+    tells a snapshot; `hurried` gives the prints on the way. None plays everything.
     """
 
     def __init__(
@@ -102,8 +110,9 @@ class Feed:
         """Everything that happens up to and including `now`, in order of time."""
         us = to_us(now)
         out: list[MarketEvent] = []
-        last, self._now_us = self._now_us, us if self._now_us is None else max(us, self._now_us)
-        if self._catch_up_us is not None and last is not None and us - last > self._catch_up_us:
+        skips = self.skips(now)
+        self._now_us = us if self._now_us is None else max(us, self._now_us)
+        if skips:
             self._skip(us, out)
             return out
         queue = self._queue
@@ -121,6 +130,16 @@ class Feed:
             else:
                 heapreplace(queue, (player.next_us, contract_id, player))
         return out
+
+    def skips(self, now: datetime) -> bool:
+        """Whether going there now is further than what is played through."""
+        last, catch_up = self._now_us, self._catch_up_us
+        return last is not None and catch_up is not None and to_us(now) - last > catch_up
+
+    def hurried(self, contract_id: str, now: datetime) -> Iterator[QuoteEvent | TapeEvent]:
+        """The prints of a started contract up to a moment that `advance` would skip to."""
+        player, after_us = self._started[contract_id], self._now_us
+        return iter(()) if after_us is None else hurried(player, after_us, to_us(now))
 
     def next_event_at(self) -> datetime | None:
         """When to advance to next (it may tell nothing); None: nothing is started or all data ended."""

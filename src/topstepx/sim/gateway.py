@@ -288,8 +288,9 @@ class Gateway:
     def jump(self, to: datetime) -> None:
         """Set the clock ahead: sessions open and close and everything timed happens on the way.
 
-        The market is played through up to the feed's `catch_up` and skipped beyond. Hub sessions stay
-        open: nobody was silent. A moment that is past is passed over.
+        The market is played through up to the feed's `catch_up`, and goes by in a hurry beyond: orders
+        fill and stops trigger on the way, hubs hear the end. Hub sessions stay open: nobody was
+        silent. A moment that is past is passed over.
         """
         self.house.dozing = True
         while self._now < to:
@@ -321,6 +322,7 @@ class Gateway:
     def _before(self, at: datetime) -> None:
         """Timed things that come ahead of a market event."""
         self._settle(at, inclusive=False)
+        self.house.look(at)
         self._tell_user_events()
 
     def _settle(self, now: datetime, *, inclusive: bool = True) -> None:

@@ -6,6 +6,7 @@ stopped when nobody listens and nothing works on them.
 
 from __future__ import annotations
 
+import heapq
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,13 @@ class Market:
         return True
 
     def advance(self, now: datetime, hubs: Hubs, before: Callable[[datetime], None]) -> None:
-        """Let the market run up to `now`; `before(at)` is called ahead of each event."""
+        """Let the market run up to `now`; `before(at)` is called ahead of each event.
+
+        A stretch that is too long to be played goes by in a hurry: hubs hear its end only, and what
+        waits at the venue meets every price on the way.
+        """
+        if self.feed.skips(now):
+            self._hurry(now, before)
         for event in self.feed.advance(now):
             before(event.at)
             self._take(event, hubs)
@@ -126,6 +133,33 @@ class Market:
             for account_id in self.account_ids
         )
 
+    def _hurry(self, now: datetime, before: Callable[[datetime], None]) -> None:
+        used = {one for one in self._listed if self.feed.started(one) and self._in_use(one)}
+        rows = [self.feed.hurried(contract_id, now) for contract_id in sorted(used)]
+        looked_at: datetime | None = None
+        settled_at: datetime | None = None
+        for event in heapq.merge(*rows, key=lambda one: one.at):
+            if looked_at is None or event.at - looked_at >= _IDLE_CHECK:
+                looked_at = event.at
+                used = {one for one in used if self._in_use(one)}
+                if not used:
+                    return
+            if event.contract_id not in used:
+                continue
+            if event.at != settled_at:
+                before(event.at)
+                settled_at = event.at
+            if event.contract_id in self._quiet:
+                self._set_state(event.contract_id, "open", event.at)
+            touched = self.hand.touched(event)
+            if isinstance(touched, QuoteEvent):
+                self._quote(touched, touched.at)
+            elif isinstance(touched, TapeEvent):
+                self._print(touched)
+
+    def _print(self, event: TapeEvent) -> None:
+        self.venue.trade(event.contract_id, event.price, event.volume, event.side, event.at)
+
     def _take(self, event: MarketEvent, hubs: Hubs) -> None:
         if not self.hand.idle:
             touched = self.hand.touched(event)
@@ -138,7 +172,7 @@ class Market:
             if hubs.listens(SUBSCRIBE_QUOTES.event, contract_id):
                 hubs.tell_market(SUBSCRIBE_QUOTES.event, contract_id, event.payload(), at)
         elif isinstance(event, TapeEvent):
-            self.venue.trade(contract_id, event.price, event.volume, event.side, at)
+            self._print(event)
             if hubs.listens(SUBSCRIBE_TAPE.event, contract_id):
                 hubs.tell_market(SUBSCRIBE_TAPE.event, contract_id, event.payload(), at)
         elif isinstance(event, DepthEvent):

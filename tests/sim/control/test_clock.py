@@ -59,7 +59,7 @@ def test_what_the_clock_cannot_do() -> None:
 def test_ten_past_three_and_five_really_happen() -> None:
     desk = Desk(scenario="combine-50k")
     desk.machine.clock.start_over(desk.machine.gateway.now)
-    desk.do("clock/set", at="2026-11-23T15:00:00Z")
+    desk.do("clock/set", at="2026-11-23T20:58:00Z")
     account = desk.do("accounts/list")["accounts"][0]
     placed = desk.do("orders/place", account_id=account["id"], contract="MNQ", side="buy")
     assert placed["success"]
@@ -74,3 +74,14 @@ def test_ten_past_three_and_five_really_happen() -> None:
     told = [one["text"] for one in desk.do("events")["events"] if one["kind"] == "house"]
     assert any("flat by 15:10" in text for text in told)
     assert any("rolls to 2026-11-24" in text for text in told)
+
+
+def test_a_step_says_how_much_was_filled_on_the_way() -> None:
+    desk = Desk()
+    desk.do("clock/pause")
+    line = desk.line
+    line.market_order(stopLossBracket={"ticks": -20, "type": 4})
+    gone = desk.do("clock/step", seconds=600)
+    assert (gone["passedSeconds"], gone["fills"]) == (600, 2)
+    assert desk.do("orders/list")["positions"] == []
+    assert desk.do("clock/set", at="2026-01-05T15:11:00Z")["fills"] == 0

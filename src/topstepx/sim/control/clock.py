@@ -36,7 +36,7 @@ class Speed(Body):
     speed: float
 
 
-def show(machine: Machine, _body: Nothing) -> object:
+def show(machine: Machine, _body: Nothing) -> dict[str, object]:
     """What the clock says."""
     now = machine.now()
     return {
@@ -65,8 +65,7 @@ def step(machine: Machine, body: Step) -> object:
         raise InvalidRequest(
             "seconds", body.seconds, "must be above 0, at most a year.", "Time runs forwards."
         )
-    machine.jump(machine.now() + timedelta(seconds=body.seconds))
-    return show(machine, Nothing())
+    return _gone(machine, machine.now() + timedelta(seconds=body.seconds))
 
 
 def set_to(machine: Machine, body: SetTo) -> object:
@@ -84,14 +83,26 @@ def set_to(machine: Machine, body: SetTo) -> object:
             f"the clock is at {now.isoformat()}; it goes ahead by at most a year.",
             "To go back, use state/reset or state/load.",
         )
-    machine.jump(to)
-    return show(machine, Nothing())
+    return _gone(machine, to)
 
 
 def set_speed(machine: Machine, body: Speed) -> object:
     """Run faster or slower."""
     machine.set_speed(body.speed)
     return show(machine, Nothing())
+
+
+def _gone(machine: Machine, to: datetime) -> dict[str, object]:
+    """Be there, and say how many fills there were on the way."""
+    began, truth = machine.now(), machine.gateway.venue.truth
+    before = len(truth.all_trades)
+    machine.jump(to)
+    passed_s = (machine.now() - began).total_seconds()
+    return {
+        **show(machine, Nothing()),
+        "passedSeconds": round(passed_s, 3),
+        "fills": len(truth.all_trades) - before,
+    }
 
 
 def _landmark(machine: Machine, name: Landmark, now: datetime) -> datetime:
@@ -120,7 +131,12 @@ COMMANDS = (
     Command("clock/show", Nothing, "What the clock says.", show, reads=True),
     Command("clock/pause", Nothing, "Stand still; hubs keep pinging.", pause),
     Command("clock/resume", Nothing, "Run on.", resume),
-    Command("clock/step", Step, "Go ahead by so many seconds.", step),
+    Command(
+        "clock/step",
+        Step,
+        "Go ahead by so many seconds; orders fill and stops trigger on the way.",
+        step,
+    ),
     Command(
         "clock/set",
         SetTo,

@@ -75,7 +75,7 @@ class House:
         }
         self.looked_at: datetime | None = None
         self.dozing = False
-        """While the clock is set ahead: only the marks of the day count, not every quarter second."""
+        """While the clock is set ahead: the marks of the day and `look` count, not every quarter second."""
         self._floor, self._note = floor, note
         self._early = early or {}
         self._upcoming: datetime | None = None
@@ -127,6 +127,12 @@ class House:
         if self._upcoming is None or now >= self._upcoming:
             marks = (trading_day_end(trading_day(now)), self._flat_at(now))
             self._upcoming = min(mark for mark in marks if mark > now)
+
+    def look(self, now: datetime) -> None:
+        """Judge every open position at the prices of this moment, while the clock is set ahead."""
+        if self.dozing and self.rules and self._anything_held():
+            for account_id in self.rules:
+                self._judge(account_id, now)
 
     # ------------------------------------------------------------ inside
 
