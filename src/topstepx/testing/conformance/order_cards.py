@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.conformance.stage import SETTLE_S, require
 from topstepx.testing.eventually import eventually
-from topstepx.wire.enums import OrderType
+from topstepx.wire.enums import OrderStatus, OrderType
 
 if TYPE_CHECKING:
     from topstepx.testing.conformance.stage import Stage
+    from topstepx.wire.models import OrderModel
 
 _HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 _PLACE = "Order/place"
@@ -109,8 +110,9 @@ async def bracket_legs(stage: Stage) -> None:
     await stage.begin()
     await stage.bought(stop_ticks=40, target_ticks=80)
     entry = (await stage.trades(1))[0]
-    await eventually(lambda: len(stage.truth.working(stage.account_id)) == 2)  # noqa: PLR2004  two legs
-    legs = {one.type: one for one in stage.truth.working(stage.account_id)}
+    # Legs have no prices until they wake, a moment after the fill.
+    await eventually(lambda: [one.status for one in _working(stage)] == [OrderStatus.OPEN] * 2)
+    legs = {one.type: one for one in _working(stage)}
     stop, target = legs.get(OrderType.STOP), legs.get(OrderType.LIMIT)
     if stop is None or target is None:
         require(False, f"the legs are {sorted(one.name for one in legs)}")  # noqa: FBT003  it is not so
@@ -171,6 +173,10 @@ async def killed(stage: Stage) -> None:
 
 
 # ---------------------------------------------------------------- what they share
+
+
+def _working(stage: Stage) -> list[OrderModel]:
+    return stage.truth.working(stage.account_id)
 
 
 async def _one_place(stage: Stage, what: f.What, orders: int) -> None:
