@@ -5,6 +5,9 @@ The comparison: every half minute, every five seconds with something at stake, t
 REST; a step or trade that is older than three seconds and that the hub has not told is one it will not
 tell. Then the hub is *deaf*: polling begins, its streams are asked for again, and if it is found deaf
 once more within a minute, or the streams do not come back, the connection is given up.
+
+A balance has no time of its own, so nobody can see that an older one came late: what the hub told of
+one is read again at the next comparison.
 """
 
 from __future__ import annotations
@@ -18,10 +21,10 @@ from topstepx.core.asked import denied_lately
 from topstepx.core.link_ends import EndKind, LinkEnd
 from topstepx.desk.lookout import RECENT
 from topstepx.errors import TopstepxError
-from topstepx.events import GapSuspected, IntentAnswered
+from topstepx.events import AccountObserved, GapSuspected, IntentAnswered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
     from datetime import datetime
 
     from topstepx.core.ledger import Change
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from topstepx.desk.lookout import Seen
     from topstepx.desk.record import Record
     from topstepx.desk.recovery import Recovery
-    from topstepx.events import Event
+    from topstepx.events import Event, Source
     from topstepx.net.hub import HubLink
 
 _LOG = logging.getLogger("topstepx.hub")
@@ -57,6 +60,7 @@ class HubWatch:
         *,
         deaf: Callable[[str], None],
         hears: Callable[[], None],
+        read_accounts: Callable[[Source], Awaitable[object]],
         spawn: Callable[[Coroutine[Any, Any, None], str], object],
     ) -> None:
         """`hears`: after `deaf`, two looks agreed again."""
@@ -66,12 +70,15 @@ class HubWatch:
         self._intake = intake
         self._deaf = deaf
         self._hears = hears
+        self._read_accounts = read_accounts
         self._spawn = spawn
         self._generation: int | None = None
         self._trusted_since: datetime | None = None
         self._deaf_ns: int | None = None
         self._agreed = 0
         self._is_deaf = False
+        self._money_at: dict[int, datetime] = {}
+        """Accounts whose balance the hub told, and when, as long as no answer has said the same."""
         self._wake = asyncio.Event()
         record.listen(self._on_fact, IntentAnswered)
 
@@ -86,10 +93,10 @@ class HubWatch:
         return None if self._generation is None else self._trusted_since
 
     def begin(self, generation: int) -> None:
-        """A life of the hub is trusted from now on."""
+        """A life of the hub is trusted from now on; one that takes over from a deaf one: after two looks."""
         self._generation = generation
         self._trusted_since = self._recovery.server_told()
-        self._is_deaf = False
+        # A line that was left for a new token while it was deaf: until two looks agree, so is this one.
         self._agreed = 0
         self._spawn(self._run(generation), "compare the user hub with REST")
 
@@ -133,11 +140,19 @@ class HubWatch:
                     return
                 if not suspected:
                     self.looked(seen)
+            if self._money_at and self._generation == generation:
+                await self._read_money()
+
+    async def _read_money(self) -> None:
+        try:
+            await self._read_accounts("reconciled")
+        except TopstepxError as error:  # tried again with the next look
+            _LOG.warning("reading balances again: %s", error)
 
     async def _pause(self) -> bool:
         """Wait for the next look; True if something is suspected to be missing."""
         accounts = self._recovery.accounts
-        least_s = len(accounts) * 4 * 60 / _CALLS_PER_MINUTE
+        least_s = (len(accounts) * 4 + 1) * 60 / _CALLS_PER_MINUTE
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         while True:
@@ -158,6 +173,7 @@ class HubWatch:
             or ledger.working(account_id)
             or any(self._may_yet_show(one) for one in ledger.unsettled_intents(account_id))
             or any(ledger.netting.unsettled(account_id))
+            or account_id in self._money_at
             for account_id in self._recovery.accounts
         )
 
@@ -189,6 +205,8 @@ class HubWatch:
     # -- the canary
 
     def _on_fact(self, event: Event, _changes: tuple[Change, ...]) -> None:
+        if isinstance(event, AccountObserved):
+            self._note_money(event)
         if not isinstance(event, IntentAnswered) or self._generation is None:
             return
         intent = self._record.ledger.intent(event.intent_id)
@@ -196,6 +214,14 @@ class HubWatch:
         is_placed = recorded is not None and recorded.action == "place"
         if is_placed and event.outcome == "accepted" and event.order_id is not None:
             self._expect(event.order_id, CANARY_S, "our order {}")
+
+    def _note_money(self, event: AccountObserved) -> None:
+        account_id, told_at = event.account_model.id, self._money_at.get(event.account_model.id)
+        if event.source == "hub":
+            if event.origin != "replayed" and account_id in self._recovery.accounts:
+                self._money_at[account_id] = event.at
+        elif told_at is not None and event.at >= told_at:
+            del self._money_at[account_id]
 
     def _expect(self, order_id: int, within_s: float, what: str) -> None:
         """The hub must speak of the order by then, or have spoken of it a moment ago."""

@@ -80,7 +80,14 @@ class Linkage:
         intake.suspect = self.suspect
         self.poller = Poller(record, recovery, read_accounts=read_accounts, spawn=spawn)
         self.watch = HubWatch(
-            hub, record, recovery, intake, deaf=self._deaf, hears=self._hears, spawn=spawn
+            hub,
+            record,
+            recovery,
+            intake,
+            deaf=self._deaf,
+            hears=self._hears,
+            read_accounts=read_accounts,
+            spawn=spawn,
         )
         self.poller.looked = self.watch.looked
         intake.look = self.watch.look
@@ -130,7 +137,8 @@ class Linkage:
 
     def _live(self, generation: int) -> None:
         self._life, self._is_trusted = generation, True
-        self.poller.stop()
+        if not self.watch.is_deaf:
+            self.poller.stop()
         self.watch.begin(generation)
 
     def _down(self, change: Changed) -> None:

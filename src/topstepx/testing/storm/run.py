@@ -212,7 +212,8 @@ class Director:
         ends_s = self.world.now_s() + SESSION_WITHIN_S
         while self.world.now_s() < ends_s:
             life = self.world.life
-            if life is not None and life.began.is_set():
+            leaving = self._leave.is_set()
+            if life is not None and life.began.is_set() and not leaving:
                 return life
             await asyncio.sleep(0.5)
         return None
