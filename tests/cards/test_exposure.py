@@ -12,11 +12,11 @@ import pytest
 from tests.cards.world import PLACE, world
 from topstepx import Bracket, Market
 from topstepx.core.exposure import exposure
-from topstepx.errors import TopstepxError
+from topstepx.errors import LimitRefused, TopstepxError
 from topstepx.settings import Limits
 from topstepx.sim import fault_kinds as f
 from topstepx.store.journal_memory import MemoryJournal
-from topstepx.testing.loop import run_virtual
+from topstepx.testing.loop import run_virtual, virtual
 from topstepx.wire.enums import Side
 
 if TYPE_CHECKING:
@@ -96,6 +96,28 @@ async def _run(seed: int) -> int:
             gateway.faults.clear()
         journal = journal.crash()
     return placed
+
+
+@pytest.mark.parametrize(
+    "bracket",
+    [Bracket(target_ticks=400), Bracket(stop_ticks=400, target_ticks=400)],
+    ids=["target", "both"],
+)
+@virtual
+async def test_legs_that_nobody_shows_count(bracket: Bracket) -> None:
+    async with world(limits=Limits(contracts_max=MOST)) as w:
+        w.pair.gateway.venue.faults.hide_legs = True
+        order = await w.buy(2, at=Market(), bracket=bracket)
+        await order.filled(timeout=5)
+        with pytest.raises(LimitRefused, match="may exist"):
+            await w.buy(4, side=Side.SELL, at=w.far_above())
+        w.pair.gateway.venue.faults.hide_legs = False
+        await w.tsx.orders.open(w.account)  # now they are shown, and count as what they are
+        with pytest.raises(
+            LimitRefused, match=r"could reach 4 contracts with this SELL of 4, [^;]*$"
+        ):
+            await w.buy(4, side=Side.SELL, at=w.far_above())
+        check(w)
 
 
 @pytest.mark.parametrize("seed", [7, 8, 3])  # 7 and 8 pass the limit if only what is told counts

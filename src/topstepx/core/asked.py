@@ -42,7 +42,8 @@ def may_fill(
 ) -> tuple[PlaceRequest, ...]:
     """What may be an order, though none was seen: open, accepted, presumed absent or denied just now.
 
-    An order that was seen is counted as the order it is, not here. `besides` leaves one intent out.
+    The legs of what filled belong to it. An order that was seen is counted as the order it is, not here.
+    `besides` leaves one intent out.
     """
     found = []
     for intent in ledger.unsettled_intents(account_id):
@@ -59,6 +60,8 @@ def may_fill(
         if asked.custom_tag is not None and ledger.order_by_tag(account_id, asked.custom_tag):
             continue
         found.append(asked)
+    legs = ledger.expected_legs
+    found += legs.unseen(ledger, account_id, contract_id, watched=watched, now=now)
     return tuple(found)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from topstepx import events
+from topstepx.core.expected_legs import ExpectedLegs
 from topstepx.core.ledger_accounts import AccountBelief, AccountChanged, AccountEntry
 from topstepx.core.ledger_intents import IntentBelief, IntentChanged, IntentEntry, IntentFact
 from topstepx.core.ledger_links import LinkBelief, LinkChanged, Links, SessionChanged
@@ -68,6 +69,7 @@ class Ledger:
         self.links = Links()
         self.modes = Modes()
         self.netting = Netting()
+        self.expected_legs = ExpectedLegs()
         self._orders: dict[int, OrderEntry] = {}
         self._working: set[int] = set()
         self._children: dict[int, set[int]] = {}
@@ -181,6 +183,7 @@ class Ledger:
             event.intent_id, IntentEntry(event.intent_id, event.account_id)
         )
         if isinstance(event, events.IntentRecorded):
+            self.expected_legs.recorded(event)
             if event.action == "modify" and event.order_id is not None:
                 self._changes.setdefault(event.order_id, []).append(event.intent_id)
             if event.tag is not None:
