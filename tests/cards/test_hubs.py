@@ -369,13 +369,16 @@ def test_S18_S20_a_refusal_is_retried_and_the_hub_comes_back(where: str, what: f
 
 
 @virtual
-async def test_S19_a_final_close_renews_the_token_first() -> None:
+async def test_S19_a_final_close_renews_the_token_first_and_comes_back_slowly() -> None:
     async with Pair() as pair:
         await pair.tsx.ready(await practice(pair))
         generation = pair.tsx._keeper.machine.token.generation  # type: ignore[union-attr]  # it is there
+        log = Log(pair)
         await gap(pair, f.CloseHub(allow_reconnect=False))
         await until_down(pair)
         await until_level(pair, 60)
+        (only,) = log.of(HubReconnecting)
+        assert 15 <= only.wait_s <= 30
         token = pair.tsx._keeper.machine.token
         assert token is not None
         assert token.generation == generation + 1

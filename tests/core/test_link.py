@@ -251,6 +251,45 @@ def test_a_final_close_asks_for_a_fresh_token_and_a_plain_one_does_not() -> None
         assert opened == Open(2, fresh_token=fresh)
 
 
+def test_after_a_final_close_the_first_attempt_keeps_to_the_slow_lane_too() -> None:
+    for record, least_s, most_s in (
+        (b'{"type":7,"allowReconnect":true}', 0, 1),
+        (b'{"type":7}', 15, 30),
+    ):
+        link = _link()
+        _live(link)
+        (_, changed) = link.received(1, record + b"\x1e", 0)
+        assert isinstance(changed, Changed)
+        assert changed.wait_s is not None
+        assert least_s <= changed.wait_s <= most_s
+
+
+@pytest.mark.parametrize(
+    ("before", "beside"),
+    [
+        (b"", OK),
+        (b"", OK + _done(1)),
+        (OK, _done(1)),
+        (OK, b'{"type":1,"invocationId":"9","target":"A","arguments":[]}\x1e'),
+    ],
+    ids=["handshake", "handshake and completion", "completion", "a call of ours"],
+)
+def test_a_close_that_comes_in_one_message_with_others_ends_the_generation(
+    before: bytes, beside: bytes
+) -> None:
+    """As ASP.NET Core says it when its hub raises while we come in."""
+    link = _link()
+    link.want(ORDERS, 0)
+    link.opened(1, 0)
+    link.received(1, before, 0)
+    effects = link.received(1, beside + b'{"type":7,"error":"no"}\x1e', 0)
+    assert _states(effects)[-1] is LinkState.WAITING
+    assert [e.reason for e in effects if isinstance(e, Changed)][
+        -1
+    ] == "the hub closed for good: no"
+    assert _sent(effects) == b"", "nothing is said to a hub that has said goodbye"
+
+
 def test_bytes_that_break_the_protocol_end_the_generation() -> None:
     link = _link()
     link.want(ORDERS, 0)

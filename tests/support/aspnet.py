@@ -110,6 +110,15 @@ class AspNet:
         """It drops every connection."""
         self.do(b'{"do":"abort"}')
 
+    def close(self, *, allow_reconnect: bool, error: str | None = None) -> None:
+        """It writes a Close record to every client and ends the connections."""
+        order = {"do": "close", "error": error, "allowReconnect": allow_reconnect}
+        self.do(json.dumps(order).encode())
+
+    def refuse(self, times: int) -> None:
+        """So many connections fail as they begin; of its own accord it says a final Close to them."""
+        self.do(json.dumps({"do": "refuse", "times": times}).encode())
+
     def say(self, hub: str, said: Said) -> None:
         """It tells everybody in the group that subscribed to this."""
         arguments = msgspec.json.decode(said.arguments)

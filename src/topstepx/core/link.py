@@ -183,11 +183,11 @@ class Link:
         for message in messages:
             if type(message) is Invocation:
                 effects.append(Received(message))
-                if message.invocation_id is not None:
+                if message.invocation_id is not None and connection.state == "open":
                     effects += self._send(connection.refuse(message), now_ns)
             elif type(message) is Completion:
                 effects += self._completed(message, now_ns)
-            elif type(message) is HandshakeAccepted:
+            elif type(message) is HandshakeAccepted and connection.state == "open":
                 effects += self._accepted(connection, now_ns)
             elif type(message) is Poisoned:
                 effects.append(Malformed(message.reason))
@@ -204,7 +204,8 @@ class Link:
         return effects + self._maybe_live(now_ns)
 
     def _closed_by_hub(self, message: Close, now_ns: int) -> list[Effect]:
-        reason = f"the hub closed: {message.error}" if message.error else "the hub closed"
+        reason = "the hub closed" if message.allow_reconnect else "the hub closed for good"
+        reason += f": {message.error}" if message.error else ""
         end = LinkEnd(EndKind.CLOSE_RECORD, reason, allow_reconnect=message.allow_reconnect)
         return self._end(end, now_ns)
 
@@ -254,7 +255,8 @@ class Link:
             return [*effects, Changed(self.state, self.generation, reason, end.kind, self.attempt)]
         self._fresh_token |= reaction is Reaction.REFRESH
         self.state = LinkState.WAITING
-        wait_s = wait_before(self.attempt, self._jitter, slow=reaction is not Reaction.RETRY)
+        slow = reaction is not Reaction.RETRY
+        wait_s = wait_before(self.attempt, self._jitter, slow=slow, final=end.is_final)
         self._due_ns = now_ns + round(wait_s * NANOSECONDS)
         self.attempt += 1
         changed = Changed(
@@ -303,7 +305,7 @@ class Link:
     def _ask(
         self, subscription: Subscription, now_ns: int, *, subscribes: bool = True
     ) -> list[Effect]:
-        if self._connection is None:
+        if self._connection is None or self._connection.state != "open":  # its Close came with this
             return []
         method = subscription.method
         target = method.subscribe if subscribes else method.unsubscribe

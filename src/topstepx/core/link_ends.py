@@ -74,6 +74,11 @@ class LinkEnd:
     code: int | None = None
     allow_reconnect: bool | None = None
 
+    @property
+    def is_final(self) -> bool:
+        """Whether the hub said goodbye for good: a Close that does not ask us to come back."""
+        return self.kind is EndKind.CLOSE_RECORD and not self.allow_reconnect
+
 
 @dataclass(frozen=True, slots=True)
 class Reconnecting:
@@ -234,13 +239,16 @@ _FIRST_WAIT_S, _WAIT_BASE_S, _WAIT_CAP_S, _SLOW_WAIT_S = 1.0, 0.5, 30.0, 30.0
 _DOUBLINGS_MAX = 16
 
 
-def wait_before(failed: int, jitter: Callable[[], float], *, slow: bool) -> float:
+def wait_before(
+    failed: int, jitter: Callable[[], float], *, slow: bool, final: bool = False
+) -> float:
     """Seconds until the next attempt, after `failed` attempts in a row that failed before this end.
 
     The first comes within a second, then full jitter below 0.5 s, 1 s, 2 s, … up to 30 s; on the slow
-    lane 15 to 30 s.
+    lane 15 to 30 s. After a `final` Close the first one keeps to the slow lane as well: the hub has
+    just asked us not to come back at once.
     """
-    if failed == 0:
+    if failed == 0 and not (slow and final):
         return _FIRST_WAIT_S * jitter()
     if slow:
         return _SLOW_WAIT_S * (0.5 + 0.5 * jitter())

@@ -3,8 +3,10 @@
 //   dotnet exec --runtimeconfig Server.runtimeconfig.json Server.dll PORT KEEP_ALIVE_S TIMEOUT_S
 //
 // It says what happens as JSON lines on its output, and does what JSON lines on its input tell it:
-// {"do":"say","hub":...,"group":...,"target":...,"arguments":[...]} and {"do":"abort"}. It ends, as a
-// server that is shut down does, when its input ends.
+// {"do":"say","hub":...,"group":...,"target":...,"arguments":[...]}, {"do":"abort"}, {"do":"close",
+// "error":...,"allowReconnect":...} (a Close record to everybody, then the end of the connection) and
+// {"do":"refuse","times":N} (so many connections are not taken, which the server itself turns into a
+// final Close). It ends, as a server that is shut down does, when its input ends.
 using System;
 using System.Collections.Generic;
 using System.IO;
@@ -16,6 +18,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.SignalR;
+using Microsoft.AspNetCore.SignalR.Protocol;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -33,9 +36,15 @@ public static class Said
 public abstract class Streams : Hub
 {
     public static readonly Dictionary<string, HubCallerContext> Open = new Dictionary<string, HubCallerContext>();
+    public static int Refusing;
     protected abstract string Name { get; }
     public override Task OnConnectedAsync()
     {
+        if (Interlocked.Decrement(ref Refusing) >= 0)
+        {
+            Said.Line(new { refused = Name });
+            throw new HubException("This session has ended.");
+        }
         lock (Open) { Open[Context.ConnectionId] = Context; }
         Said.Line(new { opened = Name });
         return Task.CompletedTask;
@@ -85,6 +94,29 @@ public class MarketHub : Streams
     public Task UnsubscribeContractMarketDepth(string contract) { return Leave("GatewayDepth", contract); }
 }
 
+// Keeps the connections of a hub at hand, so that a Close can be written to each.
+public class Known<T> : DefaultHubLifetimeManager<T> where T : Hub
+{
+    readonly Dictionary<string, HubConnectionContext> connections = new Dictionary<string, HubConnectionContext>();
+    public Known(ILogger<DefaultHubLifetimeManager<T>> logger) : base(logger) { }
+    public override Task OnConnectedAsync(HubConnectionContext connection)
+    {
+        lock (connections) { connections[connection.ConnectionId] = connection; }
+        return base.OnConnectedAsync(connection);
+    }
+    public override Task OnDisconnectedAsync(HubConnectionContext connection)
+    {
+        lock (connections) { connections.Remove(connection.ConnectionId); }
+        return base.OnDisconnectedAsync(connection);
+    }
+    public async Task Close(CloseMessage message)
+    {
+        HubConnectionContext[] open;
+        lock (connections) { open = connections.Values.ToArray(); }
+        foreach (var one in open) { await one.WriteAsync(message); one.Abort(); }
+    }
+}
+
 public static class Program
 {
     static IHost host;
@@ -98,11 +130,16 @@ public static class Program
             .ConfigureWebHost(web => web
                 .UseKestrel()
                 .UseUrls("http://127.0.0.1:" + port)
-                .ConfigureServices(services => services.AddRouting().AddSignalR(options =>
+                .ConfigureServices(services =>
                 {
-                    options.KeepAliveInterval = TimeSpan.FromSeconds(keepAlive);
-                    options.ClientTimeoutInterval = TimeSpan.FromSeconds(timeout);
-                }))
+                    services.AddRouting().AddSignalR(options =>
+                    {
+                        options.KeepAliveInterval = TimeSpan.FromSeconds(keepAlive);
+                        options.ClientTimeoutInterval = TimeSpan.FromSeconds(timeout);
+                    });
+                    services.AddSingleton<HubLifetimeManager<UserHub>, Known<UserHub>>();
+                    services.AddSingleton<HubLifetimeManager<MarketHub>, Known<MarketHub>>();
+                })
                 .Configure(application =>
                 {
                     application.Use(async (context, next) =>
@@ -155,6 +192,16 @@ public static class Program
                 HubCallerContext[] open;
                 lock (Streams.Open) { open = Streams.Open.Values.ToArray(); }
                 foreach (var one in open) one.Abort();
+            }
+            else if (deed == "close")
+            {
+                var message = new CloseMessage(root.GetProperty("error").GetString(), root.GetProperty("allowReconnect").GetBoolean());
+                await ((Known<UserHub>)host.Services.GetRequiredService<HubLifetimeManager<UserHub>>()).Close(message);
+                await ((Known<MarketHub>)host.Services.GetRequiredService<HubLifetimeManager<MarketHub>>()).Close(message);
+            }
+            else if (deed == "refuse")
+            {
+                Streams.Refusing = root.GetProperty("times").GetInt32();
             }
         }
     }
