@@ -211,6 +211,40 @@ def test_a_header_that_could_smuggle_is_refused(headers: dict[str, str]) -> None
         assert not server.connections
 
 
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("@127.0.0.1:1/x", HEADERS),
+        (PLACE, {**HEADERS, "Authorization": "Bearer x\r\nX-Evil: 1"}),
+        (PLACE, {**HEADERS, "Host": "elsewhere"}),
+    ],
+)
+def test_what_was_checked_before_vouches_for_nothing_else(
+    path: str, headers: dict[str, str]
+) -> None:
+    async def call() -> None:
+        transport = HttpTransport(server.http_url)
+        mine = dict(HEADERS)
+        for _ in range(2):
+            await transport.send("POST", PLACE, headers=mine, body=b"", timeout_s=5)
+        mine.clear()
+        mine.update(headers)  # the very object that was checked, with other words
+        with pytest.raises(NotSent):
+            await transport.send("POST", path, headers=mine, body=b"", timeout_s=5)
+        await transport.close()
+
+    requests: list[str] = []
+
+    def script(wire: Wire) -> None:
+        while True:
+            requests.append(wire.request().target)
+            wire.answer()
+
+    with Scripted(script) as server:
+        run(call())
+    assert requests == [PLACE, PLACE]
+
+
 # -- what never arrived
 
 

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from topstepx.clock import Clock
     from topstepx.settings import Proxy
 
-_TIMEOUTS_MAX = 100
+_KEPT_MAX = 100
 IDLE_S = 15.0
 """Connections idle for longer are not used again: the gateway drops them unannounced (observed live)."""
+_IDLE_NS = round(IDLE_S * NANOSECONDS)
 
 _NEVER_ROUNDED_S = 1e9
 """aiohttp rounds longer time-outs up to whole seconds, each on its own; ours must keep their order."""
@@ -87,6 +88,9 @@ class HttpTransport:
         self._failures: tuple[type[Exception], ...] = ()
         """All that a request can raise; known once aiohttp is imported."""
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+        self._urls: dict[str, str] = {}
+        self._checked: dict[str, str] | None = None
+        """The headers that were checked last: they are the same from call to call."""
         self._sockets = Sockets()
         self._under_way = 0
         self._used_ns = 0
@@ -96,53 +100,55 @@ class HttpTransport:
         self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> HttpAnswer:
         """Send once and give the answer whole, whatever its status."""
-        check_request(path, headers)
-        session = await self._warm_session(method, path)
+        url = self._checked_url(path, headers)
+        session = self._session
+        now_ns = self._clock.monotonic_ns()
+        if session is None or (not self._under_way and now_ns - self._used_ns > _IDLE_NS):
+            session = await self._fresh_session(method, path)
+        self._used_ns = now_ns
         self._under_way += 1
-        try:
-            answer = await self._send(
-                session, method, path, headers=headers, body=body, timeout_s=timeout_s
-            )
-        finally:
-            self._under_way -= 1
-            self._used_ns = self._clock.monotonic_ns()
-        if isinstance(answer, HttpAnswer):
-            return answer
-        raise answer
-
-    async def _send(
-        self,
-        session: aiohttp.ClientSession,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes,
-        timeout_s: float,
-    ) -> HttpAnswer | NotSent | AnswerLost:
-        timeout = self._timeouts.get(timeout_s) or self._timeout(timeout_s)
         way = None if self._proxy is None else _Way(self._proxy)
+        response: aiohttp.ClientResponse | None = None
         try:
-            async with session.request(
+            response = await session.request(
                 method,
-                self._base_url + path,
+                url,
                 data=body or None,
                 headers=headers,
-                timeout=timeout,
+                timeout=self._timeouts.get(timeout_s) or self._timeout(timeout_s),
                 allow_redirects=False,
                 proxy=None if self._proxy is None else self._proxy.url,
                 proxy_headers=None if self._proxy is None else connect_headers(self._proxy),
                 trace_request_ctx=way,
-            ) as response:
-                content = await self._body(response)
-                if content is None:
-                    limit = self._body_bytes_max
-                    what = f"the answer is over {limit} bytes and was refused."
-                    return AnswerLost(f"{_where(method, path)}: {what}")
+            )
+            content = await self._body(response)
+        except self._failures as error:
+            failure = self._failure(_where(method, path), error, timeout_s, way)
+        else:
+            if content is not None:
                 heads = {name.lower(): value for name, value in response.headers.items()}
                 return HttpAnswer(response.status, heads, content)
-        except self._failures as error:
-            return self._failure(_where(method, path), error, timeout_s, way)
+            limit = self._body_bytes_max
+            what = f"the answer is over {limit} bytes and was refused."
+            failure = AnswerLost(f"{_where(method, path)}: {what}")
+        finally:
+            self._under_way -= 1
+            self._used_ns = self._clock.monotonic_ns()
+            if response is not None and not response.closed:
+                response.close()
+        del session, response, way  # nothing of theirs is to be reached from the error's traceback
+        raise failure
+
+    def _checked_url(self, path: str, headers: Mapping[str, str]) -> str:
+        """Where a request goes, once its path and headers are known to lead nowhere else."""
+        url = self._urls.get(path)
+        if url is None or headers != self._checked:
+            check_request(path, headers)
+            if len(self._urls) >= _KEPT_MAX:
+                self._urls.clear()
+            url = self._urls[path] = self._base_url + path
+            self._checked = dict(headers)
+        return url
 
     def _failure(
         self, where: str, error: Exception, timeout_s: float, way: _Way | None
@@ -179,7 +185,7 @@ class HttpTransport:
         """A time-out as aiohttp wants it; kept, since there are only a few different ones."""
         import aiohttp  # noqa: PLC0415  see _open
 
-        if len(self._timeouts) >= _TIMEOUTS_MAX:
+        if len(self._timeouts) >= _KEPT_MAX:
             self._timeouts.clear()
         timeout = self._timeouts[timeout_s] = aiohttp.ClientTimeout(
             total=timeout_s,
@@ -188,16 +194,13 @@ class HttpTransport:
         )
         return timeout
 
-    async def _warm_session(self, method: str, path: str) -> aiohttp.ClientSession:
-        """The session to use now; a new one when everything in the old one has gone stale.
+    async def _fresh_session(self, method: str, path: str) -> aiohttp.ClientSession:
+        """The session to use when there is none, or when everything in it has gone stale.
 
         aiohttp drops idle connections by a clock that stands still while the computer sleeps; ours does
         not, so that the first order after opening the lid does not go into a dead connection.
         """
-        stale: aiohttp.ClientSession | None = None
-        idle_ns = self._clock.monotonic_ns() - self._used_ns
-        if not self._under_way and idle_ns > IDLE_S * NANOSECONDS:
-            stale, self._session = self._session, None
+        stale, self._session = self._session, None
         if stale is not None:
             await stale.close()
         if self._closed:
@@ -205,7 +208,6 @@ class HttpTransport:
             raise NotSent(msg, next_step="Open a new one.")
         if self._session is None:
             self._session = self._open()
-        self._used_ns = self._clock.monotonic_ns()
         return self._session
 
     def _open(self) -> aiohttp.ClientSession:
@@ -226,7 +228,6 @@ class HttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             raise_for_status=False,
-            skip_auto_headers=("Content-Type",),
             trace_configs=None if self._proxy is None else [_watching_the_way()],
         )
 
@@ -249,6 +250,7 @@ class HttpTransport:
     async def close(self) -> None:
         """Close every connection; later calls raise `NotSent`."""
         self._closed = True
+        self._checked = None
         session, self._session = self._session, None
         if session is not None:
             await session.close()
