@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from tests.support.facts import ACCOUNT, MNQ, at, intent, order
+from tests.support.facts import ACCOUNT, MNQ, at, intent, order, trade
 from topstepx.core.ledger import Ledger
-from topstepx.events import Event, OrderObserved
+from topstepx.events import Event, IntentAnswered, OrderObserved, TradeObserved
 from topstepx.wire import codec
 from topstepx.wire.enums import OrderStatus, OrderType, Side
 from topstepx.wire.models import BracketModel, PlaceRequest
@@ -60,6 +60,15 @@ def test_they_count_with_what_the_entry_filled() -> None:
     assert unseen(BOTH, FILLED) == [(Side.SELL, 3)]
     assert unseen(asked(take_profit_bracket=TARGET), FILLED) == [(Side.SELL, 3)]
     assert unseen(asked(), FILLED) == []
+
+
+def test_trades_tell_of_a_fill_before_the_entry_itself_is_shown() -> None:
+    accepted = IntentAnswered(
+        at=at(1), intent_id="A", account_id=ACCOUNT, outcome="accepted", order_id=1
+    )
+    filled = TradeObserved(trade=trade(1, order_id=1, size=2), at=at(2), source="hub")
+    assert unseen(BOTH, accepted) == []
+    assert unseen(BOTH, accepted, filled) == [(Side.SELL, 2)]
 
 
 def test_of_two_siblings_one_is_enough() -> None:

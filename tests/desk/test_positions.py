@@ -70,6 +70,19 @@ async def test_a_list_of_positions_that_is_late_takes_no_more_than_was_asked(
 
 
 @virtual
+async def test_a_reduction_that_was_seen_is_not_undone_by_a_late_list() -> None:
+    async with world() as w:
+        await held(w, 3)
+        await asyncio.sleep(10)
+        w.pair.gateway.venue.faults.visibility_positions = timedelta(seconds=4)
+        w.break_("hub/user", f.DropEvents("GatewayUserTrade"), times=None)
+        w.break_("hub/user", f.DelayEvents(0.3, "GatewayUserOrder"), times=None)
+        await w.desk.close(1)
+        assert w.net == 2
+        assert w.requests("partial_close") == 1
+
+
+@virtual
 async def test_a_reduction_that_was_taken_and_does_not_show_is_not_sent_again() -> None:
     async with world() as w:
         await held(w, 4)

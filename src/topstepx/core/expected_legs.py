@@ -54,16 +54,19 @@ class ExpectedLegs:
                 del asked[intent_id]
                 continue
             request = msgspec.json.decode(recorded.body, type=PlaceRequest)
-            entry = _entry_of(ledger, account_id, intent_id, request)
-            if entry is None:
+            order_id = _id_of(ledger, account_id, intent_id, request)
+            if order_id is None:
                 continue
-            seen = {leg: leg_of(ledger, entry, leg) for leg in _legs(request)}
-            if None not in seen.values() or entry.status is OrderStatus.REJECTED:
+            entry, filled = ledger.order(order_id), ledger.netting.filled(order_id)
+            seen = dict.fromkeys(_legs(request))
+            if entry is not None:
+                filled = max(filled, entry.filled)
+                seen = {leg: leg_of(ledger, entry, leg) for leg in seen}
+            rejected = entry is not None and entry.status is OrderStatus.REJECTED
+            if None not in seen.values() or rejected:
                 del asked[intent_id]  # what was seen once is an order like any other
                 continue
-            left = max(entry.filled, ledger.netting.filled(entry.id)) - sum(
-                map(_covers, seen.values())
-            )
+            left = filled - sum(map(_covers, seen.values()))
             if left > 0:
                 yield PlaceRequest(
                     account_id=account_id,
@@ -74,16 +77,14 @@ class ExpectedLegs:
                 )
 
 
-def _entry_of(
-    ledger: Ledger, account_id: int, intent_id: str, request: PlaceRequest
-) -> OrderBelief | None:
-    """The entry as it was seen; None: it was not, and what it may fill is counted instead."""
+def _id_of(ledger: Ledger, account_id: int, intent_id: str, request: PlaceRequest) -> int | None:
+    """The entry's id, answered or seen; None: neither, and what it may fill is counted instead."""
     intent = ledger.intent(intent_id)
     if intent is not None and intent.order_id is not None:
-        seen = ledger.order(intent.order_id)
-        if seen is not None:
-            return seen
-    return ledger.order_by_tag(account_id, request.custom_tag) if request.custom_tag else None
+        return intent.order_id
+    tag = request.custom_tag
+    seen = ledger.order_by_tag(account_id, tag) if tag is not None else None
+    return None if seen is None else seen.id
 
 
 def _legs(request: PlaceRequest) -> Iterator[Leg]:

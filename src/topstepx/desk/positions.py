@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from topstepx.core.lanes import Lane
@@ -172,7 +172,10 @@ class Positions:
                 raise tried.error  # certainly not done, and the trader decides what comes next
             if tried.came is Came.UNKNOWN:
                 await self._found_out(account_id, contract, tried)
-            if not shown:  # it may still fill: another one beside it would take too much
+            if shown:
+                await self._told(account_id, contract)
+                return self._left(account_id, contract, cancelled)
+            if tried.came is Came.ACCEPTED:  # it may still fill: another beside it takes too much
                 msg = (
                     f"The gateway took a reduction of {contract.name} by {excess}, and nothing shows that "
                     f"it is down to {target} after {_VERIFY_S:.0f} s."
@@ -190,7 +193,7 @@ class Positions:
         else:
             tried = await self._exits.partial_close(account_id, contract.id, excess)
         if tried.came is not Came.ACCEPTED:
-            return tried, True
+            return tried, False
 
         def look() -> bool | None:
             net = self._range(account_id, contract)
@@ -234,7 +237,7 @@ class Positions:
         A list may be seconds old. Where it contradicts the fills that are known, both are asked again until
         they agree or the list is believed: a part that is gone already would else be closed once more.
         """
-        await self._reader.positions(account_id, lane=Lane.EXIT)
+        await self._ask(account_id)
         net = self._range(account_id, contract)
         if net is not None and not net.is_certain:
             net = await self._agreed(account_id, contract) or self._range(account_id, contract)
@@ -254,18 +257,31 @@ class Positions:
     async def _agreed(self, account_id: int, contract: Contract) -> NetRange | None:
         """Where the position is, once fills and lists agree; None when they do not in time."""
 
-        async def ask() -> None:
-            since = self._record.stamp() - _EARLIER
-            await self._reader.trades_since(account_id, since, lane=Lane.EXIT)
-            await self._reader.positions(account_id, lane=Lane.EXIT)
-
         def look() -> NetRange | None:
             net = self._range(account_id, contract)
             return net if net is None or net.is_certain else None
 
-        with contextlib.suppress(TopstepxError):  # it is asked again below
-            await ask()
+        ask = partial(self._ask, account_id)
         return await until(self._record, look, timeout_s=_AGREE_S, ask=ask, every_s=1.0)
+
+    async def _told(self, account_id: int, contract: Contract) -> None:
+        """Wait for the word about the position that agrees with the fills, so that nobody is shown an old one."""
+
+        def look() -> bool | None:
+            position = self._record.ledger.position(account_id, contract.id)
+            return None if position is not None and position.unshown else True
+
+        ask = partial(self._ask, account_id)
+        await until(self._record, look, timeout_s=_VERIFY_S, ask=ask, every_s=1.0)
+
+    async def _ask(self, account_id: int) -> None:
+        """Positions, and beside them trades: a hub that is silent does not tell what filled."""
+        since = self._record.stamp() - _EARLIER
+        trades = self._reader.trades_since(account_id, since, lane=Lane.EXIT)
+        positions = self._reader.positions(account_id, lane=Lane.EXIT)
+        _, listed = await asyncio.gather(trades, positions, return_exceptions=True)
+        if isinstance(listed, BaseException):
+            raise listed
 
     def _range(self, account_id: int, contract: Contract) -> NetRange | None:
         """Where the position can be; None: its direction is not known."""
