@@ -80,7 +80,7 @@ class HubWatch:
         self._money_at: dict[int, datetime] = {}
         """Accounts whose balance the hub told, and when, as long as no answer has said the same."""
         self._wake = asyncio.Event()
-        record.listen(self._on_fact, IntentAnswered)
+        record.listen(self._on_fact, IntentAnswered, AccountObserved)
 
     @property
     def is_deaf(self) -> bool:
