@@ -214,6 +214,7 @@ class Client:
         self._recovery.starting = self._starting = Starting(
             self._record, self._authority, trading.resolver, settings, ports.installation
         )
+        self._starting.carry_on = trading.carrying_on.carry_on
         self._leaving = Leaving(
             self._record, self.orders, self._recovery, settings, trading.flattener.flatten
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from topstepx.wire.models import PlaceRequest
+from topstepx.wire.models import ModifyRequest, PlaceRequest
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +29,14 @@ def place_of(intent: IntentBelief | None) -> PlaceRequest | None:
     if recorded is None or recorded.action != "place":
         return None
     return msgspec.json.decode(recorded.body, type=PlaceRequest)
+
+
+def modify_of(intent: IntentBelief) -> ModifyRequest | None:
+    """The change that an intent asked for; None if it asked for something else."""
+    recorded = intent.recorded
+    if recorded is None or recorded.action != "modify":
+        return None
+    return msgspec.json.decode(recorded.body, type=ModifyRequest)
 
 
 def may_fill(

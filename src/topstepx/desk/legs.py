@@ -6,8 +6,10 @@ far off as the entry's fill was. Here it is moved to where it was meant.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
+from topstepx.core.asked import modify_of
 from topstepx.core.brackets import STOPS, leg_of
 from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.ownership import intent_of
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from topstepx.desk.orders import Orders
     from topstepx.desk.record import Record
     from topstepx.events import Event
+
+_WAKES_WITHIN: Final = timedelta(seconds=5)
+"""How long after its entry's fill a leg may get its first price (observed: 18 ms)."""
 
 
 class LegPrices:
@@ -45,9 +50,10 @@ class LegPrices:
     def _on_fact(self, _event: Event, changes: tuple[Change, ...]) -> None:
         for change in changes:
             if isinstance(change, OrderChanged):
-                self._look(change.after)
+                self.look(change.after)
 
-    def _look(self, belief: OrderBelief) -> None:
+    def look(self, belief: OrderBelief) -> None:
+        """Move this order to its price, if it is a leg that was given as one."""
         order = belief.order
         if belief.status is not OrderStatus.OPEN or belief.id in self._done:
             return
@@ -63,10 +69,21 @@ class LegPrices:
         wanted = recorded.stop_at if name == "stop" else recorded.target_at
         if leg is None or leg.id != belief.id or wanted is None:
             return
+        if self._was_changed(belief, entry, wanted):
+            return
         self._done.add(belief.id)
         now = order.stop_price if name == "stop" else order.limit_price
         if now != wanted:
             self._spawn(self._move(belief, wanted), f"leg {belief.id} to its price")
+
+    def _was_changed(self, leg: OrderBelief, entry: OrderBelief, wanted: Decimal) -> bool:
+        """Whether somebody gave it another price since it woke, maybe in an earlier run: that one stands."""
+        for change in self._record.ledger.changes_of(leg.id):
+            asked = modify_of(change)
+            if asked is not None and {asked.stop_price, asked.limit_price} - {None, wanted}:
+                return True
+        woke, changed = entry.order.update_timestamp, leg.order.update_timestamp
+        return woke is not None and changed is not None and changed - woke > _WAKES_WITHIN
 
     async def _move(self, belief: OrderBelief, wanted: Decimal) -> None:
         try:

@@ -104,14 +104,17 @@ class Protection:
     def _on_fact(self, _event: Event, changes: tuple[Change, ...]) -> None:
         for change in changes:
             if isinstance(change, OrderChanged):
-                order = change.after.order
-                self._note(change.after)
-                self._check((order.account_id, order.contract_id))
+                self.look(change.after)
             elif isinstance(change, PositionChanged):
                 where = (change.account_id, change.contract_id)
                 if change.after.is_flat:
                     self._guarded.pop(where, None)
                 self._check(where)
+
+    def look(self, belief: OrderBelief) -> None:
+        """Watch over what this order opened, or over what it protects."""
+        self._note(belief)
+        self._check((belief.order.account_id, belief.order.contract_id))
 
     def _note(self, belief: OrderBelief) -> None:
         order = belief.order

@@ -45,9 +45,10 @@ class Remainders:
     def _on_fact(self, _event: Event, changes: tuple[Change, ...]) -> None:
         for change in changes:
             if isinstance(change, OrderChanged):
-                self._watch(change.after)
+                self.look(change.after)
 
-    def _watch(self, belief: OrderBelief) -> None:
+    def look(self, belief: OrderBelief) -> None:
+        """Cancel the rest of this order in time, if it is filled in part and that was wished."""
         order = belief.order
         if not belief.filled or belief.is_terminal or order.parent_order_id is not None:
             return

@@ -270,6 +270,11 @@ class Resolver:
             )
         )
 
+    def cancel_wanted(self, order: OrderModel) -> None:
+        """An order whose cancel an earlier run wanted was found: it is cancelled until it is over."""
+        work = self._cancelled(order.account_id, order.id, order.contract_id)
+        self._spawn(work, f"cancel wanted {order.id}")
+
     async def _cancelled(self, account_id: int, order_id: int, contract_id: str) -> None:
         try:
             await self._cancel(account_id, order_id, contract_id)

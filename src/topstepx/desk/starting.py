@@ -33,6 +33,8 @@ from topstepx.version import __version__
 from topstepx.wire.models import ModifyRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from topstepx.core.ledger import Change
     from topstepx.core.ledger_intents import IntentBelief
     from topstepx.core.ledger_orders import OrderBelief
@@ -64,6 +66,8 @@ class Starting:
         self._resolver = resolver
         self._settings = settings
         self._installation = installation
+        self.carry_on: Callable[[int], None] = lambda _account_id: None
+        """What goes on of an earlier run, on one account; set by who builds both."""
         self._own: set[str] = set()
         self._verified: dict[int, str] = {}
         record.listen(self._on_fact, IntentRecorded)
@@ -115,6 +119,7 @@ class Starting:
         for intent in self._record.ledger.open_intents(account.id):
             self._take_up(intent)
         self._watch_again(account.id)
+        self.carry_on(account.id)
         await self._find_orphans(account.id)
 
     def _take_up(self, intent: IntentBelief) -> None:

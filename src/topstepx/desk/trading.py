@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from topstepx.desk.account_watch import AccountWatch
 from topstepx.desk.accounting import Accounting
 from topstepx.desk.cancelling import Cancelling
+from topstepx.desk.carrying_on import CarryingOn
 from topstepx.desk.evidence import Evidence
 from topstepx.desk.exits import Exits
 from topstepx.desk.flatten import Flattener
@@ -145,6 +146,9 @@ class Trading:
         self.legs = LegPrices(record, self.orders, spawn=spawn)
         self.protection = Protection(
             record, self.reader, self.orders, self.flattener, around.settings, spawn=spawn
+        )
+        self.carrying_on = CarryingOn(
+            record, self.resolver, self.remainders, self.legs, self.protection
         )
         self.account_watch = AccountWatch(record)
 

@@ -1,0 +1,67 @@
+"""What an earlier run had begun with its orders goes on in this one.
+
+The parts that care for orders listen to what is new. What the journal tells and the gateway confirms is not
+new, so nobody would hear of it: an order that was half filled before the crash, a leg that stands where the
+gateway put it, a position whose stop is gone, a cancel that was wanted and not sent. So when an account was
+read whole, each part is shown what concerns it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from topstepx.core.ownership import intent_of
+
+if TYPE_CHECKING:
+    from topstepx.core.ledger_orders import OrderBelief
+    from topstepx.core.ledger_positions import PositionBelief
+    from topstepx.desk.legs import LegPrices
+    from topstepx.desk.protection import Protection
+    from topstepx.desk.record import Record
+    from topstepx.desk.remainder import Remainders
+    from topstepx.desk.resolver import Resolver
+
+_CLOCK: Final = timedelta(seconds=1)
+"""How much earlier than its position an entry's fill may be stamped."""
+
+
+class CarryingOn:
+    """Shows the parts what they would have heard of before."""
+
+    def __init__(
+        self,
+        record: Record,
+        resolver: Resolver,
+        remainders: Remainders,
+        legs: LegPrices,
+        protection: Protection,
+    ) -> None:
+        self._record = record
+        self._resolver = resolver
+        self._remainders = remainders
+        self._legs = legs
+        self._protection = protection
+
+    def carry_on(self, account_id: int) -> None:
+        """Take up what is there, after the account was read whole by the process that trades it."""
+        ledger = self._record.ledger
+        for belief in ledger.working(account_id):
+            self._remainders.look(belief)
+            self._legs.look(belief)
+            intent = intent_of(ledger, belief.order)
+            if intent is not None and intent.cancel_wanted and intent.order_id == belief.id:
+                self._resolver.cancel_wanted(belief.order)
+        held = {position.contract_id: position for position in ledger.positions(account_id)}
+        for belief in ledger.orders(account_id) if held else ():
+            position = held.get(belief.order.contract_id)
+            if position is not None and _opened(belief, position):
+                self._protection.look(belief)
+
+
+def _opened(entry: OrderBelief, position: PositionBelief) -> bool:
+    """Whether an order filled while this position stood: what it asked for then still holds."""
+    model, filled_at = position.position, entry.order.update_timestamp
+    if model is None or filled_at is None or not entry.filled:
+        return False
+    return filled_at >= model.creation_timestamp - _CLOCK
