@@ -38,6 +38,7 @@ from topstepx.wire.models import PlaceRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from decimal import Decimal
 
     from topstepx.desk.accounts import Account
     from topstepx.desk.contracts import Contract
@@ -79,6 +80,16 @@ class World:
 
     async def until_told(self, kind: type[Event], count: int = 1, timeout_s: float = 60) -> None:
         await eventually(lambda: len(self.of(kind)) >= count, timeout_s=timeout_s)
+
+    async def until_quoted(self, price: Decimal) -> None:
+        """Until the newest quote of the contract was last traded at this price."""
+
+        def same() -> None:
+            newest = self.tsx.market.newest(self.contract)
+            assert newest is not None
+            assert newest.last == price
+
+        await eventually(same, timeout_s=20)
 
     async def until_level(self, timeout_s: float = 90) -> None:
         """Trading again, with the venue's own books, each thing told once."""
@@ -246,7 +257,7 @@ def test_S18_S19_S20_refused_handshake_final_close_and_401_come_back() -> None:
 
 @pytest.mark.parametrize("hub_socket", ["picows", "aiohttp"])
 def test_S21_S22_big_records_in_packets_of_any_size_are_whole(hub_socket: str) -> None:
-    """The book (with a 300 KB update in it) and the user's events, however the wire tears them."""
+    """The book (with an update of more than a mebibyte in it) and the user's events, however the wire tears them."""
 
     @hurried(speed=5)
     async def body() -> None:
@@ -257,14 +268,14 @@ def test_S21_S22_big_records_in_packets_of_any_size_are_whole(hub_socket: str) -
             async with here.tsx.market.depth(here.contract) as book:
                 assert (await anext(book)).is_valid
                 row = '{"timestamp":"2026-11-23T15:00:00+00:00","type":4,"price":%d.25,"volume":1,"currentVolume":1}'
-                rows = ",".join(row % (20_000 - number) for number in range(3300))
+                rows = ",".join(row % (20_000 - number) for number in range(11_500))
                 record = f'{{"type":1,"target":"GatewayDepth","arguments":["{here.contract.id}",[{rows}]]}}'
-                assert len(record) > 300_000
+                assert len(record) > 1024 * 1024
                 here.gateway(f.Say(record), where="hub/market")
 
                 async def until_deep() -> None:
                     async for message in book:
-                        if len(message.rows) > 3000:
+                        if len(message.rows) > 11_000:
                             return
 
                 await asyncio.wait_for(until_deep(), 40)

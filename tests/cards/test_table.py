@@ -7,13 +7,14 @@ import re
 from pathlib import Path
 
 CARDS = Path(__file__).parent
+SOCKETS = "## The same on real sockets"
 PAGE = CARDS / "README-hubs.md"
 ROWS = {f"S{number:02}" for number in range(1, 33)} | {f"W{number:02}" for number in range(1, 14)}
 
 
 def table() -> dict[str, list[str]]:
     """The tests that the first table names, by row."""
-    text = PAGE.read_text(encoding="utf-8").split("## The same on real sockets")[0]
+    text = PAGE.read_text(encoding="utf-8").split(SOCKETS)[0]
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         cells = line.split("|")
@@ -28,6 +29,18 @@ def test_every_row_is_named_and_shown_by_a_test() -> None:
     rows = table()
     assert set(rows) == ROWS
     assert all(rows.values())
+
+
+def test_every_row_is_on_real_sockets_or_says_why_not() -> None:
+    text = PAGE.read_text(encoding="utf-8").split(SOCKETS)[1]
+    cells = " ".join(line.split("|")[1] for line in text.splitlines() if line.startswith("|"))
+    spans = re.findall(r"([SW])(\d\d) to [SW](\d\d)", cells)
+    named = {
+        f"{letter}{number:02}"
+        for letter, first, last in spans
+        for number in range(int(first), int(last) + 1)
+    }
+    assert named | set(re.findall(r"[SW]\d\d", cells)) >= ROWS
 
 
 def test_every_test_that_is_named_exists() -> None:
