@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.facts import ACCOUNT, MNQ, order
+from tests.support.facts import ACCOUNT, MNQ, at, order
 from topstepx.clock import NANOSECONDS
 from topstepx.core.resolve import (
     ABSENT_AFTER_S,
@@ -120,6 +120,13 @@ def test_an_order_outweighs_its_presumed_absence() -> None:
 @pytest.mark.parametrize("parts", [{"size": 3}, {"side": Side.SELL}, {"contract_id": "X"}])
 def test_our_tag_with_other_terms_is_a_conflict(parts: dict[str, Any]) -> None:
     assert fate(search(), seen(order(7, custom_tag="T1A", **parts))) is Fate.CONFLICT
+
+
+def test_a_size_that_was_edited_since_is_none() -> None:
+    edited = order(7, custom_tag="T1A", size=3, update_timestamp=at(1))
+    assert fate(search(), seen(edited)) is Fate.ACCEPTED
+    other = order(7, custom_tag="T1A", size=3, side=Side.SELL, update_timestamp=at(1))
+    assert fate(search(), seen(other)) is Fate.CONFLICT
 
 
 def test_two_orders_under_one_tag_are_a_conflict_unless_one_was_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +15,7 @@ from topstepx.sim import fault_kinds as f
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
 from topstepx.wire.enums import OrderStatus
+from topstepx.wire.models import ModifyRequest
 
 if TYPE_CHECKING:
     from topstepx.wire.models import OrderModel
@@ -51,6 +53,24 @@ async def test_a_size_that_we_changed_is_not_foreign() -> None:
         order = await w.buy(3)
         await order.modify(size=1)
         assert not w.alarms()
+
+
+@pytest.mark.parametrize("lost", [True, False])
+@virtual
+async def test_a_size_that_others_changed_before_we_saw_the_order_is_not_foreign(
+    lost: bool,
+) -> None:
+    async with world() as w:
+        w.break_("hub/user", f.DropEvents(), times=None)
+        if lost:
+            w.break_(PLACE, f.DropAnswer(cut=False))
+        placing = asyncio.create_task(w.buy(3))
+        await asyncio.sleep(0.1)
+        order_id = w.working[0].id
+        w.others("modify", ModifyRequest(account_id=w.account.id, order_id=order_id, size=2))
+        order = await placing
+        await eventually(lambda: order.size == 2, timeout_s=60)
+        assert not w.alarms("foreign_tag")
 
 
 @virtual

@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from topstepx.clock import NANOSECONDS
 from topstepx.core.ownership import is_close_like
 from topstepx.core.tags import canonical
@@ -112,6 +114,18 @@ def fits(order: OrderModel, request: PlaceRequest) -> bool:
         and order.type == request.type
         and order.size == request.size
     )
+
+
+def may_be(order: OrderModel, request: PlaceRequest) -> bool:
+    """Whether an order that carries a request's tag may be what it asked for.
+
+    Its size may be another one if it was changed since it was made: by us, or on the platform.
+    """
+    if fits(order, request):
+        return True
+    changed = order.update_timestamp
+    was_changed = changed is not None and changed > order.creation_timestamp
+    return was_changed and fits(msgspec.structs.replace(order, size=request.size), request)
 
 
 def two_for_one(tagged: Iterable[OrderModel]) -> str | None:
@@ -329,7 +343,7 @@ class CloseSearch(Search):
 
 
 def _of_order(order: OrderModel, request: PlaceRequest, how: str) -> Finding:
-    if not fits(order, request):
+    if not may_be(order, request):
         told = f"order {order.id} carries our tag but other terms"
         return Finding(Fate.CONFLICT, (told,), order)
     told = f"order {order.id}, {order.status.name}, {how}"

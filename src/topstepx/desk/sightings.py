@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from topstepx.core.ledger_orders import OrderChanged
-from topstepx.core.resolve import fits, two_for_one
+from topstepx.core.resolve import may_be, two_for_one
 from topstepx.core.tags import canonical, entry_tag
 from topstepx.events import Event, IntentDoubted, OrderObserved
 from topstepx.wire.enums import OrderStatus
@@ -59,7 +59,7 @@ class Sightings:
         tag = order.custom_tag or ""
         same = self._record.ledger.orders_by_tag(order.account_id, tag)
         told = two_for_one(belief.order for belief in same)
-        if told is None and is_new and not fits(order, _asked(intent)):
+        if told is None and is_new and not may_be(order, _asked(intent)):
             told = f"order {order.id} carries our tag but other terms"
         if told is None:
             return False
