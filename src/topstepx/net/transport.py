@@ -80,7 +80,7 @@ class HubListener(Protocol):
     """Who is told what a hub socket receives; called from the loop, must return quickly."""
 
     def data(self, payload: bytes) -> None:
-        """The payload of one whole WebSocket message."""
+        """The payload of a whole WebSocket message, or of several that came together, in order."""
         ...
 
     def closed(self, reason: str) -> None:
