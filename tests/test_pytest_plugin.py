@@ -23,12 +23,12 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_example_of_the_documentation_runs(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n# (\S+)\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert [name for name, _ in blocks] == ["my_bot.py", "test_my_bot.py"]
+    assert [name for name, _ in blocks] == ["my_bot.py", "test_my_bot.py", "test_my_crash.py"]
     for name, text in blocks:
         (tmp_path / name).write_text(text)
     ran = run(tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "1 passed" in ran.stdout
+    assert "2 passed" in ran.stdout
     bad = (tmp_path / "my_bot.py").read_text()
     (tmp_path / "my_bot.py").write_text(
         bad + '    await desk.buy(2, at=Limit("25000"), key="another")\n'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from tests.house.tree import ROOT
@@ -32,5 +34,5 @@ def test_every_kind_of_fault_is_there() -> None:
 def test_every_scenario_is_there_and_the_plan_can_be_read() -> None:
     for name in SCENARIOS:
         assert f"`{name}`" in PAGE
-    plan = PAGE.partition("```toml\n")[2].partition("```")[0]
-    assert len(FaultPlan.from_toml(plan).faults) == 2
+    plans = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    assert [len(FaultPlan.from_toml(plan).faults) for plan in plans] == [2, 2]

@@ -143,6 +143,9 @@ class Orders:
         )
         _check_wishes(contract_, remainder)
         if (existing := self._existing(account_.id, contract_, key, request)) is not None:
+            if existing.intent is not None and existing.intent.is_open:
+                # What an earlier run left open is looked for from here on, not only after `ready`.
+                await self._recovery.ensure(account_)
             return await self._placed.again(existing, key)
         await self._recovery.ensure(account_)
 

@@ -12,7 +12,6 @@ import msgspec
 
 from topstepx.errors import InvalidRequest
 from topstepx.sim.fault_acts import (
-    Act,
     CanTrade,
     CloseHub,
     CutHub,
@@ -31,6 +30,8 @@ from topstepx.sim.fault_acts import (
     Spread,
 )
 from topstepx.sim.limits import Limit
+from topstepx.sim.outside import Outside
+from topstepx.sim.outside_faults import OUTSIDE_FAULTS
 from topstepx.wire.enums import OrderType, Side
 from topstepx.wire.models import PlaceRequest
 
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from topstepx.sim.catalogue import Listing
-    from topstepx.sim.faults import Faults, PlannedFault
+    from topstepx.sim.fault_kinds import Act
+    from topstepx.sim.faults import Fault, Faults, PlannedFault
     from topstepx.sim.hub_session import HubSession
     from topstepx.sim.hubs import Hubs
     from topstepx.sim.market import Market
@@ -53,9 +55,13 @@ class Acts:
         self, hubs: Hubs, tokens: TokenOffice, market: Market, roots: Mapping[str, object]
     ) -> None:
         self._hubs, self._tokens, self._market, self._roots = hubs, tokens, market, roots
+        self.outside = Outside()
+        """What can be reached besides the gateway; whoever runs it gives the hands."""
 
-    def check(self, what: object, now: datetime) -> None:
+    def check(self, fault: Fault, now: datetime) -> None:
         """Raises `InvalidRequest` for what does not exist here, or a value a switch cannot have."""
+        what = fault.what
+        self.outside.check(fault)
         if isinstance(what, Setting):
             for switch, value in what.settings().items():
                 owner, name = self._find(switch)
@@ -101,8 +107,13 @@ class Acts:
             self._undo_later(planned, values)
         elif isinstance(planned.fault.what, Halt | Spread):
             self._market_act(planned, planned.fault.what, planned.fault.since)
+        elif isinstance(planned.fault.what, OUTSIDE_FAULTS):
+            planned.undo = self.outside.strike(planned.fault.what, planned.fault.where)
 
     def _do(self, planned: PlannedFault, act: Act, now: datetime) -> None:
+        if isinstance(act, OUTSIDE_FAULTS):
+            planned.undo = self.outside.strike(act, planned.fault.where)
+            return
         match act:
             case Setting():
                 self._set(planned, act)

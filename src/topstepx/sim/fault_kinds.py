@@ -1,7 +1,8 @@
 """What can go wrong, as data: each kind is a small record that a file or a test can write down.
 
-Three families. *Request faults* strike one REST call, *stream faults* strike what a hub says, and
-*acts* (see `fault_acts`) happen once by themselves. `topstepx.sim.faults` decides when; the gateway
+Four families. *Request faults* strike one REST call, *stream faults* strike what a hub says, *acts* (see
+`fault_acts`) happen once by themselves, and *outside faults* (see `outside_faults`) strike the program
+under test, its disk and the clocks. `topstepx.sim.faults` decides when; the gateway
 carries them out.
 """
 
@@ -11,11 +12,10 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from topstepx.sim.fault_acts import ACTS as GATEWAY_ACTS
 from topstepx.sim.fault_acts import (
-    ACTS,
     HUB_ACTS,
     SETTINGS,
-    Act,
     CanTrade,
     CloseHub,
     CutHub,
@@ -43,6 +43,28 @@ from topstepx.sim.fault_acts import (
     default_of,
     kind_of,
     told,
+)
+from topstepx.sim.fault_acts import Act as GatewayAct
+from topstepx.sim.outside_faults import (
+    CLOCK_FAULTS,
+    DISK_FAULTS,
+    OUTSIDE_FAULTS,
+    PROCESS_FAULTS,
+    ClockFault,
+    Crash,
+    DiskFault,
+    DiskFull,
+    DiskHangs,
+    DiskLies,
+    DiskReadOnly,
+    DiskSlow,
+    DriftClock,
+    OutsideFault,
+    ProcessFault,
+    Quit,
+    Stall,
+    StepClock,
+    Suspend,
 )
 
 # ---------------------------------------------------------------- request faults
@@ -217,6 +239,8 @@ EventFault: TypeAlias = (
 )
 InvocationFault: TypeAlias = FailInvocation | IgnoreInvocation | LoseCompletion
 SessionFault: TypeAlias = Mute | Slice
+Act: TypeAlias = GatewayAct | OutsideFault
+"""What happens by itself at its time; process faults may wait for a call or a write instead."""
 What: TypeAlias = RequestFault | UpgradeFault | EventFault | InvocationFault | SessionFault | Act
 
 REQUEST_FAULTS = (DropAnswer, LoseRequest, Hold, Answer, Edit, Delay, Cut, SkewDate, Duplicate)
@@ -231,6 +255,8 @@ EVENT_FAULTS = (
 INVOCATION_FAULTS = (FailInvocation, IgnoreInvocation, LoseCompletion)
 UPGRADE_FAULTS = (RefuseUpgrade, RefuseNegotiate, RefuseHandshake)
 SESSION_FAULTS = (Mute, Slice)
+HUB_ONLY = (*EVENT_FAULTS, *INVOCATION_FAULTS, *UPGRADE_FAULTS, *SESSION_FAULTS)
+ACTS = (*GATEWAY_ACTS, *OUTSIDE_FAULTS)
 KINDS: tuple[type[Kind], ...] = (
     *REQUEST_FAULTS,
     *UPGRADE_FAULTS,
@@ -243,10 +269,15 @@ KINDS: tuple[type[Kind], ...] = (
 
 __all__ = [
     "ACTS",
+    "CLOCK_FAULTS",
+    "DISK_FAULTS",
     "EVENT_FAULTS",
     "HUB_ACTS",
+    "HUB_ONLY",
     "INVOCATION_FAULTS",
     "KINDS",
+    "OUTSIDE_FAULTS",
+    "PROCESS_FAULTS",
     "REQUEST_FAULTS",
     "SESSION_FAULTS",
     "SETTINGS",
@@ -254,11 +285,20 @@ __all__ = [
     "Act",
     "Answer",
     "CanTrade",
+    "ClockFault",
     "CloseHub",
+    "Crash",
     "Cut",
     "CutHub",
     "Delay",
     "DelayEvents",
+    "DiskFault",
+    "DiskFull",
+    "DiskHangs",
+    "DiskLies",
+    "DiskReadOnly",
+    "DiskSlow",
+    "DriftClock",
     "DropAnswer",
     "DropEvents",
     "Duplicate",
@@ -284,7 +324,10 @@ __all__ = [
     "LoseCompletion",
     "LoseRequest",
     "Mute",
+    "OutsideFault",
     "PartialFills",
+    "ProcessFault",
+    "Quit",
     "RefuseHandshake",
     "RefuseNegotiate",
     "RefuseNext",
@@ -301,6 +344,9 @@ __all__ = [
     "SkewDate",
     "Slice",
     "Spread",
+    "Stall",
+    "StepClock",
+    "Suspend",
     "Tokens",
     "UpgradeFault",
     "Visibility",

@@ -6,7 +6,6 @@ many, from when until when and with what chance. The same seed and the same call
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections import deque
 from datetime import datetime
@@ -15,39 +14,36 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from topstepx.errors import InvalidRequest
+from topstepx.sim.fault_checks import check_numbers, check_place
 from topstepx.sim.fault_kinds import (
     ACTS,
     EVENT_FAULTS,
-    HUB_ACTS,
+    HUB_ONLY,
     INVOCATION_FAULTS,
+    PROCESS_FAULTS,
     REQUEST_FAULTS,
     SESSION_FAULTS,
-    UPGRADE_FAULTS,
     Act,
     EventFault,
     HubDown,
     InvocationFault,
+    ProcessFault,
     RefuseHandshake,
     RefuseNegotiate,
     RefuseUpgrade,
     RequestFault,
     SessionFault,
-    SkewDate,
     UpgradeFault,
     What,
 )
+from topstepx.sim.outside_faults import at_a_point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _W = TypeVar("_W")
-_HUB_ONLY = (*EVENT_FAULTS, *INVOCATION_FAULTS, *UPGRADE_FAULTS, *SESSION_FAULTS)
 _COIN_SIDES = 1 << 32
 _UNAVAILABLE = 503
-_LEAST = {"count": 1, "window_s": 0.001, "size": 1, "gap_s": 0, "last": 1, "after_bytes": 0}
-_SECONDS_MAX = 366 * 86_400.0
-_HUBS = ("hub/user", "hub/market")
 _STRUCK_KEPT = 100_000
 
 
@@ -82,7 +78,7 @@ class PlannedFault:
     @property
     def spent(self) -> bool:
         """Whether it will never strike again; an act strikes once."""
-        times = 1 if isinstance(self.fault.what, ACTS) else self.fault.times
+        times = 1 if is_act(self.fault) else self.fault.times
         return times is not None and self.struck >= times
 
     def __repr__(self) -> str:
@@ -97,19 +93,21 @@ class Faults:
         self._routes = tuple(name.lower() for name in routes)
         self._planned: list[PlannedFault] = []
         self.added = 0
-        self.check_act: Callable[[What], None] | None = None
+        self.check_act: Callable[[Fault], None] | None = None
         self.on_change: Callable[[], None] | None = None
         self.on_strike: Callable[[datetime, str, What], None] | None = None
         self.struck: deque[tuple[datetime, str, What]] = deque(maxlen=_STRUCK_KEPT)
         """What happened, with time and place: the last ones, for auditors."""
+        self._points = False
         self.quiet = True
         """True while no stream fault is planned: the fast path of the hubs."""
 
     def check(self, fault: Fault) -> None:
         """Raises `InvalidRequest` when the place, a number, a switch or the window cannot be meant."""
-        self._check(fault)
+        check_place(fault, self._routes)
+        check_numbers(fault)
         if self.check_act is not None:
-            self.check_act(fault.what)
+            self.check_act(fault)
 
     def add(self, fault: Fault, *, number: int | None = None) -> PlannedFault:
         """Put a fault into the plan; `number` only for one that had its number before.
@@ -181,6 +179,10 @@ class Faults:
         found: list[InvocationFault] = self._draw(f"hub/{hub}", now, INVOCATION_FAULTS, meant)
         return found[0] if found else None
 
+    def for_program(self, place: str, now: datetime) -> list[ProcessFault]:
+        """What happens to the program under test at this call, or this write of its journal."""
+        return [] if not self._points else self._draw(place, now, PROCESS_FAULTS, lambda _: True)
+
     def for_session(self, hub: str, now: datetime) -> list[SessionFault]:
         """The lasting conditions of a hub's sessions; asking does not use them up."""
         return [
@@ -196,7 +198,12 @@ class Faults:
         due: list[tuple[PlannedFault, Act]] = []
         for planned in self._planned:
             what = planned.fault.what
-            if isinstance(what, ACTS) and not planned.spent and _in_window(planned.fault, now):
+            if (
+                isinstance(what, ACTS)
+                and is_act(planned.fault)
+                and not planned.spent
+                and _in_window(planned.fault, now)
+            ):
                 planned.struck += 1
                 self._note(now, planned.fault.where, what)
                 due.append((planned, what))
@@ -215,7 +222,7 @@ class Faults:
         for planned in self._planned:
             fault = planned.fault
             over = fault.until is not None and fault.until <= now
-            if isinstance(fault.what, ACTS) and not planned.spent and not over:
+            if is_act(fault) and not planned.spent and not over:
                 times.append(max(fault.since or now, now))
             if planned.undo is not None and fault.until is not None:
                 times.append(fault.until)
@@ -235,6 +242,8 @@ class Faults:
             what = planned.fault.what
             if not isinstance(what, kinds) or planned.spent or not _in_window(planned.fault, now):
                 continue
+            if is_act(planned.fault):
+                continue
             if _matches(planned.fault.where, place) and meant(what) and self._strikes(planned):
                 self._note(now, place, planned.fault.what)
                 found.append(what)
@@ -253,69 +262,26 @@ class Faults:
         planned.struck += 1
         return True
 
-    def _check(self, fault: Fault) -> None:
-        on_hub = fault.where.lower().startswith("hub/")
-        places = _HUBS if on_hub else self._routes
-        known = any(_matches(fault.where, one) for one in places) or not places
-        if not known and fault.where != "*":
-            near = difflib.get_close_matches(fault.where.lower(), (*_HUBS, *self._routes), n=1)
-            meant = f"Did you mean {near[0]}? " if near else ""
-            names = ", ".join(sorted(self._routes))
-            raise InvalidRequest(
-                "where",
-                fault.where,
-                "no such place.",
-                f"{meant}Use hub/user, hub/market or {names}.",
-            )
-        if on_hub and isinstance(fault.what, REQUEST_FAULTS):
-            raise InvalidRequest(
-                "what", fault.what, "strikes REST calls, not hubs.", "Name a route in `where`."
-            )
-        if fault.where != "*" and not on_hub and isinstance(fault.what, _HUB_ONLY + HUB_ACTS):
-            raise InvalidRequest(
-                "what", fault.what, "strikes hubs, not REST calls.", "Use hub/user or hub/market."
-            )
-        _check_numbers(fault)
-
     def _note(self, now: datetime, where: str, what: What) -> None:
         self.struck.append((now, where, what))
         if self.on_strike is not None:
             self.on_strike(now, where, what)
 
     def _changed(self) -> None:
-        self.quiet = not any(isinstance(one.fault.what, _HUB_ONLY) for one in self._planned)
+        self.quiet = not any(isinstance(one.fault.what, HUB_ONLY) for one in self._planned)
+        self._points = any(
+            isinstance(one.fault.what, PROCESS_FAULTS) and not is_act(one.fault)
+            for one in self._planned
+        )
         if self.on_change is not None:
             self.on_change()
 
 
-def _check_numbers(fault: Fault) -> None:
-    if fault.times is not None and fault.times < 1:
-        raise InvalidRequest("times", fault.times, "must be 1 or more.", "None means for ever.")
-    if fault.after < 0:
-        raise InvalidRequest("after", fault.after, "cannot be negative.", "0 strikes at once.")
-    if not 0.0 < fault.chance <= 1.0:
-        raise InvalidRequest("chance", fault.chance, "must be above 0, up to 1.", "1 is always.")
-    for name, least in _LEAST.items():
-        number = getattr(fault.what, name, None)
-        if isinstance(number, int | float) and not isinstance(number, bool) and number < least:
-            raise InvalidRequest(name, number, f"must be at least {least}.", "Use a larger number.")
-    _check_seconds(fault)
-    for name, moment in (("since", fault.since), ("until", fault.until)):
-        if moment is not None and moment.tzinfo is None:
-            raise InvalidRequest(name, moment, "has no time zone.", "Use an aware datetime.")
-    if fault.since and fault.until and fault.since >= fault.until:
-        raise InvalidRequest("until", fault.until, "is not after since.", "Swap the two.")
-
-
-def _check_seconds(fault: Fault) -> None:
-    seconds = getattr(fault.what, "seconds", None)
-    if not isinstance(seconds, int | float):
-        return
-    least = -_SECONDS_MAX if isinstance(fault.what, SkewDate) else 0.0  # a clock may be behind
-    if not least <= seconds <= _SECONDS_MAX:  # no number at all is out of every range
-        raise InvalidRequest(
-            "seconds", seconds, f"must be from {least:g} to a year.", "Use seconds."
-        )
+def is_act(fault: Fault) -> bool:
+    """Whether it happens by itself at its time; a process fault may wait for a call instead."""
+    if isinstance(fault.what, PROCESS_FAULTS):
+        return not at_a_point(fault.where)
+    return isinstance(fault.what, ACTS)
 
 
 def _matches(pattern: str, place: str) -> bool:

@@ -80,9 +80,9 @@ class Gateway:
             "venue": self.venue.faults,
         }
         self.acts = Acts(self.hubs, self.tokens, market, self.policies)
-        self.faults.check_act = lambda what: self.acts.check(what, self.now)
+        self.faults.check_act = lambda fault: self.acts.check(fault, self.now)
         self.faults.on_change = self._changed
-        self._strikes = Strikes(self.faults, self._execute, self.schedule)
+        self._strikes = Strikes(self.faults, self._execute, self.schedule, self.acts)
         self._agenda: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._agenda_count = 0
         self._traces = 0

@@ -10,6 +10,7 @@ from topstepx.sim.dialect import written
 from topstepx.sim.edits import edited
 from topstepx.sim.fault_kinds import (
     Answer,
+    Crash,
     Cut,
     Delay,
     DropAnswer,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from topstepx.sim.acts import Acts
     from topstepx.sim.calls import Call
     from topstepx.sim.faults import Faults
 
@@ -35,13 +37,27 @@ if TYPE_CHECKING:
 class Strikes:
     """Asks the plan about each call and does what it says. Counts what happened, for auditors."""
 
-    def __init__(self, faults: Faults, execute: Execute, schedule: Schedule) -> None:
+    def __init__(self, faults: Faults, execute: Execute, schedule: Schedule, acts: Acts) -> None:
         self._faults, self._execute, self._schedule = faults, execute, schedule
+        self._acts = acts
         self.executed = 0
         self.lost = 0
 
     def request(self, call: Call) -> GatewayAnswer:
-        """The answer to one call, spoilt as planned."""
+        """The answer to one call, spoilt as planned; a planned crash leaves nobody to hear it."""
+        ends = self._faults.for_program(call.route, call.now)
+        if not ends:
+            return self._answer(call)
+        early = any(isinstance(one, Crash) and one.when == "before" for one in ends)
+        answer = GatewayAnswer(deliver=False, hang=True) if early else self._answer(call)
+        self.lost += early
+        for one in ends:
+            self._acts.outside.strike(one, call.route)
+        if any(isinstance(one, Crash) for one in ends):
+            answer.deliver, answer.hang = False, True
+        return answer
+
+    def _answer(self, call: Call) -> GatewayAnswer:
         struck = self._faults.for_request(call.route, call.now)
         if not struck:
             return self._run(call)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from topstepx import errors
 from topstepx.store.commit_queue import CommitQueue
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class MemoryJournal:
     """A `Journal` without a disk.
 
-    ``write_s`` is how long a write takes. `hold` lets writes hang, `fail` lets them fail, `crash` gives
-    what a restarted program would find: the rows that were committed, and nothing that was queued.
+    ``write_s`` is how long a write takes. `hold` lets writes hang, `fail` lets them fail, `lie` keeps
+    them from the disk, `crash` gives what a restarted program would find: the rows that were committed,
+    and nothing that was queued. `on_write` is told "before" and "after" each write, and may crash it.
     """
 
     def __init__(
@@ -42,6 +43,9 @@ class MemoryJournal:
         self._released = asyncio.Event()
         self._listeners: list[Callable[[str | None], None]] = []
         self._commits: CommitQueue | None = None
+        self._truly: int | None = None
+        self._over = False
+        self.on_write: Callable[[Literal["before", "after"]], None] | None = None
 
     # ------------------------------------------------------------ the port
 
@@ -104,8 +108,27 @@ class MemoryJournal:
         """Let them succeed again."""
         self._refusal = None
 
+    def slow(self, write_s: float) -> float:
+        """Let every write take so long from now on; gives how long it took before."""
+        before, self._write_s = self._write_s, write_s
+        return before
+
+    def lie(self) -> None:
+        """Let every write seem done from now on: a crash loses it."""
+        self._truly = len(self.committed)
+
+    @property
+    def lies(self) -> bool:
+        """Whether it does."""
+        return self._truly is not None
+
+    def be_honest(self) -> None:
+        """What was said to be on the disk is there now."""
+        self._truly = None
+
     def crash(self) -> MemoryJournal:
         """The journal as a restarted program finds it. This one commits nothing any more."""
+        self._over = True
         if self._commits is not None:
             self._commits.abandon()
         return MemoryJournal(
@@ -113,11 +136,13 @@ class MemoryJournal:
             group_delay_s=self._group_delay_s,
             retry_s=self._retry_s,
             pending_max=self._pending_max,
-            committed=self.committed,
+            committed=self.committed[: self._truly],
         )
 
     async def _write(self, entries: Sequence[Entry]) -> None:
         self.writes += 1
+        if self.on_write is not None:
+            self.on_write("before")
         await asyncio.sleep(self._write_s)
         if self._held:
             await self._released.wait()
@@ -127,6 +152,10 @@ class MemoryJournal:
         if self.committed:
             seq, previous = self.committed[-1].seq, self.committed[-1].digest
         self.committed += chained(entries, after_seq=seq, previous=previous, writer=self._writer)
+        if self.on_write is not None:
+            self.on_write("after")
+            if self._over:
+                await asyncio.sleep(0)  # the crash has cancelled this: nobody hears of it
 
     def _opened(self) -> CommitQueue:
         if self._commits is None:

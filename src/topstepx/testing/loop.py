@@ -324,6 +324,7 @@ class LoopClock:
         self._boot_ns = boot_ns
         self._asleep_ns = 0
         self._step = timedelta()
+        self._rate, self._rate_since_ns = 1.0, 0
 
     def monotonic_ns(self) -> int:
         """Nanoseconds since boot; counts what `suspend` added."""
@@ -332,11 +333,24 @@ class LoopClock:
     def now(self) -> datetime:
         """The wall time, suspended time and steps included."""
         passed_ns = self.monotonic_ns() - self._boot_ns
-        return self._start + timedelta(microseconds=passed_ns / 1000) + self._step
+        gained = self._gained(passed_ns)
+        return self._start + timedelta(microseconds=passed_ns / 1000) + self._step + gained
 
     def step_wall(self, seconds: float) -> None:
         """Set the wall clock by a step; `monotonic_ns` and timers do not notice."""
         self._step += timedelta(seconds=seconds)
+
+    def drift(self, rate: float) -> None:
+        """Let the wall clock run so fast from now on (1: as it should); `monotonic_ns` stays right."""
+        passed_ns = self.monotonic_ns() - self._boot_ns
+        self._step += self._gained(passed_ns)
+        self._rate, self._rate_since_ns = rate, passed_ns
+
+    def _gained(self, passed_ns: int) -> timedelta:
+        if self._rate == 1.0:
+            return timedelta()
+        since_us = (passed_ns - self._rate_since_ns) / 1000
+        return timedelta(microseconds=since_us * (self._rate - 1.0))
 
     def suspend(self, seconds: float) -> None:
         """Close the lid for a while: both clocks move at once, and no timer has moved or fired."""

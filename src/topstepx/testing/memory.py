@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-    from topstepx.net.transport import HubTransport, RestTransport
     from topstepx.sim.answers import GatewayAnswer
     from topstepx.sim.gateway import Gateway
 
@@ -90,6 +89,7 @@ class MemoryGateway:
         self._loop = asyncio.get_running_loop()
         self._start, self._zero_s = gateway.now, self._loop.time()
         self._asleep_s = 0.0
+        self._rate = 1.0
         self._news = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
 
@@ -113,7 +113,7 @@ class MemoryGateway:
 
     def now(self) -> datetime:
         """The gateway's time."""
-        passed_s = self._loop.time() - self._zero_s + self._asleep_s
+        passed_s = (self._loop.time() - self._zero_s) * self._rate + self._asleep_s
         return self._start + timedelta(seconds=passed_s)
 
     def suspended(self, seconds: float) -> None:
@@ -121,11 +121,31 @@ class MemoryGateway:
         self._asleep_s += seconds
         self._news.set()
 
-    def rest(self) -> RestTransport:
+    def step(self, seconds: float) -> None:
+        """Set the gateway's clock ahead by itself; its hubs take nobody's silence from it."""
+
+        def stepped() -> None:
+            self._asleep_s += seconds
+            self.gateway.jump(self.now())
+            self._news.set()
+
+        self._loop.call_soon(stepped)  # not in the middle of what the gateway does now
+
+    def drift(self, rate: float) -> Callable[[], None]:
+        """Let the gateway's clock run so fast; what comes back lets it run as before."""
+        self._run_at(self._rate * rate)
+        return lambda: self._run_at(self._rate / rate)
+
+    def _run_at(self, rate: float) -> None:
+        self._start, self._zero_s, self._asleep_s = self.now(), self._loop.time(), 0.0
+        self._rate = rate
+        self._news.set()
+
+    def rest(self) -> MemoryRest:
         """A REST transport to this gateway."""
         return MemoryRest(self)
 
-    def hubs(self) -> HubTransport:
+    def hubs(self) -> MemoryHubs:
         """A hub transport to this gateway."""
         return MemoryHubs(self)
 
@@ -147,7 +167,7 @@ class MemoryGateway:
         if not times:
             return _IDLE_S
         # Timedeltas are whole microseconds and loop time is not: never wake a hair too early.
-        return max(0.0, (min(times) - now).total_seconds()) + 1e-6
+        return max(0.0, (min(times) - now).total_seconds()) / self._rate + 1e-6
 
 
 class MemoryRest:
@@ -156,6 +176,8 @@ class MemoryRest:
     def __init__(self, world: MemoryGateway) -> None:
         self._world = world
         self._closed = False
+        self._end: BaseException | None = None
+        self._under_way: set[_Way] = set()
         self.sent: list[tuple[datetime, str, bytes]] = []
         """What left, with its time: for tests that count."""
 
@@ -164,6 +186,8 @@ class MemoryRest:
     ) -> HttpAnswer:
         """One request; see `RestTransport.send`."""
         network = self._world.network
+        if self._end is not None:
+            raise self._end
         if self._closed:
             raise NotSent("The transport is closed.")
         if not network.up:
@@ -172,6 +196,7 @@ class MemoryRest:
         self.sent.append((self._world.now(), path, body))
         way = _Way(self._world, (method, path, dict(headers), body), event)
         way.leave()
+        self._under_way.add(way)
         try:
             async with asyncio.timeout(timeout_s):
                 return await way.answer
@@ -180,14 +205,21 @@ class MemoryRest:
         finally:
             # Whoever stops waiting closes the connection; the request goes on at the gateway.
             way.forget()
+            self._under_way.discard(way)
 
     async def close(self) -> None:
         """Nothing more can be sent."""
         self._closed = True
 
-    def die(self) -> None:
-        """The client's process ended this instant: what is on its way goes on, its answer reaches nobody."""
-        self._closed = True
+    def die(self, end: BaseException | None = None) -> None:
+        """The client's process ended this instant: what is on its way goes on, its answer reaches nobody.
+
+        With `end`, whoever waits for an answer, or asks again, meets that instead of nothing.
+        """
+        self._closed, self._end = True, end
+        for way in list(self._under_way):
+            if end is not None and not way.answer.done():
+                way.answer.set_exception(end)
 
 
 class _Way:

@@ -15,24 +15,31 @@ from __future__ import annotations
 import random
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from topstepx.client import Client
 from topstepx.ports import Ports
 from topstepx.settings import Credentials, Limits, Secret, Settings, simulator_environment
 from topstepx.sim.gateway import Gateway
+from topstepx.sim.outside import Outside
 from topstepx.store.journal_memory import MemoryJournal
+from topstepx.testing.hands import Computer, MemoryDisk
 from topstepx.testing.loop import LoopClock
 from topstepx.testing.memory import MemoryGateway, Network
+from topstepx.testing.process import Process
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
     from topstepx.core.link_ends import Reconnecting
     from topstepx.sim.faults import Faults
     from topstepx.sim.venue import Truth
     from topstepx.store.rows import Journal
+    from topstepx.testing.memory import MemoryRest
+    from topstepx.testing.memory_hubs import MemoryHubs
 
+T = TypeVar("T")
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 """A Monday morning in Chicago, well inside the session."""
 
@@ -58,7 +65,7 @@ class Pair:
     ) -> None:
         self._random = random.Random(seed)  # noqa: S311  repeatable chance is the point
         self.gateway = gateway if gateway is not None else Gateway.build(at=START, seed=seed)
-        self.journal: Journal = journal if journal is not None else MemoryJournal()
+        self._journal: Journal = journal if journal is not None else MemoryJournal()
         self.network = network if network is not None else Network()
         self._clock = clock
         self._reconnecting = reconnecting
@@ -70,7 +77,8 @@ class Pair:
         self._stack = AsyncExitStack()
         self.world: MemoryGateway
         self.clock: LoopClock
-        self.tsx: Client
+        self.process: Process
+        """The program under test: its client, its tasks, its disk."""
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -78,20 +86,70 @@ class Pair:
                 MemoryGateway(self.gateway, network=self.network)
             )
             self.clock = self._clock or LoopClock(start=self.world.now())
-            self.tsx = await stack.enter_async_context(self.client())
+            self.process = Process(self.world, self._client, self._journal)
+            stack.callback(self._give_hands())
             self._stack = stack.pop_all()
+        try:
+            await self._stack.enter_async_context(self.process)
+        except BaseException:
+            await self._stack.aclose()
+            raise
         return self
+
+    def _give_hands(self) -> Callable[[], None]:
+        """Let plans reach everything there is; what comes back takes that away again."""
+        acts, before = self.gateway.acts, self.gateway.acts.outside
+        acts.outside = Outside(
+            client_clock=Computer(self.clock, self.world), gateway_clock=self.world
+        )
+        if isinstance(self._journal, MemoryJournal):
+            disk = MemoryDisk(self.world)
+            self.process.on_start = disk.take
+            acts.outside.program, acts.outside.disk = self.process, disk
+            acts.outside.journal_writes = True
+
+        def take_away() -> None:
+            acts.outside = before
+
+        return take_away
+
+    # ------------------------------------------------------------ the program
+
+    @property
+    def tsx(self) -> Client:
+        """The client; after a crash or a restart the next one."""
+        return self.process.client
+
+    @property
+    def journal(self) -> Journal:
+        """What the program keeps."""
+        return self.process.journal
+
+    async def run(self, program: Callable[[Client], Awaitable[T]]) -> T | None:
+        """Run a program that a plan may crash and start again: `await pair.run(my_bot)`.
+
+        Gives what the program returned, or None when a fault ended it for good. A program that is
+        started again gets a new client on what the disk had.
+        """
+        return await self.process.run(program)
+
+    async def restart(self) -> Client:
+        """End the client this instant, as a crash does, and start another on what the disk had."""
+        return await self.process.restart()
 
     def client(self) -> Client:
         """One more client of the same user; enter it yourself."""
+        return self._client(self.world.rest(), self.world.hubs(), self.journal)
+
+    def _client(self, rest: MemoryRest, hubs: MemoryHubs, journal: Journal) -> Client:
         credentials = Credentials(
             self.gateway.user_name, Secret(self.gateway.api_key), "the simulated gateway"
         )
         ports = Ports(
-            self.world.rest(),
-            self.world.hubs(),
+            rest,
+            hubs,
             clock=self.clock,
-            journal=self.journal,
+            journal=journal,
             jitter=self._random.random,
             chance=self._random.randbytes,
             reconnecting=self._reconnecting,

@@ -1,0 +1,123 @@
+"""Whether a fault can be meant: its place, its numbers, its window; with words for who slipped."""
+
+from __future__ import annotations
+
+import difflib
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from topstepx.errors import InvalidRequest
+from topstepx.sim.fault_kinds import (
+    CLOCK_FAULTS,
+    DISK_FAULTS,
+    HUB_ACTS,
+    HUB_ONLY,
+    OUTSIDE_FAULTS,
+    PROCESS_FAULTS,
+    REQUEST_FAULTS,
+    DriftClock,
+    SkewDate,
+    Stall,
+    StepClock,
+    Suspend,
+)
+from topstepx.sim.outside_faults import CLIENT, GATEWAY, JOURNAL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from topstepx.sim.faults import Fault
+
+_LEAST = {
+    "count": 1,
+    "window_s": 0.001,
+    "size": 1,
+    "gap_s": 0,
+    "last": 1,
+    "after_bytes": 0,
+    "restart_s": 0,
+}
+_SECONDS_MAX = 366 * 86_400.0
+_RATES = (0.1, 10.0)
+_HUBS = ("hub/user", "hub/market")
+
+
+def check_place(fault: Fault, routes: Sequence[str]) -> None:
+    """Raises `InvalidRequest` when `where` is no place, or none for this kind."""
+    if isinstance(fault.what, OUTSIDE_FAULTS):
+        _check_outside(fault, routes)
+        return
+    on_hub = fault.where.lower().startswith("hub/")
+    _check_known(fault, _HUBS if on_hub else routes, (*_HUBS, *routes), sorted(routes))
+    if on_hub and isinstance(fault.what, REQUEST_FAULTS):
+        raise InvalidRequest(
+            "what", fault.what, "strikes REST calls, not hubs.", "Name a route in `where`."
+        )
+    if fault.where != "*" and not on_hub and isinstance(fault.what, HUB_ONLY + HUB_ACTS):
+        raise InvalidRequest(
+            "what", fault.what, "strikes hubs, not REST calls.", "Use hub/user or hub/market."
+        )
+
+
+def _check_outside(fault: Fault, routes: Sequence[str]) -> None:
+    """The places of what is outside the gateway; `*` stands for the usual one."""
+    if isinstance(fault.what, PROCESS_FAULTS):
+        _check_known(fault, (CLIENT, JOURNAL, *routes), (), [CLIENT, JOURNAL, *sorted(routes)])
+        return
+    places = [JOURNAL] if isinstance(fault.what, DISK_FAULTS) else [CLIENT]
+    if isinstance(fault.what, CLOCK_FAULTS) and not isinstance(fault.what, Suspend):
+        places.append(GATEWAY)
+    _check_known(fault, places, (), places)
+
+
+def _check_known(
+    fault: Fault, places: Sequence[str], near_by: Sequence[str], told: list[str]
+) -> None:
+    where = fault.where.lower()
+    if where == "*" or not places or any(fnmatchcase(one.lower(), where) for one in places):
+        return
+    near = difflib.get_close_matches(where, near_by or places, n=1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    hubs = "hub/user, hub/market or " if near_by else ""
+    raise InvalidRequest(
+        "where", fault.where, "no such place.", f"{meant}Use {hubs}{', '.join(told)}."
+    )
+
+
+def check_numbers(fault: Fault) -> None:
+    """Raises `InvalidRequest` for a number or a window that cannot be meant."""
+    if fault.times is not None and fault.times < 1:
+        raise InvalidRequest("times", fault.times, "must be 1 or more.", "None means for ever.")
+    if fault.after < 0:
+        raise InvalidRequest("after", fault.after, "cannot be negative.", "0 strikes at once.")
+    if not 0.0 < fault.chance <= 1.0:
+        raise InvalidRequest("chance", fault.chance, "must be above 0, up to 1.", "1 is always.")
+    for name, least in _LEAST.items():
+        number = getattr(fault.what, name, None)
+        if isinstance(number, int | float) and not isinstance(number, bool) and number < least:
+            raise InvalidRequest(name, number, f"must be at least {least}.", "Use a larger number.")
+    _check_seconds(fault)
+    if isinstance(fault.what, DriftClock) and not _RATES[0] <= fault.what.rate <= _RATES[1]:
+        raise InvalidRequest(
+            "rate", fault.what.rate, f"must be from {_RATES[0]} to {_RATES[1]:g}.", "1 is right."
+        )
+    for name, moment in (("since", fault.since), ("until", fault.until)):
+        if moment is not None and moment.tzinfo is None:
+            raise InvalidRequest(name, moment, "has no time zone.", "Use an aware datetime.")
+    if fault.since and fault.until and fault.since >= fault.until:
+        raise InvalidRequest("until", fault.until, "is not after since.", "Swap the two.")
+
+
+def _check_seconds(fault: Fault) -> None:
+    for name in ("seconds", "restart_s"):
+        seconds = getattr(fault.what, name, None)
+        if not isinstance(seconds, int | float):
+            continue
+        # A clock may be behind.
+        least = -_SECONDS_MAX if isinstance(fault.what, SkewDate | StepClock) else 0.0
+        if not least <= seconds <= _SECONDS_MAX:  # no number at all is out of every range
+            raise InvalidRequest(
+                name, seconds, f"must be from {least:g} to a year.", "Use seconds."
+            )
+        if seconds == 0 and isinstance(fault.what, StepClock | Stall | Suspend):
+            raise InvalidRequest(name, seconds, "changes nothing.", "Use more than none.")
