@@ -9,25 +9,28 @@ from hypothesis import strategies as st
 
 from tests.support.facts import ES, MNQ, order
 from topstepx.clock import NANOSECONDS
-from topstepx.core.flatten import REFUSALS_MAX, Flattening, Look, State, is_exit
-from topstepx.wire.enums import Side
+from topstepx.core.flatten import REFUSALS_MAX, Flattening, Look, State, protection
+from topstepx.wire.enums import OrderStatus, OrderType, Side
 
 if TYPE_CHECKING:
     from topstepx.wire.models import OrderModel
 
 END = 60 * NANOSECONDS
 ENTRY = order(1, side=Side.BUY)
-EXIT = order(2, side=Side.SELL)
-LEG = order(3, side=Side.SELL, parent_order_id=1)
+LIMIT = order(2, side=Side.SELL)
+LEG = order(3, side=Side.SELL, type=OrderType.STOP, parent_order_id=1)
+TARGET = order(4, side=Side.SELL, parent_order_id=1)
+STOP = order(5, side=Side.SELL, type=OrderType.STOP)
+ASLEEP = order(6, side=Side.SELL, status=OrderStatus.SUSPENDED, parent_order_id=2)
 NOTHING = Look((), {})
 
 
 def test_entries_go_first_and_stops_stay_until_the_position_is_gone() -> None:
     machine = Flattening(END)
-    move = machine.looked(Look((ENTRY, EXIT, LEG), {MNQ: 2}), 0)
-    assert (move.cancel, move.close) == ((ENTRY,), (MNQ,))
-    move = machine.looked(Look((EXIT, LEG), {}), 1)
-    assert (move.cancel, move.close) == ((EXIT, LEG), ())
+    move = machine.looked(Look((ENTRY, LIMIT, LEG, TARGET), {MNQ: 2}), 0)
+    assert (move.cancel, move.close) == ((ENTRY, LIMIT), (MNQ,))
+    move = machine.looked(Look((LEG, TARGET), {}), 1)
+    assert (move.cancel, move.close) == ((LEG, TARGET), ())
 
 
 def test_flat_is_shown_twice_in_a_row() -> None:
@@ -80,17 +83,29 @@ def test_the_waits_grow_and_stay_bounded() -> None:
     assert waits[-1] == 5
 
 
-def test_what_is_an_exit() -> None:
-    assert is_exit(LEG, {})
-    assert is_exit(EXIT, {MNQ: EXIT.size})
-    assert not is_exit(EXIT, {MNQ: EXIT.size - 1})  # the rest of it would open a position
-    assert not is_exit(EXIT, {MNQ: -1})
-    assert not is_exit(EXIT, {})
-    assert not is_exit(ENTRY, {MNQ: 1})
+def kept(net: int, *orders: OrderModel, most: int | None = None) -> list[int]:
+    return [one.id for one in protection(orders, net, most)]
 
 
-ORDERS = st.lists(st.sampled_from([ENTRY, EXIT, LEG]), unique_by=lambda one: one.id)
-POSITIONS = st.dictionaries(st.sampled_from([MNQ, ES]), st.sampled_from([-2, 1]))
+def test_what_stays_until_the_position_is_gone() -> None:
+    assert kept(2, ENTRY, LIMIT, LEG, TARGET) == [3, 4]
+    assert kept(2, STOP) == [5]
+    assert kept(2, TARGET) == []  # a target protects nothing
+    assert kept(-2, LEG, TARGET, STOP) == []  # on this side they would only add
+    assert kept(2, ASLEEP, STOP) == [6, 5], "a leg that sleeps covers nothing yet"
+    assert kept(0, ENTRY, LIMIT, LEG, TARGET, STOP) == [3, 4, 5]  # which way it goes is not known
+
+
+def test_no_more_stays_than_covers_the_position_once() -> None:
+    assert kept(2, LEG, TARGET, STOP) == [3, 4]
+    assert kept(3, LEG, TARGET, STOP) == [3, 4, 5]
+    assert kept(3, LEG, TARGET, STOP, most=3) == [3, 4]
+    assert kept(1, STOP) == []  # the rest of it would open a position
+    assert kept(1, LEG) == [3]  # a leg that is too large is still the only protection there is
+
+
+ORDERS = st.lists(st.sampled_from([ENTRY, LIMIT, LEG, TARGET, STOP]), unique_by=lambda one: one.id)
+POSITIONS = st.dictionaries(st.sampled_from([MNQ, ES]), st.sampled_from([-2, 2]))
 
 
 @given(st.lists(st.tuples(ORDERS, POSITIONS)))
@@ -101,7 +116,10 @@ def test_nothing_protective_is_cancelled_while_a_position_stands(
     for orders, positions in looks:
         move = machine.looked(Look(tuple(orders), positions), 0)
         if positions:
-            assert not any(is_exit(one, positions) for one in move.cancel)
+            stops = {one.id: one for one in orders if one.type is OrderType.STOP}
+            left = stops.keys() - {one.id for one in move.cancel}
+            enough = sum(stops[one].size for one in left) >= positions.get(MNQ, 0)
+            assert enough or len(left) == len(stops)
             assert move.state is not State.FLAT
         if move.state is State.FLAT:
             assert not orders

@@ -1,11 +1,13 @@
 """Getting flat: what to do next, given what was just seen.
 
-Theory of operation. The order of steps matters. Entries are cancelled first, so that nothing new fills.
-Then positions are closed while their stops still stand: cancelling stops first would leave a naked
-interval. What is left over after that, forgotten legs above all, is cancelled last, because a stop that
-outlives its position opens the opposite one. Each step is decided from a fresh look, never from a plan
-made before, so whatever happens meanwhile (a stop fills, a fill wins against a cancel, somebody else
-trades) only changes the next step.
+Theory of operation. The order of steps matters. Entries are cancelled first, so that nothing new fills,
+and with them everything else that is not needed to protect the position. Then positions are closed while
+their stops still stand: the gateway may refuse the close (the market is closed, the account may not), and
+then a stop that was taken off is gone. The moment a position is gone its legs are cancelled, because a
+stop that outlives its position opens the opposite one. Each step is decided from a fresh look, never from
+a plan made before, so whatever happens meanwhile (a stop fills, a fill wins against a cancel, somebody
+else trades) only changes the next step: also a leg that fills beside the close and turns the position.
+What it opened is closed like any other position.
 
 Two fresh looks in a row without position and order are *flat*: one look may be a moment old. A look that
 failed is no look. Then only what is believed held is closed, which is harmless where nothing is held.
@@ -20,8 +22,11 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import TYPE_CHECKING
 
+from topstepx.core.brackets import STOPS
+from topstepx.wire.enums import OrderStatus
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from topstepx.wire.models import OrderModel
 
@@ -63,22 +68,46 @@ class Move:
     wait_s: float = 0.0
 
 
-def is_exit(order: OrderModel, positions: Mapping[str, int]) -> bool:
-    """Whether an order can only take the position in its contract back: a leg, or one against it.
+def protection(
+    orders: Iterable[OrderModel], net: int, most: int | None = None
+) -> tuple[OrderModel, ...]:
+    """The orders that stay on a contract until its position is gone: stops against it, enough for all of it.
 
-    One that is larger than the position is none: once that is closed, it would open the opposite one.
+    `orders` are those of the contract. Legs come before other stops, and the legs of one entry stay
+    together or go together, because one may take the other with it. No more stays than covers the
+    position once, and no more than `most`: beside the close all of it may fill. Legs that sleep stay as
+    well: they go with their entry, or wake to protect what it filled. A `net` of 0 is a position whose
+    direction is not known: every leg and stop stays.
     """
-    if order.parent_order_id is not None:
-        return True
-    against = -order.side.sign * positions.get(order.contract_id, 0)
-    return 0 < order.size - order.fill_volume <= against
+    kept: list[OrderModel] = []
+    groups: dict[tuple[bool, int], list[OrderModel]] = {}
+    for order in sorted(orders, key=lambda one: one.id):
+        parent_id = order.parent_order_id
+        if parent_id is not None and order.status is OrderStatus.SUSPENDED:
+            kept.append(order)
+        elif not net:
+            kept += [order] if parent_id is not None or order.type in STOPS else []
+        elif order.side.sign * net < 0:
+            key = (True, order.id) if parent_id is None else (False, parent_id)
+            groups.setdefault(key, []).append(order)
+    covered = 0
+    for (is_alone, _), group in sorted(groups.items(), key=lambda item: item[0]):
+        size = max(order.size - order.fill_volume for order in group)
+        is_stop = any(order.type in STOPS for order in group)
+        opens = is_alone and size > abs(net)  # the rest of it is an entry
+        fits = most is None or not covered or covered + size <= most
+        if is_stop and fits and not opens and covered < abs(net):
+            kept += group
+            covered += size
+    return tuple(kept)
 
 
 @dataclass(slots=True)
 class Flattening:
-    """One way to flat. `ends_ns` is when to give up."""
+    """One way to flat. `ends_ns` is when to give up; `most` is the limit on a position, if there is one."""
 
     ends_ns: int
+    most: int | None = None
     rounds: int = 0
     clean: int = 0
     last: Look | None = None
@@ -99,8 +128,19 @@ class Flattening:
             return Move(State.LATE)
         if not look.positions:
             return Move(cancel=look.orders, wait_s=self._wait_s())
-        entries = tuple(order for order in look.orders if not is_exit(order, look.positions))
-        return Move(cancel=entries, close=tuple(sorted(look.positions)), wait_s=self._wait_s())
+        return Move(
+            cancel=self._not_needed(look),
+            close=tuple(sorted(look.positions)),
+            wait_s=self._wait_s(),
+        )
+
+    def _not_needed(self, look: Look) -> tuple[OrderModel, ...]:
+        """Everything but what protects a position."""
+        stays: set[int] = set()
+        for contract_id, net in look.positions.items():
+            there = [order for order in look.orders if order.contract_id == contract_id]
+            stays |= {order.id for order in protection(there, net, self.most)}
+        return tuple(order for order in look.orders if order.id not in stays)
 
     def blind(self, believed: tuple[str, ...], now_ns: int) -> Move:
         """The next step when the gateway could not be read: close what is believed held."""

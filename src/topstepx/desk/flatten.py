@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core.flatten import Flattening, Look, Move, State
 from topstepx.core.lanes import Lane
 from topstepx.desk.exits import Came, Exits
+from topstepx.desk.waiting import until
 from topstepx.errors import TopstepxError
 from topstepx.events import (
     AlarmRaised,
@@ -25,9 +27,10 @@ from topstepx.events import (
     ModeCauseCleared,
     Remaining,
 )
+from topstepx.wire.enums import OrderType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
     from topstepx.clock import Clock
     from topstepx.desk.exits import Try
@@ -39,6 +42,11 @@ FLATTEN_S = 60.0
 """How long a flatten goes on before it says what remains."""
 
 _EARLIER = timedelta(seconds=300)
+_CANCEL_S = 1.0
+"""How long cancels are waited for until everything is looked at again."""
+
+_ASK_EVERY_S = 0.5
+"""How often the list of positions is read while a close is on its way, in case the hub is deaf."""
 
 Result = Flattened | FlattenFailed
 
@@ -54,7 +62,10 @@ class Flattener:
         clock: Clock,
         *,
         spawn: Callable[[Coroutine[Any, Any, Result], str], asyncio.Task[Result]],
+        most: int | None = None,
     ) -> None:
+        """`most` is `limits.contracts_max`: no more protection than that stays beside a close."""
+        self.most = most
         self._exits = exits
         self._reader = reader
         self._record = record
@@ -93,7 +104,9 @@ class _Run:
         self._exits, self._reader, self._record, self._clock = flattener.parts
         self._account_id, self._contract_id = account_id, contract_id
         ends_ns = self._clock.monotonic_ns() + round(timeout_s * NANOSECONDS)
-        self._machine = Flattening(ends_ns)
+        self._machine = Flattening(ends_ns, flattener.most)
+        self._signs: dict[str, int] = {}
+        self._cancelling: dict[int, asyncio.Future[None]] = {}
         self._closed: list[str] = []
         self._cancelled: list[int] = []
         self._errors: dict[int | str, str] = {}
@@ -106,6 +119,8 @@ class _Run:
         try:
             state = await self._steps()
         finally:
+            for effort in list(self._cancelling.values()):
+                effort.cancel()
             self._fence(raised=False)
         return self._ended(state)
 
@@ -115,10 +130,9 @@ class _Run:
             if move.state is not State.GOING:
                 return move.state
             # Entries end before positions are closed; what both leave is seen at the next look.
-            await asyncio.gather(*(self._cancel(order) for order in move.cancel))
-            await asyncio.gather(*(self._close(contract_id) for contract_id in move.close))
+            await self._cancel_all(move.cancel)
             if move.close:
-                await self._settled(move.close, move.wait_s)
+                await asyncio.gather(*(self._close(one, move.wait_s) for one in move.close))
             else:
                 await asyncio.sleep(move.wait_s)
 
@@ -144,6 +158,7 @@ class _Run:
             belief = self._record.ledger.position(self._account_id, contract_id)
             if self._concerns(contract_id) and (belief is None or not belief.is_flat):
                 positions[contract_id] = (belief.net or 0) if belief is not None else 0
+                self._turned(contract_id, positions[contract_id])
         live = [order for order in orders if self._concerns(order.contract_id)]
         return Look(tuple(order for order in live if not self._is_over(order)), positions)
 
@@ -161,6 +176,22 @@ class _Run:
                 self._account_id, self._record.stamp() - _EARLIER, lane=Lane.EXIT
             )
 
+    def _turned(self, contract_id: str, net: int) -> None:
+        """Say it when a position is the opposite of what was to be closed."""
+        sign = (net > 0) - (net < 0)
+        before = self._signs.setdefault(contract_id, sign)
+        if sign * before >= 0:
+            return
+        self._signs[contract_id] = sign
+        detail = (
+            f"{contract_id}: an order filled beside the close, so the position turned to {net:+d}; "
+            "that is being closed"
+        )
+        at = self._record.stamp()
+        self._record.commit(
+            AlarmRaised(at=at, name="position_turned", detail=detail, account_id=self._account_id)
+        )
+
     def _is_over(self, order: OrderModel) -> bool:
         belief = self._record.ledger.order(order.id)
         return belief is not None and belief.is_terminal
@@ -175,33 +206,71 @@ class _Run:
             return () if belief is not None and belief.is_flat else (self._contract_id,)
         return tuple(held)
 
+    async def _cancel_all(self, orders: Iterable[OrderModel]) -> None:
+        """Cancel them, and look again after a moment also when answers are missing."""
+        for order in orders:
+            if order.id not in self._cancelling:
+                effort = asyncio.ensure_future(self._cancel(order))
+                self._cancelling[order.id] = effort
+                effort.add_done_callback(partial(self._cancel_ended, order.id))
+        if self._cancelling:
+            efforts = set(self._cancelling.values())
+            ended, _ = await asyncio.wait(efforts, timeout=_CANCEL_S)
+            for one in ended:
+                one.result()
+
+    def _cancel_ended(self, order_id: int, _effort: asyncio.Future[None]) -> None:
+        self._cancelling.pop(order_id, None)
+
     async def _cancel(self, order: OrderModel) -> None:
         tried = await self._exits.cancel(self._account_id, order.id, order.contract_id)
         if tried.came is Came.ACCEPTED:
             self._cancelled.append(order.id)
         self._note(order.id, tried)
 
-    async def _close(self, contract_id: str) -> None:
-        tried = await self._exits.close(self._account_id, contract_id)
+    async def _close(self, contract_id: str, wait_s: float) -> None:
+        """Close, and the moment it is told flat take off what would open the opposite position."""
+        closing = asyncio.ensure_future(self._exits.close(self._account_id, contract_id))
+        flat = asyncio.ensure_future(self._flat(contract_id))
+        try:
+            await asyncio.wait({closing, flat}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({flat}, timeout=wait_s if closing.done() else None)
+            if flat.done():
+                await self._clear(contract_id)
+            tried = await closing
+        finally:
+            flat.cancel()
+            closing.cancel()
         if tried.came is Came.ACCEPTED and contract_id not in self._closed:
             self._closed.append(contract_id)
         self._note(contract_id, tried)
+
+    async def _flat(self, contract_id: str) -> None:
+        """Return once the contract is flat by what is told: fills, the hub's word or a list."""
+
+        async def ask() -> None:
+            await self._reader.positions(self._account_id, lane=Lane.EXIT)
+
+        def look() -> bool | None:
+            belief = self._record.ledger.position(self._account_id, contract_id)
+            if belief is None or belief.net is None:
+                return None
+            return True if belief.net + belief.unshown == 0 else None
+
+        await until(self._record, look, timeout_s=None, ask=ask, every_s=_ASK_EVERY_S)
+
+    async def _clear(self, contract_id: str) -> None:
+        """Cancel what the position leaves behind; what fails is seen at the next look."""
+        working = self._record.ledger.working(self._account_id, contract_id)
+        await self._cancel_all(
+            belief.order for belief in working if belief.order.type is not OrderType.MARKET
+        )
 
     def _note(self, what: int | str, tried: Try) -> None:
         if tried.error is not None:
             self._errors[what] = str(tried.error)
         if tried.came in {Came.REFUSED, Came.FORBIDDEN}:
             self._machine.was_refused(what)
-
-    async def _settled(self, contracts: tuple[str, ...], wait_s: float) -> None:
-        """Wait until the hub says that they are flat, or as long as the machine says."""
-        loop = asyncio.get_running_loop()
-        ends_at = loop.time() + wait_s
-        while loop.time() < ends_at:
-            beliefs = [self._record.ledger.position(self._account_id, one) for one in contracts]
-            if all(belief is not None and belief.is_flat for belief in beliefs):
-                return
-            await asyncio.sleep(min(0.05, wait_s))
 
     # -- telling
 

@@ -15,6 +15,7 @@ from topstepx.desk.cancelling import Cancelling
 from topstepx.desk.carrying_on import CarryingOn
 from topstepx.desk.evidence import Evidence
 from topstepx.desk.exits import Exits
+from topstepx.desk.fitting import Fitting
 from topstepx.desk.flatten import Flattener
 from topstepx.desk.legs import LegPrices
 from topstepx.desk.lives import Lives
@@ -23,6 +24,7 @@ from topstepx.desk.orders import Orders
 from topstepx.desk.positions import Positions
 from topstepx.desk.protection import Protection
 from topstepx.desk.reading import Reader
+from topstepx.desk.reducing import Means
 from topstepx.desk.remainder import Remainders
 from topstepx.desk.resending import Resending
 from topstepx.desk.resolver import Resolver
@@ -98,7 +100,14 @@ class Trading:
         )
         self.exits = Exits(writer, record, settings)
         self.cancelling = Cancelling(self.exits, self.reader, record, spawn=self._quietly)
-        self.flattener = Flattener(self.exits, self.reader, record, clock, spawn=self._quietly)
+        self.flattener = Flattener(
+            self.exits,
+            self.reader,
+            record,
+            clock,
+            spawn=self._quietly,
+            most=settings.limits.contracts_max,
+        )
         self.orders = Orders(
             around.accounts,
             around.contracts,
@@ -123,19 +132,29 @@ class Trading:
             settings,
             spawn=self._quietly,
         )
-        self.positions = Positions(
+        self.positions = self._positions(around)
+        self._look_after(around)
+
+    def _positions(self, around: Surroundings) -> Positions:
+        record, settings = around.record, around.settings
+        means = Means(
+            exits=self.exits,
+            reader=self.reader,
+            record=record,
+            resolver=self.resolver,
+            room=Room(record, self.cancelling, settings),
+            fitting=Fitting(record, self.orders, self.cancelling, spawn=self._quietly),
+            resolve_s=settings.timeouts.resolve_s,
+        )
+        return Positions(
             around.accounts,
             around.contracts,
             self.orders,
             record,
-            self.exits,
-            self.reader,
             self.flattener,
-            self.resolver,
-            Room(record, self.cancelling, settings),
-            settings,
+            means,
+            spawn=self._quietly,
         )
-        self._look_after(around)
 
     def _look_after(self, around: Surroundings) -> None:
         """What listens to the record and cares for what was begun."""

@@ -1,0 +1,56 @@
+"""What the orders against a position may still take from it once it is smaller, so that none can turn it.
+
+The gateway changes no order when a position is reduced (verified), so a stop for five stays a stop for
+five when one is left, and opens four the other way when it is hit. Legs and stops share the position among
+themselves, the oldest first, and the legs of one entry share their part, because one ends the other.
+Limits of your own share it once more: they are another way out, as they were before. An order that was
+larger than the position before is meant to turn it, and is left alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from topstepx.core.brackets import STOPS
+from topstepx.wire.enums import OrderStatus, OrderType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from topstepx.wire.models import OrderModel
+
+_LIVE = frozenset({OrderStatus.OPEN, OrderStatus.PENDING})
+
+
+def fitted(
+    orders: Iterable[OrderModel], net: int, side: int, held: int
+) -> tuple[tuple[OrderModel, int], ...]:
+    """The orders that are too large for a position of `net`, each with what it may be; 0: it has to go.
+
+    `side` is the position's direction before, 1 or -1, and `held` how large it was. `orders` are the
+    working ones of the contract.
+    """
+    size_of: dict[tuple[bool, int], int] = {}
+    groups: dict[tuple[bool, int], list[OrderModel]] = {}
+    for order in sorted(orders, key=lambda one: (one.parent_order_id is None, one.id)):
+        is_leg = order.parent_order_id is not None
+        if order.side.sign != -side or order.status not in _LIVE or order.type is OrderType.MARKET:
+            continue
+        if not is_leg and left_of(order) > held:
+            continue
+        protects = is_leg or order.type in STOPS
+        key = (not protects, order.parent_order_id or order.id)
+        groups.setdefault(key, []).append(order)
+        size_of[key] = max(size_of.get(key, 0), left_of(order))
+    room = {False: net * side, True: net * side}
+    found: list[tuple[OrderModel, int]] = []
+    for key, group in groups.items():
+        part = max(0, min(size_of[key], room[key[0]]))
+        room[key[0]] -= part
+        found += [(order, part) for order in group if left_of(order) > part]
+    return tuple(found)
+
+
+def left_of(order: OrderModel) -> int:
+    """What of an order is not filled yet."""
+    return order.size - order.fill_volume

@@ -1,0 +1,77 @@
+"""One way down: the size from what is known best, and the end only after a look."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.cards.world import PARTIAL, world
+from topstepx import Bracket, Market
+from topstepx.errors import AnswerLost, GatewayRefused
+from topstepx.sim import fault_kinds as f
+from topstepx.testing.loop import virtual
+
+
+@virtual
+async def test_closing_by_the_whole_size_leaves_entries_and_no_orphan() -> None:
+    async with world() as w:
+        order = await w.buy(2, at=Market(), bracket=Bracket(stop_ticks=400, target_ticks=400))
+        await order.filled(10)
+        resting = await w.buy(1)
+        turns = await w.desk.sell(3, at=w.far_above())
+        closed = await w.desk.close(2)
+        assert closed.position.is_flat
+        assert {one.id for one in closed.cancelled} == {order.stop.id, order.target.id}
+        assert {one.id for one in w.working} == {resting.id, turns.id}
+
+
+@virtual
+async def test_fills_that_no_position_tells_are_counted() -> None:
+    async with world() as w:
+        order = await w.buy(4, at=Market(), bracket=Bracket(stop_ticks=400))
+        await order.filled(10)
+        w.break_("hub/user", f.DropEvents("GatewayUserPosition"), times=None)
+        begun = asyncio.get_running_loop().time()
+        await w.desk.reduce_to(1)
+        assert asyncio.get_running_loop().time() - begun < 2, "the fill itself says so"
+        assert (w.net, [one.size for one in w.working]) == (1, [1])
+
+
+@virtual
+async def test_a_turn_is_not_waited_with_while_a_lost_reduction_is_looked_for() -> None:
+    async with world() as w:
+        order = await w.buy(3, at=Market(), bracket=Bracket(stop_ticks=400))
+        await order.filled(10)
+        w.break_(PARTIAL, f.DropAnswer())
+        w.break_("Order/v2/query", f.Answer(503), times=None)  # so nothing is found
+        reducing = asyncio.create_task(w.desk.reduce_to(1))
+        await asyncio.sleep(0.1)
+        w.fill(order.stop.id, 3, order.stop.belief.order.stop_price)
+        await asyncio.sleep(2)
+        assert w.net == 0
+        w.pair.faults.clear()
+        assert (await reducing).position.is_flat
+        assert w.alarms("position_turned")
+
+
+@virtual
+async def test_a_lost_one_is_not_repeated_and_a_turned_one_that_may_not_close_is_told() -> None:
+    async with world() as w:
+        order = await w.buy(3, at=Market(), bracket=Bracket(stop_ticks=400))
+        await order.filled(10)
+        w.break_(PARTIAL, f.LoseRequest())
+        with pytest.raises(AnswerLost):
+            await w.desk.reduce_to(1)
+        assert w.requests("partial_close") == 0
+        await asyncio.sleep(200)
+        assert w.net == 3
+        w.pair.gateway.venue.faults.reject_next("close", code=5)
+        w.pair.network.latency_s = 0.05
+        reducing = asyncio.create_task(w.desk.reduce_to(1))
+        await asyncio.sleep(0.24)
+        w.fill(order.stop.id, 3, order.stop.belief.order.stop_price)
+        w.pair.gateway.advance(w.pair.world.now())
+        with pytest.raises(GatewayRefused):
+            await reducing
+        assert w.net == -2
