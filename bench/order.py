@@ -7,16 +7,17 @@ token, breaker, last look, send, judge. "topstepx+disk" waits for the journal on
 first byte leaves. "aiohttp" and "httpx" post the same bytes and read the answer's. All talk, in turns
 within one run, to one server process that does next to nothing; the user hub is a stub inside. The
 split says where the time of a placing goes: waiting for the journal, waiting for the socket, the rest.
+"fsync" is the disk alone, which no safe order can be faster than; what is left of "topstepx+disk" without
+it stands below the table.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import gc
 import json
+import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +26,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench.feed.answers import ACCOUNT, MNQ, answering, headers
 from topstepx.client import Client
 from topstepx.core.permits import BucketPolicy
 from topstepx.core.terms import Limit
@@ -37,7 +40,7 @@ from topstepx.wire.enums import Side
 from topstepx.wire.routes import Bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from topstepx.desk.order import Order
     from topstepx.events import Event
@@ -48,90 +51,12 @@ if TYPE_CHECKING:
     After = Callable[[Any], Awaitable[None]]
 
 CALLS, ROUNDS = 50, 20
-ACCOUNT = 26282001
-MNQ = "CON.F.US.MNQ.Z26"
 BODY = json.dumps(
     {
         "accountId": ACCOUNT, "contractId": MNQ, "type": 1, "side": 0, "size": 1,
         "limitPrice": 21503.25, "customTag": "T1ABCDEFGH01M84EQJC0T722E41W6H642BRY",
     }
 ).encode()  # fmt: skip
-
-
-# ------------------------------------------------------------------ the server, in its own process
-
-
-def jwt() -> str:
-    """A token that lives a day; nobody checks its signature."""
-
-    def part(content: dict[str, object]) -> str:
-        return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
-
-    now = int(time.time())
-    return f"{part({'alg': 'none'})}.{part({'iat': now, 'exp': now + 86400})}.{'x' * 43}"
-
-
-def _contract() -> dict[str, object]:
-    return {
-        "id": MNQ, "name": "MNQZ6", "description": "Micro E-mini Nasdaq-100", "tickSize": 0.25,
-        "tickValue": 0.5, "activeContract": True, "symbolId": "F.US.MNQ",
-    }  # fmt: skip
-
-
-class Answers(asyncio.Protocol):
-    """Looks at the path, skips the body, answers from memory; each order has a number of its own."""
-
-    orders = 3_400_000_000
-    account = {  # noqa: RUF012  never changed
-        "id": ACCOUNT, "name": "PRAC-1", "balance": 150000.0, "canTrade": True, "isVisible": True,
-        "simulated": True,
-    }  # fmt: skip
-    KNOWN: Mapping[bytes, dict[str, object]] = {
-        b"auth/loginkey": {"token": jwt()},
-        b"account/search": {"accounts": [account]},
-        b"contract/searchbyid": {"contract": _contract()},
-        b"order/v2/query": {"orders": [], "totalCount": 0},
-        b"order/search": {"orders": []},
-        b"trade/search": {"trades": []},
-        b"position/searchopen": {"positions": []},
-    }
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A connection; only its requests matter."""
-        self.transport: Any = transport
-        self.buffer = b""
-
-    def data_received(self, data: bytes) -> None:
-        """Answer every whole request."""
-        self.buffer += data
-        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            head = self.buffer[:end].lower()
-            at = head.find(b"content-length:")
-            length = 0 if at < 0 else int(head[at + 15 :].split(b"\r\n", 1)[0])
-            if len(self.buffer) < end + 4 + length:
-                return
-            path, self.buffer = head.split(b" ", 2)[1], self.buffer[end + 4 + length :]
-            self.transport.write(self._answer(path.removeprefix(b"/api/")))
-
-    def _answer(self, path: bytes) -> bytes:
-        content = self.KNOWN.get(path, {})
-        if path == b"order/place":
-            Answers.orders += 1
-            content = {"orderId": Answers.orders}
-        body = json.dumps({"success": True, "errorCode": 0, "errorMessage": None, **content})
-        head = (
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
-            f"Date: Mon, 23 Nov 2026 15:00:00 GMT\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        return (head + body).encode()
-
-
-async def serve() -> None:
-    """Listen, say where, stop with the parent."""
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Answers, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await loop.run_in_executor(None, sys.stdin.read)
 
 
 class StubHubs:
@@ -250,19 +175,9 @@ async def open_topstepx(
     return call, hubs.tell
 
 
-def headers() -> dict[str, str]:
-    """What every contender sends."""
-    return {
-        "Content-Type": "application/json",
-        "Accept": "application/json",
-        "User-Agent": "topstepx-python",
-        "Authorization": f"Bearer {jwt()}",
-    }
-
-
-async def open_aiohttp(url: str, stack: AsyncExitStack) -> tuple[Call, After]:
+async def open_aiohttp(url: str, token: str, stack: AsyncExitStack) -> tuple[Call, After]:
     session = await stack.enter_async_context(import_module("aiohttp").ClientSession())
-    sent, target = headers(), f"{url}/api/Order/place"
+    sent, target = headers(token), f"{url}/api/Order/place"
 
     async def call() -> object:
         async with session.post(target, data=BODY, headers=sent) as response:
@@ -271,12 +186,26 @@ async def open_aiohttp(url: str, stack: AsyncExitStack) -> tuple[Call, After]:
     return call, nothing
 
 
-async def open_httpx(url: str, stack: AsyncExitStack) -> tuple[Call, After]:
+async def open_httpx(url: str, token: str, stack: AsyncExitStack) -> tuple[Call, After]:
     client = await stack.enter_async_context(import_module("httpx").AsyncClient())
-    sent, target = headers(), f"{url}/api/Order/place"
+    sent, target = headers(token), f"{url}/api/Order/place"
 
     async def call() -> object:
         return (await client.post(target, content=BODY, headers=sent)).content
+
+    return call, nothing
+
+
+def open_fsync(folder: Path, stack: AsyncExitStack) -> tuple[Call, After]:
+    """What the disk alone takes to make two pages durable, about what an order's record comes to."""
+    file = os.open(folder / "fsync", os.O_RDWR | os.O_CREAT)
+    stack.callback(os.close, file)
+    pages = os.urandom(8192)
+
+    async def call() -> object:
+        os.write(file, pages)
+        os.fsync(file)
+        return None
 
     return call, nothing
 
@@ -306,7 +235,7 @@ async def measure(calls: dict[str, tuple[Call, After]], rounds: int) -> dict[str
     return took
 
 
-async def run(url: str, rounds: int, folder: Path) -> dict[str, dict[str, float]]:
+async def run(url: str, token: str, rounds: int, folder: Path) -> dict[str, dict[str, float]]:
     """Figures in microseconds."""
     splits = {"topstepx": Split(), "topstepx+disk": Split()}
     async with AsyncExitStack() as stack:
@@ -314,10 +243,11 @@ async def run(url: str, rounds: int, folder: Path) -> dict[str, dict[str, float]
         calls = {
             "topstepx": await open_topstepx(url, stack, MemoryJournal(), splits["topstepx"]),
             "topstepx+disk": await open_topstepx(url, stack, disk, splits["topstepx+disk"]),
-            "aiohttp": await open_aiohttp(url, stack),
+            "aiohttp": await open_aiohttp(url, token, stack),
+            "fsync": open_fsync(folder, stack),
         }
         try:
-            calls["httpx"] = await open_httpx(url, stack)
+            calls["httpx"] = await open_httpx(url, token, stack)
         except ImportError:
             print("httpx is not installed (requirements/bench.txt); it is left out")
         took = await measure(calls, rounds)
@@ -338,17 +268,9 @@ async def run(url: str, rounds: int, folder: Path) -> dict[str, dict[str, float]
 
 def main() -> None:
     numbers = [int(each) for each in sys.argv[1:] if each.isdigit()]
-    command = [sys.executable, __file__, "--serve"]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as server,
-    ):
-        assert server.stdout is not None
-        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
-        found = asyncio.run(run(url, numbers[0] if numbers else ROUNDS, Path(folder)))
-        server.terminate()
+    with tempfile.TemporaryDirectory() as folder, answering("orders") as (url, token):
+        rounds = numbers[0] if numbers else ROUNDS
+        found = asyncio.run(run(url, token, rounds, Path(folder)))
     if "--json" in sys.argv:
         print(json.dumps(found))
         return
@@ -366,10 +288,11 @@ def main() -> None:
             f"{row[part]:7.0f}{row[part] / base[part]:7.2f}" for part in ("p10_us", "p50_us")
         )
         print(f"{name:14}{columns}{row['p99_us']:8.0f}{split}")
+    for part in ("p10_us", "p50_us"):
+        left = found["topstepx+disk"][part] - found["fsync"][part]
+        beside = f", {left / found['httpx'][part]:.2f} of httpx" if "httpx" in found else ""
+        print(f"on the disk, without the fsync itself, {part[:3]}: {left:.0f} us{beside}")
 
 
 if __name__ == "__main__":
-    if "--serve" in sys.argv:
-        asyncio.run(serve())
-    else:
-        main()
+    main()

@@ -13,17 +13,18 @@ Ratios are against bare aiohttp.
 from __future__ import annotations
 
 import asyncio
-import base64
 import gc
 import json
 import statistics
-import subprocess
 import sys
 import time
 from contextlib import AsyncExitStack
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench.feed.answers import ACCOUNT, answering, headers
 from topstepx.client import Client
 from topstepx.core.lanes import Lane
 from topstepx.core.permits import BucketPolicy
@@ -42,93 +43,9 @@ if TYPE_CHECKING:
 CALLS = 200
 ROUNDS = 25
 ROUTE = routes.POSITION_SEARCH_OPEN
-REQUEST = models.PositionSearchOpenRequest(account_id=26282001)
-POSITIONS = [
-    {
-        "id": 7_512_345 + number,
-        "accountId": 26282001,
-        "contractId": contract,
-        "creationTimestamp": "2026-11-23T15:04:05.123456+00:00",
-        "type": 1,
-        "size": 2,
-        "averagePrice": 21503.25,
-    }
-    for number, contract in enumerate(("CON.F.US.MNQ.Z26", "CON.F.US.MES.Z26"))
-]
-
-
-# ------------------------------------------------------------------ the server, in its own process
-
-
-def jwt() -> str:
-    """A token that lives a day; nobody checks its signature."""
-
-    def part(content: dict[str, object]) -> str:
-        raw = base64.urlsafe_b64encode(json.dumps(content).encode())
-        return raw.rstrip(b"=").decode()
-
-    now = int(time.time())
-    return f"{part({'alg': 'none'})}.{part({'iat': now, 'exp': now + 86400})}.{'x' * 43}"
-
-
-def answer(content: dict[str, object]) -> bytes:
-    """A whole HTTP answer."""
-    whole = {**content, "success": True, "errorCode": 0, "errorMessage": None}
-    body = json.dumps(whole, separators=(",", ":")).encode()  # without spaces, as ASP.NET writes
-    head = (
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
-        f"Date: Mon, 23 Nov 2026 15:00:00 GMT\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-class Answers(asyncio.Protocol):
-    """Looks at the path, skips the body, answers from memory."""
-
-    LOGIN = answer({"token": jwt()})
-    ACCOUNTS = answer({"accounts": []})
-    POSITIONS = answer({"positions": POSITIONS})
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A connection; only its requests matter."""
-        self.transport: Any = transport
-        self.buffer = b""
-
-    def data_received(self, data: bytes) -> None:
-        """Answer every whole request."""
-        self.buffer += data
-        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            head = self.buffer[:end].lower()
-            at = head.find(b"content-length:")
-            length = 0 if at < 0 else int(head[at + 15 :].split(b"\r\n", 1)[0])
-            whole = end + 4 + length
-            if len(self.buffer) < whole:
-                return
-            path, self.buffer = head.split(b" ", 2)[1], self.buffer[whole:]
-            known = {b"loginkey": self.LOGIN, b"open": self.POSITIONS}
-            name = next((each for each in known if path.endswith(each)), b"")
-            self.transport.write(known.get(name, self.ACCOUNTS))
-
-
-async def serve() -> None:
-    """Listen, say where, stop with the parent."""
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Answers, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await loop.run_in_executor(None, sys.stdin.read)
-
+REQUEST = models.PositionSearchOpenRequest(account_id=ACCOUNT)
 
 # ------------------------------------------------------------------ the contenders
-
-
-def headers() -> dict[str, str]:
-    """What every contender sends."""
-    return {
-        "Content-Type": "application/json",
-        "Accept": "application/json",
-        "User-Agent": "topstepx-python",
-        "Authorization": f"Bearer {jwt()}",
-    }
 
 
 async def open_topstepx(url: str, stack: AsyncExitStack) -> Call:
@@ -148,10 +65,10 @@ async def open_topstepx(url: str, stack: AsyncExitStack) -> Call:
     return call
 
 
-async def open_aiohttp(url: str, stack: AsyncExitStack, *, parse: bool) -> Call:
+async def open_aiohttp(url: str, token: str, stack: AsyncExitStack, *, parse: bool) -> Call:
     aiohttp = import_module("aiohttp")
     session = await stack.enter_async_context(aiohttp.ClientSession())
-    body, sent, target = codec.encode(REQUEST), headers(), url + ROUTE.path
+    body, sent, target = codec.encode(REQUEST), headers(token), url + ROUTE.path
 
     async def call() -> object:
         async with session.post(target, data=body, headers=sent) as response:
@@ -160,10 +77,10 @@ async def open_aiohttp(url: str, stack: AsyncExitStack, *, parse: bool) -> Call:
     return call
 
 
-async def open_httpx(url: str, stack: AsyncExitStack) -> Call:
+async def open_httpx(url: str, token: str, stack: AsyncExitStack) -> Call:
     httpx = import_module("httpx")
     client = await stack.enter_async_context(httpx.AsyncClient())
-    body, sent, target = codec.encode(REQUEST), headers(), url + ROUTE.path
+    body, sent, target = codec.encode(REQUEST), headers(token), url + ROUTE.path
 
     async def call() -> object:
         response = await client.post(target, content=body, headers=sent)
@@ -172,13 +89,13 @@ async def open_httpx(url: str, stack: AsyncExitStack) -> Call:
     return call
 
 
-async def open_socket(url: str, stack: AsyncExitStack) -> Call:
+async def open_socket(url: str, token: str, stack: AsyncExitStack) -> Call:
     host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     stack.callback(writer.close)
     body = codec.encode(REQUEST)
     lines = [f"POST {ROUTE.path} HTTP/1.1", f"Host: {host}:{port}"]
-    lines += [f"{name}: {value}" for name, value in headers().items()]
+    lines += [f"{name}: {value}" for name, value in headers(token).items()]
     request = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
 
     async def call() -> object:
@@ -222,16 +139,16 @@ async def measure(calls: dict[str, Call], rounds: int) -> dict[str, dict[str, fl
     }
 
 
-async def run(url: str, rounds: int) -> dict[str, dict[str, float]]:
+async def run(url: str, token: str, rounds: int) -> dict[str, dict[str, float]]:
     async with AsyncExitStack() as stack:
         calls = {
             "topstepx": await open_topstepx(url, stack),
-            "aiohttp": await open_aiohttp(url, stack, parse=False),
-            "aiohttp+json": await open_aiohttp(url, stack, parse=True),
-            "socket": await open_socket(url, stack),
+            "aiohttp": await open_aiohttp(url, token, stack, parse=False),
+            "aiohttp+json": await open_aiohttp(url, token, stack, parse=True),
+            "socket": await open_socket(url, token, stack),
         }
         try:
-            calls["httpx"] = await open_httpx(url, stack)
+            calls["httpx"] = await open_httpx(url, token, stack)
         except ImportError:
             print("httpx is not installed (requirements/bench.txt); it is left out")
         return await measure(calls, rounds)
@@ -239,14 +156,8 @@ async def run(url: str, rounds: int) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     numbers = [int(each) for each in sys.argv[1:] if each.isdigit()]
-    command = [sys.executable, __file__, "--serve"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
-        found = asyncio.run(run(url, numbers[0] if numbers else ROUNDS))
-        server.terminate()
+    with answering("reads") as (url, token):
+        found = asyncio.run(run(url, token, numbers[0] if numbers else ROUNDS))
     if "--json" in sys.argv:
         print(json.dumps(found))
         return
@@ -264,7 +175,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if "--serve" in sys.argv:
-        asyncio.run(serve())
-    else:
-        main()
+    main()

@@ -48,6 +48,8 @@ class ArrivalSpread:
             self._since_ns, self._count, self._least_ns = now_ns, 0, _NO_LEAST_NS
             self._slowest = [0] * _KEPT
         self._count += 1
+        if self._least_ns <= latency_ns <= self._slowest[0] and self._count % _ONE_IN:
+            return  # neither end of the spread moves
         self._least_ns = min(self._least_ns, latency_ns)
         if latency_ns > self._slowest[0]:
             insort(self._slowest, latency_ns)

@@ -70,6 +70,7 @@ class Limiter:
         self._unknown_past = unknown_past
         # What never changes is worked out once: every request asks for it.
         self._documented_ns = policy.window_ns
+        self._has_reserves = bool(policy.reserves)
         self._lines = {lane: policy.line(lane) for lane in Lane}
         self._keep_ns = policy.window_ns + MOST_NS + 2 * SLACK_NS
         self._log = SlidingLog(self._keep_ns)
@@ -92,6 +93,7 @@ class Limiter:
         self._last_exit_ns = self._overruled_until_ns = -FOREVER_NS
         self._full_until_ns = self._half_until_ns = -FOREVER_NS
         self._now_ns = self._tidy_at_ns = now_ns
+        self._calm_from_ns = FOREVER_NS
         self.resumed(now_ns)
 
     @property
@@ -106,8 +108,11 @@ class Limiter:
     ) -> Granted | Waiting | Denied:
         """A permit now, a place in the waiting room, or no. Call `advance` afterwards."""
         self._see(now_ns)
-        lane = lane if self.policy.reserves else Lane.READ
-        free_at_ns = self._free_at_ns(lane, now_ns)
+        lane = lane if self._has_reserves else Lane.READ
+        if now_ns >= self._calm_from_ns and lane is not Lane.EXIT:
+            free_at_ns = self._log.free_at_ns(self._lines[lane], self.window_ns)
+        else:
+            free_at_ns = self._free_at_ns(lane, now_ns)
         if deadline_ns <= now_ns:
             return Denied(lane, "its deadline has passed", self._known(free_at_ns))
         ahead = any(self._ahead[lane])
@@ -160,7 +165,7 @@ class Limiter:
         """An answer that is no 429 came: learn its latency; exits are past their 429s."""
         self._see(now_ns)
         self._spread.observe(now_ns - permit.at_ns, now_ns)
-        if permit.lane in self._steps:
+        if permit.lane <= Lane.RESOLVE:
             self._steps[permit.lane].passed(permit.at_ns)
 
     def throttled(
@@ -172,6 +177,7 @@ class Limiter:
     ) -> int | None:
         """A 429 came; when this lane may try again (None: not known)."""
         self._see(now_ns)
+        self._calm_from_ns = FOREVER_NS
         self._throttle.throttled(permit.at_ns, retry_after_s, now_ns, jitter)
         self._steps[Lane.RESOLVE].throttled(permit.at_ns, now_ns)
         if permit.lane is Lane.EXIT:
@@ -192,6 +198,7 @@ class Limiter:
             return
         self._full_until_ns = now_ns + round(self._unknown_past.full_s * NANOSECONDS)
         self._half_until_ns = now_ns + self.window_ns
+        self._calm_from_ns = FOREVER_NS
 
     # Sharing with other processes
 
@@ -222,6 +229,7 @@ class Limiter:
         free_at_ns = self._free_at_ns(permit.lane, now_ns)
         # What the store knows and this log does not yet will come with its next answer.
         self._overruled_until_ns = now_ns + _OVERRULED_NS
+        self._calm_from_ns = FOREVER_NS
         if permit.lane is Lane.ORDER:
             return Denied(permit.lane, _OTHERS, self._known(free_at_ns), granted.ticket)
         ticket = granted.ticket
@@ -234,6 +242,7 @@ class Limiter:
     def use_share(self, share: float, note: str | None) -> None:
         """Use this share of the limit (exits: all of it), and say why in `note`."""
         self._quota, self.note = share, note
+        self._calm_from_ns = FOREVER_NS
 
     def line(self, lane: Lane, at_ns: int) -> int:
         """How many attempts the window may hold before `lane` stops, all reductions counted."""
@@ -289,14 +298,30 @@ class Limiter:
         self._log.prune(self._now_ns)
         self._exits.prune(self._now_ns)
         oldest_ns = self._now_ns - self._keep_ns
+        self._calm_from_ns = self._calm(self._now_ns)
         while self._live and (first := next(iter(self._live))) and self._live[first] < oldest_ns:
             del self._live[first]
+
+    def _calm(self, now_ns: int) -> int:
+        """From when on the log alone says when a lane is free, exits excepted: as nearly always.
+
+        Whatever could make it otherwise sets it to `FOREVER_NS`; the next tidying works it out again.
+        """
+        shrunk = self._quota != 1.0 or self._throttle.share(now_ns) < WHOLE
+        if shrunk or any(each.gate_ns(now_ns) for each in self._steps.values()):
+            return FOREVER_NS
+        return max(
+            self._full_until_ns,
+            self._half_until_ns,
+            self._overruled_until_ns,
+            self._throttle.paused_until_ns,
+        )
 
     def _grant(self, lane: Lane, caller: str, now_ns: int) -> Permit:
         self._numbers += 1
         self._log.add(now_ns)
         self._live[self._numbers] = now_ns
-        if lane in self._steps:
+        if lane <= Lane.RESOLVE:
             self._steps[lane].left(now_ns)
         if lane is Lane.EXIT:
             self._last_exit_ns = now_ns

@@ -16,6 +16,7 @@ For a read UNKNOWN only means "ask again"; for an order it means "find out, neve
 from __future__ import annotations
 
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -126,13 +127,18 @@ def _missing_part(answer: models.Envelope) -> str | None:
     if isinstance(answer, models.PlaceAnswer):
         order_id = answer.order_id
         return None if order_id is not None and order_id > 0 else "a usable orderId"
-    for name in type(answer).__struct_fields__:
-        if name in _ENVELOPE or name == "total_count":
-            continue
+    for name in _parts(type(answer)):
         value = getattr(answer, name)
         if value is UNSET or value is None or value == "":
             return name
     return None
+
+
+@cache
+def _parts(answer_type: type[models.Envelope]) -> tuple[str, ...]:
+    """The members that a successful answer of this type must carry."""
+    own = (name for name in answer_type.__struct_fields__ if name not in _ENVELOPE)
+    return tuple(name for name in own if name != "total_count")
 
 
 def problem_text(body: bytes) -> str | None:

@@ -77,13 +77,16 @@ class Rest:
         self._clock = clock
         self._gate = gate
         self._retries = retries
-        self._ahead = timedelta()
         self._date: str | None = None
         self._said: datetime | None = None
+        self._said_ns = 0
 
     def server_now(self) -> datetime:
         """The gateway's clock, as far as its answers tell it; ours until the first one."""
-        return self._clock.now() + self._ahead
+        if self._said is None:
+            return self._clock.now()
+        since_ns = self._clock.monotonic_ns() - self._said_ns  # it does not step as the wall clock may
+        return self._said + timedelta(microseconds=since_ns // 1000)
 
     def server_told(self) -> datetime | None:
         """The same, and None where the gateway's answers did not tell it: fit for comparing moments."""
@@ -195,10 +198,9 @@ class Rest:
             ticket.abandoned()
             raise
         date = answer.headers.get("date")
-        if date != self._date:  # whole seconds, so it is the same text for many answers
+        if date != self._date:  # whole seconds, so it says most when it has just changed
             self._date, self._said = date, server_time(answer.headers)
-        if self._said is not None:
-            self._ahead = self._said - self._clock.now()
+            self._said_ns = self._clock.monotonic_ns()
         if len(answer.body) < _LARGE_BYTES:
             outcome = judge_answer(route, answer)
         else:

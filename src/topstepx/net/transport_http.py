@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from topstepx.clock import Clock
     from topstepx.settings import Proxy
 
-_KEPT_MAX = 100
+_TIMEOUTS_MAX = 100
 IDLE_S = 15.0
 """Connections idle for longer are not used again: the gateway drops them unannounced (observed live)."""
 _IDLE_NS = round(IDLE_S * NANOSECONDS)
@@ -88,9 +88,6 @@ class HttpTransport:
         self._failures: tuple[type[Exception], ...] = ()
         """All that a request can raise; known once aiohttp is imported."""
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
-        self._urls: dict[str, str] = {}
-        self._checked: dict[str, str] | None = None
-        """The headers that were checked last: they are the same from call to call."""
         self._sockets = Sockets()
         self._under_way = 0
         self._used_ns = 0
@@ -100,7 +97,7 @@ class HttpTransport:
         self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> HttpAnswer:
         """Send once and give the answer whole, whatever its status."""
-        url = self._checked_url(path, headers)
+        check_request(path, headers)
         session = self._session
         now_ns = self._clock.monotonic_ns()
         if session is None or (not self._under_way and now_ns - self._used_ns > _IDLE_NS):
@@ -112,7 +109,7 @@ class HttpTransport:
         try:
             response = await session.request(
                 method,
-                url,
+                self._base_url + path,
                 data=body or None,
                 headers=headers,
                 timeout=self._timeouts.get(timeout_s) or self._timeout(timeout_s),
@@ -138,17 +135,6 @@ class HttpTransport:
                 response.close()
         del session, response, way  # nothing of theirs is to be reached from the error's traceback
         raise failure
-
-    def _checked_url(self, path: str, headers: Mapping[str, str]) -> str:
-        """Where a request goes, once its path and headers are known to lead nowhere else."""
-        url = self._urls.get(path)
-        if url is None or headers != self._checked:
-            check_request(path, headers)
-            if len(self._urls) >= _KEPT_MAX:
-                self._urls.clear()
-            url = self._urls[path] = self._base_url + path
-            self._checked = dict(headers)
-        return url
 
     def _failure(
         self, where: str, error: Exception, timeout_s: float, way: _Way | None
@@ -185,7 +171,7 @@ class HttpTransport:
         """A time-out as aiohttp wants it; kept, since there are only a few different ones."""
         import aiohttp  # noqa: PLC0415  see _open
 
-        if len(self._timeouts) >= _KEPT_MAX:
+        if len(self._timeouts) >= _TIMEOUTS_MAX:
             self._timeouts.clear()
         timeout = self._timeouts[timeout_s] = aiohttp.ClientTimeout(
             total=timeout_s,
@@ -250,7 +236,6 @@ class HttpTransport:
     async def close(self) -> None:
         """Close every connection; later calls raise `NotSent`."""
         self._closed = True
-        self._checked = None
         session, self._session = self._session, None
         if session is not None:
             await session.close()

@@ -73,6 +73,12 @@ def decode(answer_type: type[T], body: bytes, forgiven: Forgiven | None = None) 
     """
     if answer_type is BarsAnswer:
         return _decode_bars(answer_type, body, forgiven or Forgiven())
+    known = _READERS.get(answer_type)
+    if known is not None:
+        shape, decode_strictly = known
+        if shape.fits(body):
+            answer: T = guarded(decode_strictly, body)
+            return answer
     return _decode_carefully(answer_type, body, forgiven or Forgiven())
 
 
@@ -100,15 +106,13 @@ def decode_text(body: bytes) -> str:
     return sanitised(text) or ""
 
 
-@cache
-def _shape(record: type[msgspec.Struct]) -> Shape:
-    return Shape(plan_of(record))
+_READERS: Final[dict[type[Any], tuple[Shape, Callable[[bytes | msgspec.Raw], Any]]]] = {}
+"""For each type of answer how it is written, as far as that was learnt, and its typed decoder."""
 
 
 def _decode_carefully(answer_type: type[T], body: bytes, forgiven: Forgiven) -> T:
-    decode_strictly, shape = strict_decoder(answer_type), _shape(answer_type)
-    if shape.fits(body):
-        return guarded(decode_strictly, body)
+    decode_strictly = strict_decoder(answer_type)
+    shape, _ = _READERS.setdefault(answer_type, (Shape(plan_of(answer_type)), decode_strictly))
     plain = parse(body)
     changed, members = mend(plain, plan_of(answer_type), forgiven)
     refuse_duplicates(body, members)
@@ -188,6 +192,8 @@ def _checked(message: R) -> R:
     changes: dict[str, object] = {}
     for name in message.__struct_fields__:
         value = getattr(message, name)
+        if value is None or type(value) is str or (type(value) is int and 0 <= value <= _INT64_MAX):
+            continue  # what nearly every member is
         if isinstance(value, datetime):
             changes[name] = _utc(name, value)
         elif isinstance(value, Decimal):
