@@ -12,6 +12,7 @@ import asyncio
 import random
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.cards.world import CANCEL, CLOSE, MODIFY, PARTIAL, PLACE, world
@@ -127,10 +128,10 @@ class Attacker:
 
     # -- the trader
 
-    def _do(self, name: str, act: Coroutine[Any, Any, Any]) -> asyncio.Task[None]:
+    def _do(self, name: str, act: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Task[None]:
         async def done() -> None:
             try:
-                await act
+                await act()
                 self.counts[f"{name} done"] += 1
             except TopstepxError as error:
                 self.counts[f"{name} {type(error).__name__}"] += 1
@@ -219,14 +220,14 @@ class Attacker:
         order = chance.choice(working) if working else None
         dice = chance.random()
         if dice < 0.45 or (order is None and dice < 0.7):
-            task = self._do("place", self._place(account, self._wish()))
+            task = self._do("place", partial(self._place, account, self._wish()))
         elif order is not None and dice < 0.55:
-            task = self._do("modify", order.modify(size=chance.randint(1, MOST + 1)))
+            task = self._do("modify", partial(order.modify, size=chance.randint(1, MOST + 1)))
         elif order is not None and dice < 0.7:
-            task = self._do("cancel", self._cancel(order))
+            task = self._do("cancel", partial(self._cancel, order))
         elif dice < 0.92:
             name = chance.choice(["close", "close part", "close part", "reduce", "flatten"])
-            task = self._do(name, self._exit(account, name, chance.randint(1, 2)))
+            task = self._do(name, partial(self._exit, account, name, chance.randint(1, 2)))
         else:
             self._fill(account.id)
             return
