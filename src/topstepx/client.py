@@ -156,7 +156,7 @@ class Client:
         self._market_watch = MarketWatch(
             self._market_hub, self.market, bars, self._record, spawn=self._tasks.spawn
         )
-        self._recovery = Recovery(self._user_hub, self._rest, self._record, settings)
+        self._recovery = Recovery(self._user_hub, self._rest, self._record, settings, self._limiter)
         self._intake = Intake(self._record, self.market)
         self._linkage = Linkage(
             self._record,

@@ -56,8 +56,10 @@ MUTANTS = [
     Mutant("own reserve held back", "permits", "if other < lane", "if other <= lane"),
     Mutant("exits stop when full", "limiter", "min(free_ns, own_ns, self._last_exit_ns + EXIT_PACE_NS)", "min(free_ns, own_ns)"),
     Mutant("reserved exits look at the count", "limiter", "min(free_ns, own_ns, self", "min(free_ns, self"),
-    Mutant("reserved exits without end", "limiter", "            self._exits.add(now_ns)\n", ""),
-    Mutant("unsent exits stay counted", "limiter", "            if permit.lane is Lane.EXIT:\n                self._exits.remove(at_ns)\n", ""),
+    Mutant("reserved exits without end", "limiter", "            self._own[lane].add(now_ns)\n", "            pass\n"),
+    Mutant("nothing is kept for looks", "limiter", "line -= max(0, self._kept", "line -= max(0, 0 * self._kept"),
+    Mutant("looks do not use what is kept", "limiter", "self._kept - self._looks.count(self.window_ns, at_ns)", "self._kept"),
+    Mutant("unsent exits stay counted", "limiter", "            if permit.lane in self._own:\n                self._own[permit.lane].remove(at_ns)\n", ""),
     Mutant("a permit is forgotten too early", "limiter", "oldest_ns = self._now_ns - self._keep_ns", "oldest_ns = self._now_ns - 5 * NANOSECONDS"),
     Mutant("exits unpaced", "limiter", "self._last_exit_ns + EXIT_PACE_NS", "self._last_exit_ns"),
     Mutant("attempt not counted", "limiter", "        self._log.add(now_ns)\n        self._live", "        self._live"),
@@ -436,3 +438,19 @@ def test_the_bars_bucket_treats_all_alike_and_shows_one_lane() -> None:
         assert isinstance(limiter.ask(lane, "me", 10**15, 0), Granted)
     assert isinstance(limiter.ask(Lane.EXIT, "me", 10**15, 0), Waiting)
     assert list(limiter.snapshot(0).lanes) == [Lane.READ]
+
+
+def test_what_is_kept_for_looks_is_out_of_reach_of_reads_and_used_once() -> None:
+    limiter = Limiter(GENERAL, None, 0)
+    limiter.keep(50)
+    for _ in range(60):
+        assert isinstance(limiter.ask(Lane.READ, "me", 10**15, 0), Granted)
+    assert isinstance(limiter.ask(Lane.READ, "me", 10**15, 0), Waiting)
+    assert limiter.within_reach(Lane.RECONCILE, 0) == 50
+    for _ in range(50):
+        assert isinstance(limiter.ask(Lane.RECONCILE, "me", 10**15, 0), Granted)
+    assert isinstance(limiter.ask(Lane.RECONCILE, "me", 10**15, 0), Waiting)
+    assert limiter.line(Lane.READ, 0) == 110, "together they have what they had"
+    assert limiter.within_reach(Lane.RECONCILE, 0) == 50, "its own come back to it"
+    limiter.keep(10_000)
+    assert limiter.line(Lane.READ, 10**12) == 1, "reads are slow then, and not shut out"

@@ -72,6 +72,9 @@ class Recovery:
         self.begun: list[int] = []
         self.opened: list[int] = []
 
+    def pause_s(self, _calls: int, least_s: float) -> float:
+        return least_s
+
     def server_told(self) -> None:
         """No gateway, no clock of it."""
 

@@ -25,6 +25,9 @@ class Accounts:
     def __init__(self) -> None:
         self.looks: list[int] = []
 
+    def pause_s(self, _calls: int, least_s: float) -> float:
+        return least_s
+
     async def snapshot(self, account_id: int, **_how: object) -> Seen:
         self.looks.append(account_id)
         await asyncio.sleep(0)

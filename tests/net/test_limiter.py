@@ -19,6 +19,7 @@ from topstepx.core.permits import (
     Throttled,
     UnknownPast,
     Waits,
+    policies_of,
 )
 from topstepx.errors import RateLimited
 from topstepx.net.limiter import RateLimiter
@@ -247,3 +248,23 @@ async def test_a_storm_of_callers_ends_with_every_place_free() -> None:
     assert state.used == 0
     assert all(lane.waiting == 0 for lane in state.lanes.values())
     assert it._turns == {}
+
+
+@virtual
+async def test_keeping_room_for_looks_is_undone_at_once_and_scales_with_the_limit() -> None:
+    it = limiter(LoopClock())
+    it.keep(Lane.RECONCILE, 50)
+    await fill(it, 60)
+    last = asyncio.create_task(fill(it, 1))
+    await asyncio.sleep(1)
+    assert not last.done()
+    assert it.within_reach(Lane.RECONCILE) == 50
+    it.keep(Lane.RECONCILE, 0)
+    await asyncio.wait_for(last, 1)
+    await it.close()
+    half = limiter(LoopClock(), policies=policies_of(general_limit_per_60s=100))
+    half.keep(Lane.RECONCILE, 50)
+    await fill(half, 30)
+    with pytest.raises(RateLimited):
+        await half.permit(Lane.READ, deadline_ns=LoopClock().monotonic_ns() + NANOSECONDS)
+    await half.close()

@@ -51,6 +51,7 @@ class LimiterModel(RuleBasedStateMachine):
         self.latencies: list[tuple[int, int]] = []
         self.paused_until = self.overruled_until = -1
         self.shrunk: tuple[Fraction, int] | None = None
+        self.kept = 0
         self.urgent_unknown = False
         self.last_exit = -(10**18)
         self.known_from(start_ns)
@@ -69,10 +70,16 @@ class LimiterModel(RuleBasedStateMachine):
         share, since = self.shrunk
         return min(Fraction(1), share + Fraction(5, 100) * ((at - since) // (WINDOW_S * SECOND)))
 
+    def reserve(self, at: int) -> int:
+        """What of the part kept for reconciling it has not used itself."""
+        window, lane = self.limiter.window_ns, self.kit.Lane.RECONCILE
+        used = sum(1 for moment, one, _ in self.sent if one == lane and at - moment <= window)
+        return max(0, min(self.kept, LIMIT - EXITS - RESOLVES - ORDERS - 1) - used)
+
     def line(self, lane: Copied, at: int) -> int:
         lines = [LIMIT, LIMIT - EXITS, LIMIT - EXITS - RESOLVES]
         below = LIMIT - EXITS - RESOLVES - ORDERS
-        line: int = [*lines, below, below][lane]
+        line: int = [*lines, below, below - self.reserve(at)][lane]
         if lane >= self.kit.Lane.RECONCILE:
             line = floor(line * self.share(at))
         if lane != self.kit.Lane.EXIT and at < self.half_until:
@@ -257,6 +264,12 @@ class LimiterModel(RuleBasedStateMachine):
 
     def pause(self, seconds: float) -> None:
         self.paused_until = max(self.paused_until, self.now + round(seconds * SECOND))
+
+    @rule(count=st.integers(0, 2 * LIMIT))
+    def keep(self, count: int) -> None:
+        self.limiter.keep(count)
+        self.kept = count
+        self.wake(self.now)
 
     @rule(ago=st.integers(0, 12 * SECOND))
     def others_sent(self, ago: int) -> None:

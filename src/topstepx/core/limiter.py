@@ -17,6 +17,10 @@ for orders: exits 200, resolving 160, orders 140, the rest 110. Nobody below can
 so 40 exits at once always find room. The first 40 of a window do not even look at the count: when a slow
 answer has just made the window longer, or somebody else overfilled it, they leave all the same.
 
+*What is kept for looks.* A recovery must not wait for a minute because its user has just read all he may.
+So `keep` takes a part of the room of reads away, as far as reconciling has not used it itself: together
+they have what they had.
+
 *Exits always leave.* When even the whole window is spent, by more exits than anybody should need, they
 go on at one a second and may meet a 429: a rejected exit is better than one never tried.
 
@@ -75,6 +79,9 @@ class Limiter:
         self._keep_ns = policy.window_ns + MOST_NS + 2 * SLACK_NS
         self._log = SlidingLog(self._keep_ns)
         self._exits = SlidingLog(self._keep_ns)
+        self._looks = SlidingLog(self._keep_ns)
+        self._own = {Lane.EXIT: self._exits, Lane.RECONCILE: self._looks}
+        self._kept = 0
         self._spread = ArrivalSpread()
         self._throttle = Throttle(policy.window_ns)
         self._steps = {Lane.EXIT: Steps(), Lane.RESOLVE: Steps()}
@@ -189,8 +196,8 @@ class Limiter:
         self._see(now_ns)
         if (at_ns := self._live.pop(permit.number, None)) is not None:
             self._log.remove(at_ns)
-            if permit.lane is Lane.EXIT:
-                self._exits.remove(at_ns)
+            if permit.lane in self._own:
+                self._own[permit.lane].remove(at_ns)
 
     def resumed(self, now_ns: int) -> None:
         """After start or suspend: what was sent before, or what leaves a socket late, is not known."""
@@ -216,9 +223,9 @@ class Limiter:
         if permit.number in self._live:
             self._log.remove(self._live[permit.number])
             self._log.add(at_ns)
-            if permit.lane is Lane.EXIT:
-                self._exits.remove(self._live[permit.number])
-                self._exits.add(at_ns)
+            if permit.lane in self._own:
+                self._own[permit.lane].remove(self._live[permit.number])
+                self._own[permit.lane].add(at_ns)
             self._live[permit.number] = at_ns
         return Permit(permit.number, permit.bucket, permit.lane, permit.caller, at_ns)
 
@@ -244,11 +251,24 @@ class Limiter:
         self._quota, self.note = share, note
         self._calm_from_ns = FOREVER_NS
 
+    def keep(self, count: int) -> None:
+        """Keep so many of a window's attempts for RECONCILE, out of reach of READ."""
+        self._kept = min(count, max(0, self._lines[Lane.READ] - 1))
+
+    def within_reach(self, lane: Lane, now_ns: int) -> int:
+        """How many attempts a window holds of this lane at most, if all others go on as they do."""
+        self._see(now_ns)
+        own = self._own[lane].count(self.window_ns, self._now_ns) if lane in self._own else 0
+        return self.line(lane, now_ns) - self._log.count(self.window_ns, self._now_ns) + own
+
     def line(self, lane: Lane, at_ns: int) -> int:
         """How many attempts the window may hold before `lane` stops, all reductions counted."""
         if lane is Lane.EXIT:
             return self.policy.limit
-        line = int(self._lines[lane] * self._quota)
+        line = self._lines[lane]
+        if lane is Lane.READ and self._kept:
+            line -= max(0, self._kept - self._looks.count(self.window_ns, at_ns))
+        line = int(line * self._quota)
         if lane in _PATIENT:
             line = line * self._throttle.share(at_ns) // WHOLE
         if at_ns < self._half_until_ns and self._unknown_past is not None:
@@ -296,7 +316,8 @@ class Limiter:
         """Forget what no window can reach any more; now and then is enough."""
         self._tidy_at_ns = self._now_ns + NANOSECONDS
         self._log.prune(self._now_ns)
-        self._exits.prune(self._now_ns)
+        for own in self._own.values():
+            own.prune(self._now_ns)
         oldest_ns = self._now_ns - self._keep_ns
         self._calm_from_ns = self._calm(self._now_ns)
         while self._live and (first := next(iter(self._live))) and self._live[first] < oldest_ns:
@@ -325,7 +346,8 @@ class Limiter:
             self._steps[lane].left(now_ns)
         if lane is Lane.EXIT:
             self._last_exit_ns = now_ns
-            self._exits.add(now_ns)
+        if lane in self._own:
+            self._own[lane].add(now_ns)
         return Permit(self._numbers, self.policy.bucket, lane, caller, now_ns)
 
     def _gate_ns(self, lane: Lane, now_ns: int) -> int:

@@ -33,18 +33,18 @@ class Accounts:
 
     async def all(self, *, only_active: bool = True) -> tuple[Account, ...]:
         """Every account of this login, as the gateway lists them now."""
-        return await self._read(only_active=only_active, source="rest")
+        return await self._read(only_active=only_active, source="rest", lane=Lane.READ)
 
     async def read(self, source: Source) -> tuple[Account, ...]:
         """Every account, active or not, into the ledger; `source` says why it was asked."""
-        return await self._read(only_active=False, source=source)
+        return await self._read(only_active=False, source=source, lane=Lane.RECONCILE)
 
-    async def _read(self, *, only_active: bool, source: Source) -> tuple[Account, ...]:
+    async def _read(self, *, only_active: bool, source: Source, lane: Lane) -> tuple[Account, ...]:
         at = self._record.stamp()
         answer = await self._rest.call(
             routes.ACCOUNT_SEARCH,
             models.AccountSearchRequest(only_active_accounts=only_active),
-            lane=Lane.RECONCILE,
+            lane=lane,
             timeout_s=self._settings.timeouts.read_s,
         )
         if not isinstance(answer.accounts, list):
@@ -71,7 +71,7 @@ class Accounts:
         try:
             return self.known(name)
         except AccountUnknown:
-            await self.all()
+            await self._read(only_active=True, source="rest", lane=Lane.RECONCILE)
             return self.known(name)
 
     def known(self, name: AccountLike) -> Account:

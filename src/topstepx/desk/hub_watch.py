@@ -152,12 +152,13 @@ class HubWatch:
     async def _pause(self) -> bool:
         """Wait for the next look; True if something is suspected to be missing."""
         accounts = self._recovery.accounts
-        least_s = (len(accounts) * 4 + 1) * 60 / _CALLS_PER_MINUTE
+        calls = len(accounts) * 4 + 1
+        least_s = max(EXPOSED_EVERY_S, calls * 60 / _CALLS_PER_MINUTE)
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         while True:
             try:
-                async with asyncio.timeout(max(EXPOSED_EVERY_S, least_s)):
+                async with asyncio.timeout(self._recovery.pause_s(calls, least_s)):
                     await self._wake.wait()
             except TimeoutError:
                 if self._exposed() or loop.time() - began_s >= FLAT_EVERY_S:

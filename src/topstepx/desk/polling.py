@@ -56,12 +56,16 @@ class Poller:
         self._round = 0
         self._told: set[int] = set()
 
+    def _pause_s(self) -> float:
+        accounts = len(self._recovery.accounts)
+        return self._recovery.pause_s(_CALLS_EACH * accounts + 1, pause_s(accounts))
+
     @property
     def note(self) -> str | None:
         """What it does and why, for people; None while it is off."""
         if self._reason is None:
             return None
-        pause = pause_s(len(self._recovery.accounts))
+        pause = self._pause_s()
         return f"REST is asked every {pause:.0f} s instead of the user hub ({self._reason})"
 
     @property
@@ -113,7 +117,7 @@ class Poller:
                     await self._quietly(self._look(account_id, back))
             if self._is(number):
                 await self._quietly(self._read_accounts("poll"))
-            pause = pause_s(len(self._recovery.accounts)) - (loop.time() - began_s)
+            pause = self._pause_s() - (loop.time() - began_s)
             await asyncio.sleep(max(0.5, pause))
 
     async def _look(self, account_id: int, back: timedelta) -> None:

@@ -67,7 +67,7 @@ class Positions:
     async def open(self, account: AccountLike) -> tuple[models.PositionModel, ...]:
         """The account's open positions as the gateway lists them now."""
         account_ = await self._accounts.exact(account)
-        return await self._reader.positions(account_.id, lane=Lane.RECONCILE)
+        return await self._reader.positions(account_.id, lane=Lane.READ)
 
     async def close(
         self, account: AccountLike, contract: Contract | str, size: int | None = None

@@ -14,6 +14,7 @@ from topstepx.core.gap import same_moments
 from topstepx.core.lanes import Lane
 from topstepx.core.link import Subscription
 from topstepx.core.moot import settled_by
+from topstepx.desk.look_budget import LookBudget
 from topstepx.desk.lookout import WHOLE_DAY, Lookout, Seen, without
 from topstepx.events import (
     ListRead,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from topstepx.desk.starting import Starting
     from topstepx.events import Origin, Source
     from topstepx.net.hub import HubLink
+    from topstepx.net.limiter import RateLimiter
     from topstepx.net.rest import Rest
     from topstepx.settings import Settings
     from topstepx.wire.models import AccountModel, OrderModel
@@ -66,7 +68,10 @@ class Ready:
 class Recovery:
     """Brings the ledger level with the gateway, one account at a time."""
 
-    def __init__(self, hub: HubLink, rest: Rest, record: Record, settings: Settings) -> None:
+    def __init__(
+        self, hub: HubLink, rest: Rest, record: Record, settings: Settings, limiter: RateLimiter
+    ) -> None:
+        self._budget = LookBudget(limiter)
         self._hub = hub
         self._rest = rest
         self._record = record
@@ -95,6 +100,7 @@ class Recovery:
 
     async def _begin(self, account: AccountModel) -> None:
         self._cause(account.id, "syncing", present=True)
+        self._budget.keep(len({*self._ready, account.id}))
         await self._subscribe(account.id)
         while True:
             life = self._hub.life
@@ -156,6 +162,10 @@ class Recovery:
     def accounts(self) -> tuple[int, ...]:
         """The accounts that are kept level."""
         return tuple(self._ready)
+
+    def pause_s(self, calls: int, least_s: float) -> float:
+        """Seconds from one look at all of them to the next; see `desk.look_budget`."""
+        return self._budget.pause_s(calls, least_s)
 
     def server_told(self) -> datetime | None:
         """The gateway's clock; None while no answer told it."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from topstepx.core.budget import BudgetStore
 
 ALONE_SHARE = 0.25
+_DOCUMENTED_LIMIT = DOCUMENTED[0].limit
 
 
 class RateLimiter:
@@ -135,6 +136,17 @@ class RateLimiter:
         if self._shared is not None:
             self._shared.release(permit.bucket.value, permit.at_ns)
         self._drive(permit.bucket)
+
+    def keep(self, lane: Lane, count: int) -> None:
+        """Keep so many of each minute's 200 for looks (`Lane.RECONCILE`), out of reach of other reads."""
+        limiter = self._limiters.get(Bucket.GENERAL)
+        if limiter is not None and lane is Lane.RECONCILE:
+            limiter.keep(round(count * min(1.0, limiter.policy.limit / _DOCUMENTED_LIMIT)))
+            self._drive(Bucket.GENERAL)
+
+    def within_reach(self, lane: Lane) -> int:
+        """How many requests a minute this lane may have, if all others go on as they do."""
+        return self._limiters[Bucket.GENERAL].within_reach(lane, self._clock.monotonic_ns())
 
     def resumed(self) -> None:
         """The computer slept: what its sockets still held may leave now, uncounted."""
