@@ -56,6 +56,10 @@ def greedy(
 
 async def outage(pair: Pair, seconds: float) -> float:
     """The hub goes away while others trade; how long the worst of it was not known here."""
+
+    def level() -> None:
+        same_as_venue(pair)
+
     loop, worst_s = asyncio.get_running_loop(), 0.0
     down = pair.faults.add(Fault(where="hub/user", what=f.RefuseUpgrade(503), times=None))
     pair.faults.add(Fault(where="hub/user", what=f.CutHub()))
@@ -65,7 +69,7 @@ async def outage(pair: Pair, seconds: float) -> float:
         elsewhere(pair, Side.SELL)
         elsewhere(pair, Side.BUY)
         began_s = loop.time()
-        await eventually(lambda: same_as_venue(pair) is None, timeout_s=90, every_s=0.5)
+        await eventually(level, timeout_s=90, every_s=0.5)
         worst_s = max(worst_s, loop.time() - began_s)
     elsewhere(pair, Side.SELL)
     elsewhere(pair, Side.BUY)
