@@ -50,7 +50,10 @@ def test_add_list_kinds_and_clear(
         assert not sim.gateway.faults.planned
         capsys.readouterr()
         assert main(["sim", "fault", "kinds"]) == 0
-        assert "drop_answer(cut): The call is executed" in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert "drop_answer(cut): The call is executed" in told
+        assert "step_clock(seconds)" in told
+        assert "disk_full" not in told  # nobody here holds a program
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Hands:
     """Notes what it is asked for."""
 
-    kinds = (f.DiskFull,)
+    kinds = (f.DiskFull, *f.PROCESS_FAULTS)
 
     def __init__(self) -> None:
         self.did: list[object] = []

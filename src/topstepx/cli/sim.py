@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +57,11 @@ for _path, _name, _help in (
         "Show the faults that struck and what hands did.",
     ),
     ("topstepx.cli.sim_looks:scenarios_command", "scenarios", "List the ready-made worlds."),
+    (
+        "topstepx.cli.sim_program:run_command",
+        "run",
+        "Start a program against a simulator of its own, by a plan: crash it, stop it, fill its disk.",
+    ),
     (
         "topstepx.cli.storm:storm_command",
         "storm",
@@ -188,7 +195,8 @@ def real_bars(path: Path, contract: str) -> RealBars:
     return read_bars_csv(path, listing)
 
 
-def _server(options: SimOptions) -> SimServer:
+def server_of(options: SimOptions) -> SimServer:
+    """The server that is meant, not started yet."""
     from topstepx.sim.scenarios import scenario
     from topstepx.sim.server import SimServer
     from topstepx.sim.switches import Switches
@@ -251,7 +259,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 async def _serve(options: SimOptions) -> int:
-    sim = _server(options)
+    sim = server_of(options)
     try:
         await sim.start()
     except ConfigurationError as error:
@@ -260,19 +268,29 @@ async def _serve(options: SimOptions) -> int:
         return ExitCode.FAILED
     stop = asyncio.Event()
     _on_signals(stop)
-    run = Run(
-        port=sim.port, process=os.getpid(), control_url=sim.control_url, token=sim.control_token
-    )
-    _announce(sim, options, remember(run))
-    stopped = asyncio.create_task(stop.wait())
-    broken = asyncio.create_task(sim.wait_broken())
-    await asyncio.wait({stopped, broken}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    broken.cancel()
-    forget(sim.port)
+    with announced(sim) as control_file:
+        _announce(sim, options, control_file)
+        stopped = asyncio.create_task(stop.wait())
+        broken = asyncio.create_task(sim.wait_broken())
+        await asyncio.wait({stopped, broken}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        broken.cancel()
     await sim.close()
     _print(_json({"event": "stopped"}) if options.as_json else "\nThe simulator has ended.")
     return ExitCode.DONE
+
+
+@contextmanager
+def announced(sim: SimServer) -> Iterator[Path]:
+    """Let the commands find a simulator that runs; gives the file that says where it is."""
+    run = Run(
+        port=sim.port, process=os.getpid(), control_url=sim.control_url, token=sim.control_token
+    )
+    path = remember(run)
+    try:
+        yield path
+    finally:
+        forget(sim.port)
 
 
 def _on_signals(stop: asyncio.Event) -> None:

@@ -84,14 +84,14 @@ def list_command(*, which: Which = _ANY) -> int:
 
 @fault_app.command(name="kinds")
 def kinds_command(*, which: Which = _ANY) -> int:
-    """Every kind of fault and what it takes.
+    """Every kind of fault that can act there, and what it takes.
 
     Args:
         which: Which simulator.
     """
     if which.as_json:
         return show(tell(which, "faults/kinds"), which)
-    rows = tell(which, "faults/kinds")["kinds"]
+    rows = [row for row in tell(which, "faults/kinds")["kinds"] if row["here"]]
     told = {f"{row['kind']}({', '.join(row['members'])})": row["text"] for row in rows}
     return show(told, which)
 

@@ -43,6 +43,11 @@ _H = TypeVar("_H")
 class ProgramHand(Protocol):
     """Holds the program under test."""
 
+    @property
+    def kinds(self) -> tuple[type[object], ...]:
+        """What it can do."""
+        ...
+
     def crash(self, restart_s: float | None) -> None:
         """End it this instant; start it again so much later, None: never."""
         ...
@@ -102,7 +107,7 @@ class Outside:
     def reaches(self, kind: type[Kind]) -> bool:
         """Whether a kind of fault can act here at all."""
         if kind in PROCESS_FAULTS:
-            return self.program is not None
+            return self.program is not None and kind in self.program.kinds
         if kind in DISK_FAULTS:
             return self.disk is not None and kind in self.disk.kinds
         if kind is Suspend:

@@ -18,6 +18,7 @@ from aiohttp import web
 from topstepx.clock import Clock, SystemClock
 from topstepx.errors import ConfigurationError
 from topstepx.sim.gateway import Gateway
+from topstepx.sim.outside import Outside
 from topstepx.sim.saved import Recipe
 from topstepx.sim.scenarios import SCENARIOS
 from topstepx.sim.server_clock import SimClock
@@ -111,12 +112,17 @@ class SimServer:
         self._clock = SimClock(self._real_clock, at, speed)
         self._host, self._wanted_port = host, port
         key = api_key or base64.b64encode(secrets.token_bytes(32)).decode("ascii")
+        self.outside = Outside()
+        """What a plan can reach besides the gateway; give a program's hands before `start`."""
         made = gateway or self._build(recipe, self._clock.now(), key, secrets.token_bytes(32))
         in_real_time(made, speed)
         self.machine = ServedMachine(
             made, self._clock, None if gateway is not None else recipe, self._build, state
         )
         self.machine.where = lambda: self.url
+        self.outside.gateway_clock = self.machine
+        if gateway is None or gateway.acts.outside == Outside():
+            made.acts.outside = self.outside
         if state is not None and state.exists():
             self.machine.load(None)
             if api_key is not None:  # who names a key means it, whatever was saved
@@ -243,7 +249,7 @@ class SimServer:
         if at is None:
             first = self._real.start_moment(self._at) if self._real is not None else self._at
             at = (world.at if world is not None else None) or first or self._real_clock.now()
-        return Gateway.build(
+        built = Gateway.build(
             at=at,
             seed=recipe.seed,
             hours=recipe.hours,
@@ -257,6 +263,8 @@ class SimServer:
             limited=recipe.limited,
             scenario=world,
         )
+        built.acts.outside = self.outside
+        return built
 
     def _adopt(self, gateway: Gateway) -> None:
         gateway.on_change = self._news.set

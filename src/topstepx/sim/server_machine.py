@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import msgspec
 from topstepx.errors import ConfigurationError
 from topstepx.sim.saved import Recipe, SavedGateway, load_gateway, save_gateway
 from topstepx.sim.scenarios import scenario
+from topstepx.sim.server_clock import SPEED_MAX
 from topstepx.sim.server_state import read_state, write_state
 
 if TYPE_CHECKING:
@@ -94,6 +97,20 @@ class ServedMachine:
         self.clock.jump(to)
         self.gateway.jump(to)
 
+    def step(self, seconds: float) -> None:
+        """See `ClockHand.step`: soon, and not in the middle of what the gateway does now."""
+        loop = asyncio.get_running_loop()
+        loop.call_soon(lambda: self.jump(self.clock.now() + timedelta(seconds=seconds)))
+
+    def drift(self, rate: float) -> Callable[[], None]:
+        """See `ClockHand.drift`."""
+
+        def run(factor: float) -> None:
+            self.clock.set_speed(min(self.clock.speed * factor, SPEED_MAX))
+
+        run(rate)
+        return lambda: run(1 / rate)
+
     # ------------------------------------------------------------ files
 
     def save(self, path: str | None) -> str:
@@ -142,6 +159,7 @@ class ServedMachine:
     def _take(self, gateway: Gateway) -> None:
         for session in self.gateway.sessions:
             session.cut()
+        self.gateway.faults.clear()  # what they did to the clock or the program ends with them
         self.clock.start_over(gateway.now)
         self.gateway = gateway
         self.adopt(gateway)

@@ -15,6 +15,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from topstepx.clock import NANOSECONDS
+from topstepx.sim.outside_faults import PROCESS_FAULTS
 from topstepx.store.journal_memory import MemoryJournal
 from topstepx.testing.loop import VirtualLoop
 
@@ -50,6 +51,8 @@ class Process:
 
     `client` is that of the process that runs, or the last one. `starts` counts them.
     """
+
+    kinds = PROCESS_FAULTS
 
     def __init__(self, world: MemoryGateway, make: Make, journal: Journal) -> None:
         self._world, self._make = world, make

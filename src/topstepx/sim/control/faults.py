@@ -63,13 +63,15 @@ def clear(machine: Machine, _body: Nothing) -> object:
     return {"removed": removed}
 
 
-def kinds(_machine: Machine, _body: Nothing) -> object:
-    """Every kind with its members."""
+def kinds(machine: Machine, _body: Nothing) -> object:
+    """Every kind with its members, and whether it can act here."""
+    outside = machine.gateway.acts.outside
     return {
         "kinds": [
             {
                 "kind": kind_of(kind),
                 "text": " ".join((kind.__doc__ or "").split()),
+                "here": outside.reaches(kind),
                 "members": {
                     one.encode_name: "(needed)" if one.required else default_of(one)
                     for one in msgspec.structs.fields(kind)
