@@ -20,7 +20,7 @@ from topstepx.errors import ConfigurationError
 if TYPE_CHECKING:
     from topstepx.sim.fault_plans import FaultPlan
     from topstepx.sim.server import SimServer
-    from topstepx.sim.supervised import SupervisedProgram
+    from topstepx.sim.server_program import SupervisedProgram
 
 
 def run_command(
@@ -110,7 +110,7 @@ class _Left:
 async def _run(
     command: tuple[str, ...], plan: FaultPlan | None, options: SimOptions, *, as_json: bool
 ) -> int:
-    from topstepx.sim.supervised import SupervisedProgram
+    from topstepx.sim.server_program import SupervisedProgram
 
     sim = server_of(options)
     async with sim:

@@ -102,12 +102,7 @@ class SimServer:
             user_name=user_name,
             switches=changed(switches or Switches()),
         )
-        if gateway is not None:
-            at = at or gateway.now
-        elif real is not None:
-            at = real.start_moment(at)
-        elif scenario is not None:
-            at = at or scenario.at
+        at = _begins(at, gateway, real, scenario)
         self._real_clock, self._at = clock or SystemClock(), at
         self._clock = SimClock(self._real_clock, at, speed)
         self._host, self._wanted_port = host, port
@@ -121,8 +116,7 @@ class SimServer:
         )
         self.machine.where = lambda: self.url
         self.outside.gateway_clock = self.machine
-        if gateway is None or gateway.acts.outside == Outside():
-            made.acts.outside = self.outside
+        made.acts.outside = self.outside
         if state is not None and state.exists():
             self.machine.load(None)
             if api_key is not None:  # who names a key means it, whatever was saved
@@ -314,3 +308,14 @@ class SimServer:
             finally:
                 self._sockets.discard(socket)
         return await door.answer(request)
+
+
+def _begins(
+    at: datetime | None, gateway: Gateway | None, real: RealBars | None, scenario: Scenario | None
+) -> datetime | None:
+    """Where simulated time starts; None: now."""
+    if gateway is not None:
+        return at or gateway.now
+    if real is not None:
+        return real.start_moment(at)
+    return at or (scenario.at if scenario is not None else None)

@@ -63,16 +63,16 @@ class SupervisedProgram:
             except asyncio.CancelledError:
                 await self._leave(process)
                 raise
-            if not self._struck or self._restart_s is None or self._asked:
+            if not self._struck or self._restart_s is None:
                 return code
             await asyncio.sleep(self._restart_s / self._speed())
-            if self._asked:
+            if self._asked:  # whoever ended this meanwhile wants no other
                 return code
 
     def ask_to_end(self, number: int) -> None:
         """Pass a signal on and start nothing more; the second time it is ended this instant."""
         process, again = self._process, self._asked
-        self._asked = True
+        self._asked, self._struck = True, False
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill() if again else process.send_signal(number)
@@ -86,8 +86,8 @@ class SupervisedProgram:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
                 env={**os.environ, **self._variables, **own},
-                # A group of its own: Ctrl-C reaches it once, through us.
-                **({"process_group": 0} if os.name == "posix" else {}),
+                # A group of its own: Ctrl-C reaches it once, through us. (None: as usual.)
+                process_group=0 if os.name == "posix" else None,
             )
         except OSError as error:
             raise ConfigurationError(

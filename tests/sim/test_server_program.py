@@ -14,7 +14,7 @@ import pytest
 from tests.support.running import run
 from topstepx.errors import ConfigurationError
 from topstepx.sim.outside_faults import DiskFull
-from topstepx.sim.supervised import SupervisedProgram
+from topstepx.sim.server_program import SupervisedProgram
 from topstepx.testing.eventually import eventually
 
 if TYPE_CHECKING:
