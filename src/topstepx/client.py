@@ -303,7 +303,7 @@ class Client:
         """
         account_id = (await self.accounts.exact(account)).id if account is not None else None
         await self._keeper.resume()
-        self._user_hub.resume()
+        self._linkage.resume()
         self._market_hub.resume()
         await self._authority.resume(account_id)
         releases = self._record.ledger.modes.releases(

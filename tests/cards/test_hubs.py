@@ -566,3 +566,77 @@ async def test_S32_a_fight_over_the_session_is_not_fought() -> None:
         same_as_venue(pair)  # polling goes on
         await pair.tsx.resume(released_by="the tester")
         await until_level(pair, 60)
+
+
+def doubted(pair: Pair) -> bool:
+    return any("not proven to hear" in problem for problem in pair.tsx.health().problems)
+
+
+@pytest.mark.parametrize("stays_deaf", [True, False])
+@virtual
+async def test_S05_lists_that_agree_do_not_make_a_deaf_hub_one_that_hears(
+    stays_deaf: bool,
+) -> None:
+    async with Pair() as pair:
+        account, contract = await practice(pair), await mnq(pair)
+        await pair.tsx.ready(account)
+        desk = pair.tsx.desk(account, contract)
+        pair.faults.add(Fault(where="hub/user", what=f.DropEvents(), times=None))
+        order = await desk.buy(1, at=Limit("29000"))
+        await eventually(lambda: "hub_deaf" in causes(pair), timeout_s=6)
+        if not stays_deaf:
+            pair.faults.clear()
+        await until_level(pair, 60)
+        assert mode(pair) is Mode.ACTIVE, "else nothing could ever prove it"
+        await asyncio.sleep(120)
+        assert doubted(pair), "nothing happened, so nothing is proven"
+        assert order.belief is not None
+        age_s = pair.tsx.state.age_s(order.belief)
+        assert age_s is not None
+        assert age_s <= 15, "by REST, and not by a hub that may be deaf"
+        await order.cancel()
+        await asyncio.sleep(10)
+        if stays_deaf:
+            assert "hub_deaf" in causes(pair)
+            assert not pair.tsx.health().ok
+        else:
+            assert pair.tsx.health().ok
+
+
+@virtual
+async def test_S05_a_new_connection_is_doubted_as_well_and_a_person_may_end_it() -> None:
+    async with Pair() as pair:
+        account, contract = await practice(pair), await mnq(pair)
+        await pair.tsx.ready(account)
+        log = Log(pair)
+        pair.faults.add(Fault(where="hub/user", what=f.DropEvents(), times=None))
+        await pair.tsx.desk(account, contract).buy(1, at=Limit("29000"))
+        await asyncio.sleep(12)
+        elsewhere(pair)
+        await eventually(lambda: log.of(HubReconnecting), timeout_s=30)
+        pair.faults.clear()
+        await until_level(pair, 60)
+        await asyncio.sleep(60)
+        assert doubted(pair)
+        await pair.tsx.resume()
+        assert pair.tsx.health().ok
+
+
+@virtual
+async def test_S05_a_hub_that_tells_orders_and_no_positions_stays_doubted() -> None:
+    async with Pair() as pair:
+        account, contract = await practice(pair), await mnq(pair)
+        await pair.tsx.ready(account)
+        desk = pair.tsx.desk(account, contract)
+        fault = Fault(where="hub/user", what=f.DropEvents("GatewayUserPosition"), times=None)
+        lost = pair.faults.add(fault)
+        await (await desk.buy(1, at=Market())).filled(timeout=10)
+        await eventually(lambda: "hub_deaf" in causes(pair), timeout_s=10)
+        await until_level(pair, 60)
+        await asyncio.sleep(10)
+        await (await desk.buy(1, at=Limit("29000"))).cancel()
+        await asyncio.sleep(20)
+        assert doubted(pair)
+        pair.faults.remove(lost)
+        await desk.close()
+        await eventually(lambda: pair.tsx.health().ok, timeout_s=30)

@@ -117,12 +117,16 @@ async def test_an_order_nobody_knows_the_fate_of_is_a_problem() -> None:
         pair.faults.add(Fault(where="hub/user", what=f.DropEvents(), times=None))
         for where in ("Order/v2/query", "Order/search", "Order/searchOpen"):
             pair.faults.add(Fault(where=where, what=f.DropAnswer(), times=None))
-        with pytest.raises(OrderUnresolved):
+        with pytest.raises(OrderUnresolved) as caught:
             await desk.buy(1, at=Limit("29000"))
         assert problem(pair, "what became of one request")
         assert pair.tsx.health().unresolved == 1
         pair.faults.clear()
-        await eventually(lambda: pair.tsx.health().ok, timeout_s=300)
+        await eventually(lambda: not problem(pair, "what became of"), timeout_s=300)
+        await asyncio.sleep(20)
+        assert problem(pair, "not proven to hear")  # it was deaf, and nothing happened since
+        await caught.value.order.cancel()
+        await eventually(lambda: pair.tsx.health().ok, timeout_s=60)
 
 
 @virtual

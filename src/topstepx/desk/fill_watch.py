@@ -97,14 +97,16 @@ class FillWatch:
         owed = not by_rest or self._is_owed(trade.creation_timestamp)
         if by_rest and owed:
             told = partial(self._intake.heard_trade_ns, trade.id)
-            self._watch.expect(told, f"trade {trade.id}, which REST told", _OWED_S, _A_MOMENT_NS)
+            self._watch.expect(
+                told, f"trade {trade.id}, which REST told", _OWED_S, _A_MOMENT_NS, "trade"
+            )
         self._filled(trade.account_id, trade.contract_id, owed=owed)
 
     def _filled(self, account_id: int, contract_id: str, *, owed: bool) -> None:
         if owed:
             told = partial(self._intake.heard_position_ns, account_id, contract_id)
             what = f"the position after a fill in {contract_id}"
-            self._watch.expect(told, what, _OWED_S, _EARLY_NS)
+            self._watch.expect(told, what, _OWED_S, _EARLY_NS, "position")
         self._doubt(account_id, contract_id)
 
     def _is_owed(self, moment: datetime) -> bool:

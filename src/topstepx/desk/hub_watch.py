@@ -6,6 +6,9 @@ REST; a step or trade that is older than three seconds and that the hub has not 
 tell. Then the hub is *deaf*: polling begins, its streams are asked for again, and if it is found deaf
 once more within a minute, or the streams do not come back, the connection is given up.
 
+A hub that was found deaf is not proven to hear because lists agree again (see `core.doubts`): until each
+stream that was silent has told something, it goes on being compared, and `note` says so.
+
 A balance has no time of its own, so nobody can see that an older one came late: what the hub told of
 one is read again at the next comparison.
 """
@@ -18,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core.asked import denied_lately
+from topstepx.core.doubts import Doubts
 from topstepx.core.link_ends import EndKind, LinkEnd
 from topstepx.desk.lookout import RECENT
 from topstepx.errors import TopstepxError
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from datetime import datetime
 
+    from topstepx.core.doubts import Stream
     from topstepx.core.ledger import Change
     from topstepx.core.ledger_intents import IntentBelief
     from topstepx.desk.intake import Intake
@@ -40,6 +45,9 @@ _LOG = logging.getLogger("topstepx.hub")
 CANARY_S: Final = 5.0
 EXPOSED_EVERY_S: Final = 5.0
 FLAT_EVERY_S: Final = 30.0
+DOUBTED_EVERY_S: Final = 15.0
+"""How often a hub that is not proven to hear is compared while nothing is at stake."""
+
 YOUNG_S: Final = 4.0
 _MOMENT_NS: Final = 2 * NANOSECONDS
 _AGAIN_S: Final = 60.0
@@ -75,6 +83,7 @@ class HubWatch:
         self._generation: int | None = None
         self._trusted_since: datetime | None = None
         self._deaf_ns: int | None = None
+        self._doubts = Doubts()
         self._agreed = 0
         self._is_deaf = False
         self._money_at: dict[int, datetime] = {}
@@ -88,6 +97,28 @@ class HubWatch:
         return self._is_deaf
 
     @property
+    def is_proven(self) -> bool:
+        """Whether it hears as far as anybody can tell: not deaf, nor deaf before and silent since."""
+        return not self._is_deaf and not self._is_doubted()
+
+    @property
+    def note(self) -> str | None:
+        """Why it is not proven to hear, for people; None while it is, or while it is away or deaf."""
+        if self._generation is None or self._is_deaf or not self._is_doubted():
+            return None
+        return (
+            f"the user hub: {self._doubts.note}; REST is compared every {DOUBTED_EVERY_S:.0f} s, every "
+            f"{EXPOSED_EVERY_S:.0f} s with something at stake"
+        )
+
+    def _is_doubted(self) -> bool:
+        return self._doubts.hear(self._intake.last_ns)
+
+    def resume(self) -> None:
+        """A person looked, and says that it hears."""
+        self._doubts.drop()
+
+    @property
     def trusted_since(self) -> datetime | None:
         """Since when the hub is trusted, by the gateway's clock; None: it is not, or that is not known."""
         return None if self._generation is None else self._trusted_since
@@ -98,6 +129,7 @@ class HubWatch:
         self._trusted_since = self._recovery.server_told()
         # A line that was left for a new token while it was deaf: until two looks agree, so is this one.
         self._agreed = 0
+        self._doubts.asked_again(self._record.now_ns())
         self._spawn(self._run(generation), "compare the user hub with REST")
 
     def end(self) -> None:
@@ -161,7 +193,8 @@ class HubWatch:
                 async with asyncio.timeout(self._recovery.pause_s(calls, least_s)):
                     await self._wake.wait()
             except TimeoutError:
-                if self._exposed() or loop.time() - began_s >= FLAT_EVERY_S:
+                every_s = DOUBTED_EVERY_S if self._is_doubted() else FLAT_EVERY_S
+                if self._exposed() or loop.time() - began_s >= every_s:
                     return False
             else:
                 self._wake.clear()
@@ -191,7 +224,11 @@ class HubWatch:
         for order_id in seen.young:
             self._expect(order_id, YOUNG_S, "what REST told of order {}")
         if seen.untold:
-            self._found_deaf("it did not tell " + ", ".join(seen.untold[:3]))
+            reason = "it did not tell " + ", ".join(seen.untold[:3])
+            streams: set[Stream] = {
+                "trade" if one.startswith("trade") else "order" for one in seen.untold
+            }
+            self._found_deaf(reason, *sorted(streams))
         elif seen.agrees and self._is_deaf:
             self._agreed += 1
             if self._agreed >= 2 * max(1, len(self._recovery.accounts)):
@@ -231,9 +268,17 @@ class HubWatch:
         )
 
     def expect(
-        self, heard_ns: Callable[[], int | None], what: str, within_s: float, early_ns: int
+        self,
+        heard_ns: Callable[[], int | None],
+        what: str,
+        within_s: float,
+        early_ns: int,
+        stream: Stream = "order",
     ) -> None:
-        """The hub must tell `what` within `within_s`, or have told it up to `early_ns` ago; else it is deaf."""
+        """The hub must tell `what` within `within_s`, or have told it up to `early_ns` ago; else it is deaf.
+
+        `stream` is where it should be told.
+        """
         generation, loop = self._generation, asyncio.get_running_loop()
         since_ns, due_s = self._record.now_ns() - early_ns, loop.time() + within_s
 
@@ -247,17 +292,19 @@ class HubWatch:
             if self._generation != generation or (when_ns is not None and when_ns >= since_ns):
                 return
             if not self._is_settling():
-                self._found_deaf(f"it did not tell {what} within {within_s:g} s")
+                self._found_deaf(f"it did not tell {what} within {within_s:g} s", stream)
 
         if generation is not None:
             loop.call_at(due_s, look)
 
     # -- deaf
 
-    def _found_deaf(self, reason: str) -> None:
+    def _found_deaf(self, reason: str, *streams: Stream) -> None:
         generation, now_ns = self._generation, self._record.now_ns()
         if generation is None:
             return
+        for stream in streams:
+            self._doubts.add(stream, reason, now_ns)
         before_ns, self._deaf_ns = self._deaf_ns, now_ns
         self._agreed = 0
         first = not self._is_deaf

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from topstepx.core.doubts import Stream
     from topstepx.core.gap import Step
     from topstepx.desk.market import MarketData
     from topstepx.desk.record import Record
@@ -62,6 +63,7 @@ class Intake:
         self._held: list[tuple[datetime, _User]] | None = None
         self._holding: asyncio.TimerHandle | None = None
         self._heard: dict[tuple[str, int, str], int] = {}
+        self._last: dict[str, int] = {}
         self._malformed: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
 
@@ -73,6 +75,10 @@ class Intake:
     def heard_ns(self, order_id: int) -> int | None:
         """When the hub last spoke of an order, on the monotonic clock; None: not lately."""
         return self._heard.get(("order", order_id, ""))
+
+    def last_ns(self, stream: Stream) -> int | None:
+        """When the hub last spoke on a stream at all."""
+        return self._last.get(stream)
 
     def heard_trade_ns(self, trade_id: int) -> int | None:
         """The same of a trade."""
@@ -144,7 +150,7 @@ class Intake:
             case _:
                 return
         self._heard.pop(spoken, None)
-        self._heard[spoken] = self._record.now_ns()
+        self._heard[spoken] = self._last[spoken[0]] = self._record.now_ns()
         if len(self._heard) > _HEARD_MAX:
             del self._heard[next(iter(self._heard))]
 

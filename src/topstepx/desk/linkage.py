@@ -96,12 +96,11 @@ class Linkage:
     @property
     def notes(self) -> tuple[str, ...]:
         """What stands in for the user hub, in words."""
-        note = self.poller.note
-        return () if note is None else (note,)
+        return tuple(note for note in (self.poller.note, self.watch.note) if note is not None)
 
     def kept_ns(self, account_id: int) -> int | None:
         """When the trusted user hub, which would tell all of the account, last gave a sign of life."""
-        if not self._is_trusted or self.watch.is_deaf:
+        if not self._is_trusted or not self.watch.is_proven:
             return None
         return self._hub.link.heard_ns if account_id in self._recovery.accounts else None
 
@@ -229,6 +228,11 @@ class Linkage:
         self.poller.stop()
         if self._life is not None:
             self._told_back("user", self._life, 0)
+
+    def resume(self) -> None:
+        """A person's release: a hub that was given up or contested is tried again, a doubted one trusted."""
+        self._hub.resume()
+        self.watch.resume()
 
     def suspect(self, reason: str) -> None:
         """Something on the user hub was lost: look at once."""
