@@ -13,6 +13,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Final
 
 from topstepx.clock import NANOSECONDS
+from topstepx.desk.complaint import is_power_of_two
 from topstepx.errors import InvalidRequest, StreamLagged
 from topstepx.events import AlarmRaised, Event
 
@@ -119,7 +120,7 @@ class _Callback:
 
     def _was_slow(self, took_s: float, fact: Event) -> None:
         self._slow += 1
-        if _is_power_of_two(self._slow):
+        if is_power_of_two(self._slow):
             detail = (
                 f"{self.name} held everything up for {took_s:.1f} s on a {fact.kind}. "
                 "Await there, or give the work to a thread."
@@ -128,14 +129,10 @@ class _Callback:
 
     def _failed(self, error: Exception, fact: Event) -> None:
         self._failures += 1
-        if _is_power_of_two(self._failures):
+        if is_power_of_two(self._failures):
             detail = f"{self.name} raised {error!r} on a {fact.kind} ({self._failures} so far)."
             self._alarm("callback_failed", detail, fact)
 
     def _alarm(self, name: str, detail: str, fact: Event) -> None:
         at = self._record.stamp()
         self._record.commit(AlarmRaised(at=at, name=name, detail=detail, cause=fact.id))
-
-
-def _is_power_of_two(number: int) -> bool:
-    return number & (number - 1) == 0

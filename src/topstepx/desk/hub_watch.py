@@ -23,6 +23,7 @@ from topstepx.clock import NANOSECONDS
 from topstepx.core.asked import denied_lately
 from topstepx.core.doubts import Doubts
 from topstepx.core.link_ends import EndKind, LinkEnd
+from topstepx.desk.complaint import Complaint
 from topstepx.desk.lookout import RECENT
 from topstepx.errors import TopstepxError
 from topstepx.events import AccountObserved, GapSuspected, IntentAnswered
@@ -89,6 +90,8 @@ class HubWatch:
         self._money_at: dict[int, datetime] = {}
         """Accounts whose balance the hub told, and when, as long as no answer has said the same."""
         self._wake = asyncio.Event()
+        self._comparing = Complaint(_LOG, "comparing the user hub with REST")
+        self._balances = Complaint(_LOG, "reading balances again")
         record.listen(self._on_fact, IntentAnswered, AccountObserved)
 
     @property
@@ -166,8 +169,9 @@ class HubWatch:
                         account_id, origin="reconciled", back=RECENT
                     )
                 except TopstepxError as error:
-                    _LOG.warning("comparing the user hub with REST: %s", error)
+                    self._comparing.failed(error, account_id)
                     continue
+                self._comparing.worked(account_id)
                 if self._generation != generation:
                     return
                 if not suspected:
@@ -179,7 +183,9 @@ class HubWatch:
         try:
             await self._read_accounts("reconciled")
         except TopstepxError as error:  # tried again with the next look
-            _LOG.warning("reading balances again: %s", error)
+            self._balances.failed(error)
+        else:
+            self._balances.worked()
 
     async def _pause(self) -> bool:
         """Wait for the next look; True if something is suspected to be missing."""

@@ -12,6 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from topstepx.core.link_effects import Changed, LinkState
+from topstepx.desk.complaint import Complaint
 from topstepx.desk.fill_watch import FillWatch
 from topstepx.desk.hub_watch import HubWatch
 from topstepx.desk.polling import Poller
@@ -166,15 +167,17 @@ class Linkage:
         for account_id in looks:
             self._recovery.recovering(account_id)
         found = failures = 0
+        complaint = Complaint(_LOG, "reading after a reconnect failed, trying again")
         while looks and generation == self._life:
             failed = False
             for account_id in list(looks):
                 try:
                     seen = await self._recovery.snapshot(account_id, origin="reconciled")
                 except TopstepxError as error:  # one account's trouble does not hold the others up
-                    _LOG.warning("reading after a reconnect failed, trying again: %s", error)
+                    complaint.failed(error, account_id)
                     failed, looks[account_id] = True, 0
                     continue
+                complaint.worked(account_id)
                 if generation != self._life:
                     return found
                 found += seen.news

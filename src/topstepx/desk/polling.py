@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from topstepx.desk.complaint import Complaint
 from topstepx.desk.lookout import RECENT, WHOLE_DAY
 from topstepx.errors import TopstepxError
 from topstepx.events import PollingStarted, PollingStopped
@@ -55,6 +56,7 @@ class Poller:
         self._reason: str | None = None
         self._round = 0
         self._told: set[int] = set()
+        self._complaint = Complaint(_LOG, "polling instead of the user hub")
 
     def _pause_s(self) -> float:
         accounts = len(self._recovery.accounts)
@@ -114,9 +116,9 @@ class Poller:
             looks += 1
             for account_id in self._recovery.accounts:
                 if self._is(number) and not self.is_paused:
-                    await self._quietly(self._look(account_id, back))
+                    await self._quietly(self._look(account_id, back), account_id)
             if self._is(number):
-                await self._quietly(self._read_accounts("poll"))
+                await self._quietly(self._read_accounts("poll"), None)
             pause = self._pause_s() - (loop.time() - began_s)
             await asyncio.sleep(max(0.5, pause))
 
@@ -130,9 +132,11 @@ class Poller:
     def _is(self, number: int) -> bool:
         return self._reason is not None and number == self._round
 
-    async def _quietly(self, reading: Awaitable[object]) -> None:
+    async def _quietly(self, reading: Awaitable[object], about: int | None) -> None:
         """Read; what fails is tried again in the next round, and its age tells everybody."""
         try:
             await reading
         except TopstepxError as error:
-            _LOG.warning("polling instead of the user hub: %s", error)
+            self._complaint.failed(error, about)
+        else:
+            self._complaint.worked(about)

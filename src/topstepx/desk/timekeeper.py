@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core.clockwatch import EVERY_S, ClockWatch, Jump, Reading
+from topstepx.desk.complaint import Complaint
 from topstepx.errors import TopstepxError
 from topstepx.events import AlarmRaised, ModeCauseAdded, ModeCauseCleared
 
@@ -89,13 +90,16 @@ class Timekeeper:
 
     async def _resync(self, number: int) -> None:
         """Read every account until it succeeds or the clock jumped once more."""
-        attempt = 0
+        attempt, complaint = (
+            0,
+            Complaint(_LOG, "reading after the clock jumped failed, trying again"),
+        )
         while number == self._jumps:
             try:
                 for account_id in self._recovery.accounts:
                     await self._recovery.snapshot(account_id, origin="reconciled")
             except TopstepxError as error:
-                _LOG.warning("reading after the clock jumped failed, trying again: %s", error)
+                complaint.failed(error)
                 await asyncio.sleep(self._backoff.delay_s(attempt, self._jitter))
                 attempt += 1
                 continue

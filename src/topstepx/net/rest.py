@@ -85,7 +85,9 @@ class Rest:
         """The gateway's clock, as far as its answers tell it; ours until the first one."""
         if self._said is None:
             return self._clock.now()
-        since_ns = self._clock.monotonic_ns() - self._said_ns  # it does not step as the wall clock may
+        since_ns = (
+            self._clock.monotonic_ns() - self._said_ns
+        )  # it does not step as the wall clock may
         return self._said + timedelta(microseconds=since_ns // 1000)
 
     def server_told(self) -> datetime | None:
