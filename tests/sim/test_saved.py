@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.sim_line import MES, MNQ, NOON, PRACTICE, Line
 from topstepx.errors import ConfigurationError
-from topstepx.sim.fault_kinds import DropAnswer, Hold, Set
+from topstepx.sim.fault_kinds import DropAnswer, Duplicate, Hold, Set
 from topstepx.sim.faults import Fault
 from topstepx.sim.gateway import Gateway
 from topstepx.sim.saved import Recipe, SavedGateway, load_gateway, read_saved, save_gateway
@@ -110,7 +110,7 @@ def test_faults_go_on_and_switches_still_go_back() -> None:
     assert gateway.limits.policy.kind.value == "sliding"
 
 
-def test_halts_gaps_and_standings_are_kept_and_held_calls_are_not() -> None:
+def test_halts_gaps_and_standings_are_kept() -> None:
     line = Line(Gateway.build(at=NOON, scenario=SCENARIOS["combine-50k"])).log_in()
     gateway = line.gateway
     gateway.market.start(MNQ, line.now)
@@ -120,8 +120,6 @@ def test_halts_gaps_and_standings_are_kept_and_held_calls_are_not() -> None:
     gateway.market.hand.halt(MES)
     gateway.venue.faults.reject_next("place", text="Later.")
     gateway.house.standings[25775001].failed = True
-    gateway.faults.add(Fault(where="Order/place", what=Hold(60)))
-    line.send("/api/Order/place", {"accountId": 25775001})
     saved = read_saved(save_gateway(gateway, Recipe(scenario="combine-50k")))
     loaded = load_gateway(saved, built)
     assert loaded.market.hand.grips[MNQ].shift_ticks == 40
@@ -130,9 +128,43 @@ def test_halts_gaps_and_standings_are_kept_and_held_calls_are_not() -> None:
     waiting = loaded.venue.faults.take_refusal("place")
     assert waiting is not None
     assert waiting.text == "Later."
-    assert loaded.next_timed_at() is None or loaded.next_timed_at() != line.now + timedelta(
-        seconds=60
-    )
+
+
+def test_a_held_request_is_executed_at_its_time_and_once() -> None:
+    line = Line(Gateway.build(at=NOON, seed=7, scenario=SCENARIOS["practice"])).log_in()
+    line.gateway.faults.add(Fault(where="Order/place", what=Hold(60)))
+    line.gateway.faults.add(Fault(where="Order/place", what=Duplicate(gap_s=30), after=1))
+    body = {"accountId": PRACTICE, "contractId": MNQ, "type": 2, "side": 0, "size": 1}
+    assert not line.send("/api/Order/place", body).ready
+    assert line.send("/api/Order/place", body).ready
+    line.pass_time(10)
+    other = Line(again(line.gateway))
+    truths = [one.gateway.venue.truth for one in (line, other)]
+    for seconds, orders in ((19, 1), (2, 2), (28, 2), (2, 3), (60, 3)):
+        for one, truth in zip((line, other), truths, strict=True):
+            one.pass_time(seconds)
+            assert len(truth.orders(PRACTICE)) == orders, seconds
+    assert truths[0].requests == truths[1].requests
+    assert not other.gateway.strikes.held
+
+
+def test_a_held_request_whose_token_died_meanwhile_is_refused_as_it_would_have_been() -> None:
+    line = Line(Gateway.build(at=NOON, seed=7, scenario=SCENARIOS["practice"])).log_in()
+    line.gateway.faults.add(Fault(where="Order/place", what=Hold(60)))
+    line.send("/api/Order/place", {"accountId": PRACTICE, "contractId": MNQ, "type": 2})
+    other = Line(again(line.gateway))
+    other.gateway.tokens.revoke_all()
+    other.pass_time(61)
+    assert other.gateway.venue.truth.requests == []
+
+
+def test_the_event_log_goes_on_with_its_numbers() -> None:
+    line = busy_line()
+    line.gateway.log.note(line.now, "control", "clock/pause {}")
+    loaded = again(line.gateway)
+    assert loaded.log.after() == line.gateway.log.after()
+    loaded.log.note(line.now, "control", "one more")
+    assert [one.number for one in loaded.log.after()] == list(range(1, loaded.log.count + 1))
 
 
 def test_every_member_of_an_order_is_saved() -> None:

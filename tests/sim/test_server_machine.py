@@ -111,3 +111,17 @@ def test_another_gateway_ends_what_a_plan_did_to_the_clock(tmp_path: Path) -> No
             assert sim.speed == 1
 
     asyncio.run(main())
+
+
+def test_a_clock_that_stood_still_stands_still_again_and_one_that_ran_runs(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "sim.state")
+    desk.machine.save(None)
+    desk.machine.pause()
+    paused = str(tmp_path / "paused.state")
+    desk.machine.save(paused)
+    desk.machine.load(None)
+    assert desk.do("clock/show")["paused"] is False
+    desk.machine.load(paused)
+    assert desk.do("clock/show")["paused"] is True
+    desk.pass_time(100)
+    assert desk.machine.now() == NOON

@@ -47,8 +47,8 @@ def test_a_changed_byte_another_version_and_a_stranger(file: Path) -> None:
     file.write_bytes(whole.replace(b"practice", b"practise", 1))
     with pytest.raises(ConfigurationError, match="cut short or was changed"):
         read_state(file)
-    file.write_bytes(whole.replace(b"state 1 ", b"state 2 ", 1))
-    with pytest.raises(ConfigurationError, match="version 2, this program reads version 1"):
+    file.write_bytes(whole.replace(b"state 2 ", b"state 1 ", 1))
+    with pytest.raises(ConfigurationError, match="version 1, this program reads version 2"):
         read_state(file)
     file.write_bytes(b"PK\x03\x04 not ours \xff")
     with pytest.raises(ConfigurationError, match="no saved state"):

@@ -342,7 +342,7 @@ def _announce(sim: SimServer, options: SimOptions, control_file: Path) -> None:
   user        {sim.user_name}
   key         {sim.api_key}
   scenario    {facts["scenario"]}, {facts["market"]}
-  clock       {sim.now():%Y-%m-%d %H:%M} UTC, {options.speed:g} times real time
+  clock       {sim.now():%Y-%m-%d %H:%M} UTC, {"paused" if sim.machine.paused else f"{options.speed:g} times real time"}
 {kept}  control     {sim.control_url} (its token is in {control_file})
   page        {sim.url}/ in a browser
 

@@ -6,10 +6,11 @@ Kept for people who look (the page, `topstepx sim`) and for tests; the wire's ow
 from __future__ import annotations
 
 from collections import deque
+from datetime import datetime  # noqa: TC003  saved states read it at run time
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterable
 
 KEPT = 5_000
 
@@ -48,6 +49,11 @@ class EventLog:
         """Write a line."""
         self._count += 1
         self._lines.append(Noted(self._count, at, kind, text))
+
+    def take_up(self, lines: Iterable[Noted]) -> None:
+        """Go on from the lines of an earlier run, with their numbers."""
+        self._lines.extend(lines)
+        self._count = self._lines[-1].number if self._lines else self._count
 
     def after(self, number: int = 0, most: int = KEPT) -> list[Noted]:
         """The lines behind that number, oldest first; at most the newest `most` of them."""

@@ -82,7 +82,7 @@ class Gateway:
         self.acts = Acts(self.hubs, self.tokens, market, self.policies)
         self.faults.check_act = lambda fault: self.acts.check(fault, self.now)
         self.faults.on_change = self._changed
-        self._strikes = Strikes(self.faults, self._execute, self.schedule, self.acts)
+        self.strikes = Strikes(self.faults, self._execute, self.schedule, self.acts)
         self._agenda: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._agenda_count = 0
         self._traces = 0
@@ -172,7 +172,7 @@ class Gateway:
         elif method != (wanted := "GET" if route == PING else "POST"):
             answer = empty_answer(405, allow=wanted)
         else:
-            answer = self._strikes.request(Call(route, headers, body, now))
+            answer = self.strikes.request(Call(route, headers, body, now))
         self._settle(now)
         answer.headers.setdefault("date", http_date(now))
         self._changed()

@@ -1,7 +1,9 @@
 """A whole simulated gateway as plain data, and a gateway that goes on from it.
 
-Not saved, because they belong to connections or are on the wire: hub sessions, requests that a fault
-holds, and the log of arrivals. A file of this data holds the API key and the signing key.
+Not saved, because a socket ends with its server: hub sessions and what was on its way in them; nor what
+only looks back on connections: the windows of the request limits and the log of arrivals. A request that
+a fault holds is executed at its time, and its answer reaches nobody. A file of this data holds the API
+key, the signing key and the tokens of held requests.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 import msgspec
 
 from topstepx.errors import ConfigurationError
-from topstepx.sim.calls import SimUser
+from topstepx.sim.calls import Call, SimUser
+from topstepx.sim.event_log import Noted
 from topstepx.sim.faults import Fault
 from topstepx.sim.market_hand import Gap
 from topstepx.sim.saved_venue import SavedVenue, load_venue, save_venue
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from topstepx.sim.faults import PlannedFault
     from topstepx.sim.gateway import Gateway
 
-VERSION = 1
+VERSION = 2
 
 
 class Recipe(msgspec.Struct, kw_only=True, frozen=True):
@@ -74,6 +77,16 @@ class SavedToken(msgspec.Struct, kw_only=True):
     expires_at: datetime
 
 
+class SavedCall(msgspec.Struct, kw_only=True):
+    """A request that a fault holds until `due`."""
+
+    route: str
+    headers: dict[str, str]
+    body: bytes
+    came: datetime
+    due: datetime
+
+
 class SavedGrip(msgspec.Struct, kw_only=True):
     """What a hand did to one contract."""
 
@@ -100,11 +113,14 @@ class SavedGateway(msgspec.Struct, kw_only=True):
     grips: list[SavedGrip]
     standings: dict[int, Standing]
     house_looked_at: datetime | None
+    held: list[SavedCall]
+    log: list[Noted]
+    paused: bool
     venue: SavedVenue
 
 
-def save_gateway(gateway: Gateway, recipe: Recipe) -> bytes:
-    """The gateway as JSON."""
+def save_gateway(gateway: Gateway, recipe: Recipe, *, paused: bool = False) -> bytes:
+    """The gateway as JSON; `paused`: its clock stands still."""
     hand, house, office = gateway.market.hand, gateway.house, gateway.tokens
     saved = SavedGateway(
         recipe=recipe,
@@ -133,6 +149,14 @@ def save_gateway(gateway: Gateway, recipe: Recipe) -> bytes:
         ],
         standings=house.standings,
         house_looked_at=house.looked_at,
+        held=[
+            SavedCall(
+                route=call.route, headers=dict(call.headers), body=call.body, came=call.now, due=due
+            )
+            for call, due in gateway.strikes.held.values()
+        ],
+        log=gateway.log.after(),
+        paused=paused,
         venue=save_venue(gateway.venue.floor),
     )
     return msgspec.json.encode(saved)
@@ -174,6 +198,9 @@ def load_gateway(saved: SavedGateway, build: Callable[[SavedGateway], Gateway]) 
     gateway.faults.added = saved.faults_added
     for book in saved.venue.books:
         gateway.market.start(book.contract.id, saved.now)
+    for held in saved.held:
+        gateway.strikes.keep(Call(held.route, held.headers, held.body, held.came), held.due)
+    gateway.log.take_up(saved.log)
     return gateway
 
 

@@ -118,13 +118,18 @@ class ServedMachine:
         file, recipe = self._file(path), self._recipe()
         recipe = msgspec.structs.replace(recipe, speed=self.clock.speed)
         self.gateway.advance(self.clock.now())
-        write_state(file, save_gateway(self.gateway, recipe))
+        write_state(file, save_gateway(self.gateway, recipe, paused=self.paused))
         return str(file)
 
     def load(self, path: str | None) -> str:
         """Go on from a file. A file that is refused changes nothing."""
         file = self._file(path)
-        self._take(self.loaded(read_state(file)))
+        saved = read_state(file)
+        self._take(self.loaded(saved))
+        if saved.paused:
+            self.clock.pause()
+        else:
+            self.clock.resume()
         return str(file)
 
     def loaded(self, saved: SavedGateway) -> Gateway:

@@ -42,6 +42,9 @@ class Strikes:
         self._acts = acts
         self.executed = 0
         self.lost = 0
+        self._kept = 0
+        self.held: dict[int, tuple[Call, datetime]] = {}
+        """Calls that wait for their time, each with it, in the order of their coming."""
 
     def request(self, call: Call) -> GatewayAnswer:
         """The answer to one call, spoilt as planned; a planned crash leaves nobody to hear it."""
@@ -89,13 +92,30 @@ class Strikes:
         promised: GatewayAnswer | None,
         struck: Sequence[RequestFault],
     ) -> None:
-        def run(now: datetime) -> None:
-            answer = self._run(call.at(now))
-            answer.headers.setdefault("date", http_date(now))
+        def answered(answer: GatewayAnswer, now: datetime) -> None:
             if promised is not None:
                 promised.become(_spoilt(answer, struck, now))
 
-        self._schedule(call.now + timedelta(seconds=delay_s), run)
+        self.keep(call, call.now + timedelta(seconds=delay_s), answered)
+
+    def keep(
+        self,
+        call: Call,
+        at: datetime,
+        answered: Callable[[GatewayAnswer, datetime], None] = lambda _, __: None,
+    ) -> None:
+        """Execute a call at its time; without `answered` nobody waits for it any more."""
+        self._kept += 1
+        number = self._kept
+        self.held[number] = (call, at)
+
+        def run(now: datetime) -> None:
+            del self.held[number]
+            answer = self._run(call.at(now))
+            answer.headers.setdefault("date", http_date(now))
+            answered(answer, now)
+
+        self._schedule(at, run)
 
 
 def _instead(struck: Sequence[RequestFault]) -> GatewayAnswer | None:
