@@ -70,6 +70,17 @@ async def test_a_list_of_positions_that_is_late_takes_no_more_than_was_asked(
 
 
 @virtual
+async def test_a_close_does_not_hurry_after_a_list_that_is_late() -> None:
+    async with world() as w:
+        await held(w, 4)
+        await asyncio.sleep(10)
+        w.pair.gateway.venue.faults.visibility_positions = timedelta(seconds=4)
+        await w.desk.close()
+        assert w.net == 0
+        assert w.requests("close") <= 6, "each look costs four requests of the budget for exits"
+
+
+@virtual
 async def test_a_reduction_that_was_seen_is_not_undone_by_a_late_list() -> None:
     async with world() as w:
         await held(w, 3)

@@ -244,6 +244,10 @@ class _Run:
         if tried.came is Came.ACCEPTED and contract_id not in self._closed:
             self._closed.append(contract_id)
         self._note(contract_id, tried)
+        if (
+            tried.came is Came.GONE
+        ):  # a late list shows what is closed already: no hurry to ask again
+            await asyncio.sleep(wait_s)
 
     async def _flat(self, contract_id: str) -> None:
         """Return once the contract is flat by what is told: fills, the hub's word or a list."""
