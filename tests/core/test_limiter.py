@@ -191,7 +191,9 @@ def exits_have_their_own_schedule(kit: Copied) -> None:
         permit = limiter.ask(kit.Lane.EXIT, "ann", 10**15, now_ns).permit
         again_ns = limiter.throttled(permit, 100.0, now_ns, lambda: 0.0)
         assert again_ns == now_ns + delay_s * SECOND
-        assert isinstance(limiter.ask(kit.Lane.EXIT, "bob", again_ns, again_ns - 1), kit.Waiting)
+        bob = limiter.ask(kit.Lane.EXIT, "bob", again_ns, again_ns - 1)
+        assert isinstance(bob, kit.Waiting)
+        limiter.leave(bob.ticket, again_ns - 1)
         assert isinstance(limiter.ask(kit.Lane.ORDER, "bob", 10**15, again_ns), kit.Denied)
         limiter.advance(again_ns)
         now_ns = again_ns
@@ -395,6 +397,16 @@ def test_beyond_the_window_exits_leave_one_a_second() -> None:
     while (due_ns := limiter.deadline()) is not None:
         left += [due_ns] * len(limiter.advance(due_ns))
     assert left == [SECOND, 2 * SECOND, 3 * SECOND, 4 * SECOND, 5 * SECOND]
+
+
+@pytest.mark.parametrize(("late_ns", "goes"), [(0, True), (1000, True), (-1000, False)])
+def test_an_exit_whose_time_ends_when_its_turn_comes_goes(late_ns: int, goes: bool) -> None:
+    limiter = Limiter(GENERAL, None, 0)
+    for _ in range(200):
+        limiter.ask(Lane.EXIT, "me", 10**15, 0)
+    limiter.ask(Lane.EXIT, "me", SECOND, 0)
+    (effect,) = limiter.advance(SECOND + late_ns) or (None,)
+    assert isinstance(effect, Granted) == goes
 
 
 def test_an_order_is_refused_with_the_time_to_come_back() -> None:

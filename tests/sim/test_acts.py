@@ -87,6 +87,22 @@ def test_switches_are_set_for_a_while_and_go_back() -> None:
     assert line.gateway.venue.faults.visibility_orders == timedelta(0)
 
 
+@pytest.mark.parametrize("first_s", [5, 15])
+def test_faults_on_one_switch_that_overlap_leave_it_as_it_was(first_s: int) -> None:
+    line = Line().log_in()
+    faults, venue = line.gateway.faults, line.gateway.venue.faults
+    for value, seconds in ((8, first_s), (3, 10)):
+        until = NOON + timedelta(seconds=seconds)
+        what = Set(switch="venue.visibility_orders", value=value)
+        faults.add(Fault(where="*", what=what, until=until))
+    line.pass_time(1)
+    assert venue.visibility_orders == timedelta(seconds=3)
+    line.pass_time(10)
+    assert venue.visibility_orders == timedelta(seconds=8 if first_s == 15 else 0)
+    line.pass_time(5)
+    assert venue.visibility_orders == timedelta(0)
+
+
 @pytest.mark.parametrize(
     "what",
     [

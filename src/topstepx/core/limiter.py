@@ -142,19 +142,27 @@ class Limiter:
         self._rooms[ticket.lane].leave(ticket)
 
     def advance(self, now_ns: int) -> tuple[Effect, ...]:
-        """Turn away whose deadline has come and let go whose turn it is."""
+        """Turn away whose deadline has come and let go whose turn it is.
+
+        An exit that is both goes: nobody is better off without it.
+        """
         self._see(now_ns)
         effects: list[Effect] = []
+        self._let_go(Lane.EXIT, now_ns, effects)
         for lane, room in self._rooms.items():
             for ticket in room.expire(now_ns):
                 reason = self._reason(lane, now_ns) or "others came first"
                 retry_at_ns = self._known(self._free_at_ns(lane, now_ns))
                 effects.append(Denied(lane, reason, retry_at_ns, ticket))
-        for lane, room in self._rooms.items():
-            while room and self._free_at_ns(lane, now_ns) <= now_ns:
-                ticket = room.next()
-                effects.append(Granted(self._grant(lane, ticket.caller, now_ns), ticket))
+        for lane in self._rooms:
+            self._let_go(lane, now_ns, effects)
         return tuple(effects)
+
+    def _let_go(self, lane: Lane, now_ns: int, effects: list[Effect]) -> None:
+        room = self._rooms[lane]
+        while room and self._free_at_ns(lane, now_ns) <= now_ns:
+            ticket = room.next()
+            effects.append(Granted(self._grant(lane, ticket.caller, now_ns), ticket))
 
     def deadline(self) -> int | None:
         """When `advance` is wanted next, or None while nobody waits."""

@@ -57,6 +57,8 @@ class Acts:
         self._hubs, self._tokens, self._market, self._roots = hubs, tokens, market, roots
         self.outside = Outside()
         """What can be reached besides the gateway; whoever runs it gives the hands."""
+        self._set_now: dict[str, list[dict[str, Any]]] = {}
+        """Which faults hold a switch, by what each found there, in the order in which they came."""
 
     def check(self, fault: Fault, now: datetime) -> None:
         """Raises `InvalidRequest` for what does not exist here, or a value a switch cannot have."""
@@ -220,13 +222,26 @@ class Acts:
         self._undo_later(planned, before)
 
     def _undo_later(self, planned: PlannedFault, before: dict[str, Any]) -> None:
+        for switch in before:
+            self._set_now.setdefault(switch, []).append(before)
+
         def undo() -> None:
-            for switch, value in before.items():
-                owner, name = self._find(switch)
-                setattr(owner, name, value)
+            for switch in before:
+                self._undo_one(switch, before)
             self._hubs.recheck()
 
         planned.before, planned.undo = before, undo
+
+    def _undo_one(self, switch: str, before: dict[str, Any]) -> None:
+        """Set a switch back; where a later fault holds it, that one goes back to what was before us."""
+        stack = self._set_now[switch]
+        place = next(index for index, one in enumerate(stack) if one is before)
+        if place + 1 < len(stack):
+            stack[place + 1][switch] = before[switch]
+        else:
+            owner, name = self._find(switch)
+            setattr(owner, name, before[switch])
+        del stack[place]
 
     def _find(self, switch: str) -> tuple[object, str]:
         root, _, name = switch.partition(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,11 @@ class MemoryHubs:
         self._open[socket] = None
         return socket
 
+    @property
+    def count(self) -> int:
+        """How many sockets are open."""
+        return len(self._open)
+
     def _gone(self, socket: MemoryHubSocket) -> None:
         self._open.pop(socket, None)
         if self._closed and not self._open:
@@ -88,6 +94,8 @@ class MemoryHubSocket:
     ) -> None:
         self._world, self._session, self._listener, self._gone = world, session, listener, gone
         self._loop = asyncio.get_running_loop()
+        # As with a real socket, what it tells runs in the context of whoever opened it.
+        self._context = contextvars.copy_context()
         self._up_at_s = self._down_at_s = 0.0
         # Timers that fire together may run in any order; what they carry keeps its own.
         self._up: deque[bytes | None] = deque()
@@ -157,7 +165,7 @@ class MemoryHubSocket:
         if isinstance(said, str):
             self._tell(said)
         elif not self._told:
-            self._listener.data(said)
+            self._context.run(self._listener.data, said)
 
     def _cut(self, reason: str) -> None:
         self._tell(reason)
@@ -168,4 +176,4 @@ class MemoryHubSocket:
             self._told = True
             self._world.network.connections.pop(self, None)
             self._gone(self)
-            self._listener.closed(reason)
+            self._context.run(self._listener.closed, reason)

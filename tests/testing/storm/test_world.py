@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import logging
+from decimal import Decimal
 
 from topstepx.events import AlarmRaised
+from topstepx.store.journal_memory import MemoryJournal
 from topstepx.testing.loop import virtual
 from topstepx.testing.storm.options import Options
 from topstepx.testing.storm.world import World
@@ -31,12 +34,37 @@ async def test_a_crash_takes_the_tasks_the_sockets_and_what_was_not_committed() 
 
 
 @virtual
-async def test_logins_are_remembered_beyond_a_crash() -> None:
-    async with World(Options(seed=1)) as world:
-        assert world.logins.claim(exit_waits=False) == 0.0
-        assert world.logins.claim(exit_waits=False) > 0
-        world.logins.take_back()
-        assert world.logins.claim(exit_waits=False) == 0.0
+async def test_a_crash_takes_one_program_and_leaves_the_other() -> None:
+    async with World(Options(seed=1, conditions={"exits beside": 1})) as world:
+        trader, other = world.new_life(), world.new_beside(MemoryJournal())
+
+        async def beside() -> None:
+            world.as_another()
+            await other.begin()
+
+        await trader.begin()
+        await world.keep(beside(), "beside")
+        both = len(world.strangers())
+        await world.crash()
+        assert 0 < len(world.strangers()) < both
+        world.gateway.venue.adjust_balance(world.account_id, Decimal(1), world.memory.now())
+        world.moved()
+        await asyncio.sleep(1)
+        belief = other.ledger.account(world.account_id)
+        assert belief is not None
+        assert belief.account.balance == world.truth.balance(world.account_id)
+        assert world.everyone == [trader, other]
+        await other.end()
+
+
+@virtual
+async def test_the_hour_and_the_lock_are_the_venues() -> None:
+    async with World(Options(seed=1, conditions={"opening": 1})) as world:
+        before = world.is_open, world.may_trade(world.account_id)
+        await asyncio.sleep(21)
+        world.gateway.venue.liquidate(world.account_id, world.memory.now())
+        after = world.is_open, world.may_trade(world.account_id)
+        assert (before, after) == ((False, True), (True, False))
 
 
 @virtual

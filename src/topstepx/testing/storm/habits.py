@@ -17,6 +17,7 @@ from topstepx.core.terms import (
     Stop,
     TrailingStop,
 )
+from topstepx.testing.storm.notebook import Flat
 from topstepx.wire.enums import Side
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _terms(trader: Trader, at: object, **more: Any) -> dict[str, Any]:  # noqa: 
 
 
 async def _wish(trader: Trader, at: object, **more: Any) -> object:  # noqa: ANN401  parts of `place`
-    return await trader.place(trader.book.wish(_terms(trader, at, **more)))
+    return await trader.place(trader.book.wish(_terms(trader, at, **more), trader.which()))
 
 
 def _away(trader: Trader, side: Side, points: int) -> Limit:
@@ -132,7 +133,9 @@ async def await_fill(trader: Trader) -> object:
 
 async def close(trader: Trader) -> object:
     """Out of the contract."""
-    return await trader.desk.close()
+    desk = trader.desk
+    await desk.close()
+    return Flat(desk.account.id, desk.contract.id)
 
 
 async def close_part(trader: Trader) -> object:
@@ -147,7 +150,7 @@ async def reduce(trader: Trader) -> object:
 
 async def flatten(trader: Trader) -> object:
     """Out of everything."""
-    return await trader.life.client.flatten(trader.life.account)
+    return await trader.life.client.flatten(trader.account)
 
 
 async def ask_again(trader: Trader) -> object:
@@ -166,7 +169,7 @@ async def walk_away(trader: Trader) -> object:
 
 async def read(trader: Trader) -> object:
     """Lists, as the gateway has them now."""
-    tsx, account = trader.life.client, trader.life.account
+    tsx, account = trader.life.client, trader.account
     lists: tuple[Callable[[], Coroutine[Any, Any, object]], ...] = (
         lambda: tsx.orders.open(account),
         lambda: tsx.positions.open(account),

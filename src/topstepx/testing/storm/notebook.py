@@ -23,6 +23,8 @@ class Wish:
 
     key: str
     terms: dict[str, Any]
+    account: int = 0
+    """Which of the accounts, counted from 0."""
     said: list[Said] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     """The tag of each handle that was given for it."""
@@ -46,10 +48,19 @@ class Saying:
     error: TopstepxError | None = None
 
 
-class Notebook:
-    """Wishes by key, and everything that was said."""
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """The word that an account has no position in a contract."""
 
-    def __init__(self) -> None:
+    account_id: int
+    contract_id: str
+
+
+class Notebook:
+    """Wishes by key, and everything that was said; `owner` begins every key."""
+
+    def __init__(self, owner: str = "") -> None:
+        self._owner = owner
         self.wishes: dict[str, Wish] = {}
         self.sayings: list[Saying] = []
         self.foreign: list[str] = []
@@ -57,8 +68,8 @@ class Notebook:
         self.hollow: list[str] = []
         """Handles that were given for orders that do not exist, or may not."""
 
-    def wish(self, terms: dict[str, Any]) -> Wish:
+    def wish(self, terms: dict[str, Any], account: int = 0) -> Wish:
         """A new one, under a new key."""
-        wish = Wish(f"wish {len(self.wishes) + 1}", terms)
+        wish = Wish(f"{self._owner}wish {len(self.wishes) + 1}", terms, account)
         self.wishes[wish.key] = wish
         return wish

@@ -11,6 +11,8 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from topstepx.testing.storm.conditions import drawn
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -52,6 +54,8 @@ PER_MINUTE: Final[dict[str, tuple[float, float]]] = {
     "chopped fills": (0.2, 1.0),
     "trades voided": (0.1, 0.6),
     "another program": (0.5, 8.0),
+    "liquidations": (0.1, 0.8),
+    "legs hidden": (0.2, 1.2),
     # this computer
     "slow disk": (0.2, 1.5),
     "full disk": (0.1, 0.7),
@@ -95,6 +99,8 @@ _FAIR_ONE_IN: Final = 10
 class Options:
     """One storm. `troubles` are events per minute, `habits` weights, `pace_s` the mean time between acts.
 
+    `conditions` (see `conditions.CONDITIONS`) hold all the time, in the calm too.
+
     A *fair* storm has no troubles at all: whatever then goes wrong is the client's own doing.
     `shuffled`: ready callbacks run in a random order, which is stricter than asyncio.
     """
@@ -110,6 +116,7 @@ class Options:
     write_s: float = 0.0
     troubles: Mapping[str, float] = field(default_factory=dict)
     habits: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
+    conditions: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_fair(self) -> bool:
@@ -119,11 +126,12 @@ class Options:
     def describe(self) -> str:
         """One line with everything that the seed decided."""
         troubles = ", ".join(f"{name} {rate:.2g}/min" for name, rate in self.troubles.items())
+        under = ", ".join(f"{name} ({value:g})" for name, value in self.conditions.items())
         order = "shuffled" if self.shuffled else "in order"
         return (
             f"seed {self.seed}: {self.storm_s:.0f} s, callbacks {order}, way {self.latency_s * 1e3:.0f}"
             f" to {(self.latency_s + self.jitter_s) * 1e3:.0f} ms, an act each {self.pace_s:.2g} s;"
-            f" {troubles or 'no trouble'}"
+            f" {troubles or 'no trouble'}{under and '; '}{under}"
         )
 
 
@@ -153,4 +161,6 @@ def swarm(seed: int) -> Options:
         write_s=chance.choice((0.0, 0.0005, 0.005)),
         troubles={} if fair else troubles,
         habits=habits or {"market": 1.0},
+        # From a chance of its own: a new condition leaves the rest of every storm as it was.
+        conditions=drawn(random.Random(f"conditions {seed}")),  # noqa: S311  repeatable chance is the point
     )

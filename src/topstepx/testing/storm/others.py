@@ -18,7 +18,7 @@ _FAR_POINTS = 150
 
 
 def one_more_order(world: World) -> int:
-    """Somebody else's order that rests; its id."""
+    """Somebody else's order that rests; its id, or 0 where nobody can place one."""
     request = PlaceRequest(
         account_id=world.account_id,
         contract_id=world.contract_id,
@@ -34,11 +34,11 @@ def one_more_order(world: World) -> int:
 
 def another_program(world: World, chance: random.Random) -> None:
     """One act of somebody else."""
-    venue, now, account_id = world.gateway.venue, world.memory.now(), world.account_id
+    venue, now, account_id = world.gateway.venue, world.memory.now(), world.some_account(chance)
     working = [one for one in world.truth.working(account_id) if one.status.value == 1]
     choice = chance.random()
     if choice < 0.45:  # noqa: PLR2004  a share of the acts
-        venue.place(_order(world, chance), now, origin="other")
+        venue.place(_order(world, account_id, chance), now, origin="other")
     elif choice < 0.65 and working:  # noqa: PLR2004  a share of the acts
         order = chance.choice(working)
         cancel = CancelRequest(account_id=account_id, order_id=order.id)
@@ -53,17 +53,15 @@ def another_program(world: World, chance: random.Random) -> None:
 
 def _tell(world: World) -> None:
     world.trace.counts["acts of others"] += 1
-    world.gateway.advance(world.memory.now())
-    if world.gateway.on_change is not None:
-        world.gateway.on_change()
+    world.moved()
 
 
-def _order(world: World, chance: random.Random) -> PlaceRequest:
+def _order(world: World, account_id: int, chance: random.Random) -> PlaceRequest:
     side = chance.choice((Side.BUY, Side.SELL))
     is_market = chance.random() < 0.5  # noqa: PLR2004  either way
     away: Decimal = world.price() - side.sign * _FAR_POINTS
     return PlaceRequest(
-        account_id=world.account_id,
+        account_id=account_id,
         contract_id=world.contract_id,
         type=OrderType.MARKET if is_market else OrderType.LIMIT,
         side=side,
@@ -79,5 +77,5 @@ def _edit(world: World, order: OrderModel, chance: random.Random) -> ModifyReque
     limit = order.limit_price - side.sign * step if order.limit_price is not None else None
     stop = order.stop_price + side.sign * step if order.stop_price is not None else None
     return ModifyRequest(
-        account_id=world.account_id, order_id=order.id, limit_price=limit, stop_price=stop
+        account_id=order.account_id, order_id=order.id, limit_price=limit, stop_price=stop
     )

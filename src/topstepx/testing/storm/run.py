@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import math
 import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from topstepx.core.breaker import State
-from topstepx.core.lanes import Lane
-from topstepx.core.link import LinkState
-from topstepx.core.token import Session
 from topstepx.errors import TopstepxError
-from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import Stalled, VirtualLoop
 from topstepx.testing.storm import request_troubles, stream_troubles, world_troubles
-from topstepx.testing.storm.auditors import AUDITORS, Convergence, Finding
-from topstepx.testing.storm.auditors.books import DECIDED_WITHIN_S, SESSION_WITHIN_S
+from topstepx.testing.storm.auditors import AUDITORS, Finding
+from topstepx.testing.storm.auditors.books import SESSION_WITHIN_S
+from topstepx.testing.storm.beside import Beside
+from topstepx.testing.storm.calm import FOREVER, Calm, until
+from topstepx.testing.storm.conditions import beside_of
 from topstepx.testing.storm.options import swarm
-from topstepx.testing.storm.others import one_more_order
 from topstepx.testing.storm.trader import Trader
 from topstepx.testing.storm.weather import Weather
 from topstepx.testing.storm.world import World
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable
 
-    from topstepx.core.mode import ActiveCause
-    from topstepx.events import Flattened, FlattenFailed
     from topstepx.testing.storm.auditors import Auditor
+    from topstepx.testing.storm.life import Life
     from topstepx.testing.storm.options import Options
     from topstepx.testing.storm.trace import Trace
-    from topstepx.testing.storm.world import Life
 
 TROUBLES = {
     **request_troubles.TROUBLES,
@@ -43,9 +35,7 @@ TROUBLES = {
     **world_troubles.TROUBLES,
 }
 _AGAIN_S = 5.0
-_FREE_WITHIN_S = 75.0
-"""A window of the request budget, which the trader may have used up, and a moment."""
-_REST_S = 150.0
+_PATIENCE_MAX = 4
 _END_S = 120.0
 _LIMIT_S = 6 * 3600.0
 
@@ -112,6 +102,8 @@ class Director:
         self._busy = False
         self._program: asyncio.Task[None] | None = None
         self._trader: Trader | None = None
+        self._beside: Beside | None = None
+        self._beside_task: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------ what came of it
 
@@ -129,11 +121,10 @@ class Director:
     def counts(self) -> Counter[str]:
         """How much of everything happened."""
         world, counts = self.world, self.world.trace.counts
-        truth, account_id = world.truth, world.account_id
-        tags = truth.tags(account_id)
-        counts["orders at the venue"] = len(truth.orders(account_id))
-        counts["orders of ours"] = sum(truth.executions(account_id, tag) for tag in tags)
-        counts["trades"] = len(truth.trades(account_id))
+        truth, ids = world.truth, world.account_ids
+        counts["orders at the venue"] = sum(len(truth.orders(one)) for one in ids)
+        counts["orders of ours"] = sum(truth.executions(*tag) for tag in world.tags())
+        counts["trades"] = sum(len(truth.trades(one)) for one in ids)
         counts["faults struck"] = len(world.gateway.faults.struck)
         counts["requests"] = len(world.gateway.limits.arrivals)
         counts["rows"] = len(world.journal.committed)
@@ -151,6 +142,9 @@ class Director:
             self._weather = Weather(world, self.restart, TROUBLES)
             looking = world.keep(self._look(), "auditors")
             supervisor = world.keep(self._supervise(), "supervisor")
+            if beside_of(world.options.conditions):
+                self._beside = Beside(world)
+                self._beside_task = world.keep(self._beside.run(), "beside")
             try:
                 await self._storm()
                 world.trace.note("director", "calm")
@@ -158,9 +152,12 @@ class Director:
                 world.trace.note("director", "end")
                 await self._end(supervisor)
             finally:
-                for task in (looking, supervisor):
+                ours = {looking, supervisor}
+                if self._beside_task is not None:
+                    ours.add(self._beside_task)
+                for task in ours:
                     task.cancel()
-                await asyncio.wait({looking, supervisor})
+                await asyncio.wait(ours)
                 await world.sweep()
 
     async def _look(self) -> None:
@@ -173,6 +170,8 @@ class Director:
         troubles = self._weather.begin()
         await asyncio.sleep(self.world.options.storm_s)
         self._storming = False
+        if self._beside is not None:
+            self._beside.storm_is_over()
         for task in troubles:
             task.cancel()
         if troubles:
@@ -189,27 +188,22 @@ class Director:
         if life is None:
             self.finding("Convergence", f"no run could begin within {SESSION_WITHIN_S:g} s of calm")
             return
+        others = [] if self._beside is None else [await self._ready_beside(self._beside)]
         await asyncio.sleep(max(0.0, self._weather.held_until_s - self.world.now_s()))
-        convergence = next((one for one in self._auditors if isinstance(one, Convergence)), None)
-        await self._release_session(life)
-        if convergence is not None:
-            await self._level(convergence, life)
-            await self._hears(convergence, life)
-        if self._trader is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_REST_S):
-                    await self._trader.rest()
-        await _until(lambda: not life.ledger.open_intents(), DECIDED_WITHIN_S)
-        await asyncio.sleep(5.0)
-        if convergence is not None:  # a report that came late may have put it out of level again
-            await self._level(convergence, life)
-        for auditor in self._auditors:
-            auditor.calm(life)
-        await self._flatten(life)
+        traders = [one for one in (self._trader, self._beside) if one is not None]
+        calm = Calm(self.world, self._auditors, life)
+        await calm.run([one for one in others if one], [one.rest for one in traders])
+
+    async def _ready_beside(self, beside: Beside) -> Life | None:
+        """The second client's run, once there is one."""
+        await until(lambda: beside.life is not None, SESSION_WITHIN_S)
+        if beside.life is None:
+            self.finding("Convergence", f"the second client had no run {SESSION_WITHIN_S:g} s on")
+        return beside.life
 
     async def _running(self) -> Life | None:
         """The run that is ready to trade, once there is one."""
-        ends_s = self.world.now_s() + SESSION_WITHIN_S
+        ends_s = self.world.now_s() + SESSION_WITHIN_S + _AGAIN_S * _PATIENCE_MAX
         while self.world.now_s() < ends_s:
             life = self.world.life
             leaving = self._leave.is_set()
@@ -218,69 +212,20 @@ class Director:
             await asyncio.sleep(0.5)
         return None
 
-    async def _release_session(self, life: Life) -> None:
-        """A session that others fought over stays down until a person releases it: one does.
-
-        Without that a token that ended in the fight is not renewed, and nothing can be read.
-        """
-        if life.client.health().session is not Session.CONTESTED:
-            return
-        self.world.trace.note("director", "a person releases the contested session", count="fights")
-        with contextlib.suppress(TopstepxError):
-            await life.client.resume(released_by="the storm's person")
-
-    async def _level(self, convergence: Convergence, life: Life) -> None:
-        """Wait until the books are level; the clock of the promise runs while the session is good."""
-        began_s = self.world.now_s()
-        await _until(lambda: _reaches(life), SESSION_WITHIN_S)
-        since_s = self.world.now_s()
-        while not convergence.level(life, since_s):
-            await asyncio.sleep(0.5)
-            if not _reaches(life) and self.world.now_s() < began_s + SESSION_WITHIN_S:
-                since_s = self.world.now_s()
-        took_s = self.world.now_s() - began_s
-        self.world.trace.note("director", f"level after {took_s:.1f} s")
-        self.world.peak("seconds until level", round(took_s))
-
-    async def _hears(self, convergence: Convergence, life: Life) -> None:
-        """Somebody else acts once more in the calm: a client whose hub is back hears of it."""
-        await _until(lambda: _is_live(life), _FREE_WITHIN_S)
-        await _until(lambda: _reaches(life), SESSION_WITHIN_S)
-        was_live = _is_live(life)
-        order_id, since_s = one_more_order(self.world), self.world.now_s()
-        await _until(lambda: convergence.level(life, since_s), math.inf)
-        if was_live and _is_live(life):
-            convergence.heard_of(order_id)
-
-    async def _flatten(self, life: Life) -> None:
-        """A person looks, releases what is latched, and takes the account flat."""
-        client, result = life.client, None
-        try:
-            await client.resume(life.account, released_by="the storm's person")
-            result = await client.flatten(life.account)
-        except TopstepxError as error:
-            self.world.trace.note("director", f"the flatten raised {error!r}")
-        self._flattened(life, result)
-        await _until(lambda: not _causes(life), _FREE_WITHIN_S)
-        if causes := _causes(life):
-            self.finding(
-                "Convergence",
-                f"not free to trade in the calm: {[str(one.reason) for one in causes]}",
-            )
-
-    def _flattened(self, life: Life, result: Flattened | FlattenFailed | None) -> None:
-        for auditor in self._auditors:
-            auditor.flattened(life, result)
-
     async def _end(self, supervisor: asyncio.Task[None]) -> None:
         """Leave in order, and look at what is left."""
         self._ending = True
         self._leave.set()
-        _, waiting = await asyncio.wait({supervisor}, timeout=_END_S)
+        ends = {supervisor}
+        if self._beside is not None and self._beside_task is not None:
+            self._beside.leave()
+            ends.add(self._beside_task)
+        ended, waiting = await asyncio.wait(ends, timeout=_END_S)
         if waiting:
             self.finding("Bounds", f"the client was not left within {_END_S:g} s")
-        elif (error := supervisor.exception()) is not None:
-            raise error
+        for task in ended:
+            if (error := task.exception()) is not None:
+                raise error
         await asyncio.sleep(60.0)
         for auditor in self._auditors:
             auditor.after()
@@ -302,7 +247,8 @@ class Director:
             self._busy = False
 
     async def _supervise(self) -> None:
-        """One run after another, as a supervisor on the trader's computer would."""
+        """One run after another, further apart where none can begin, as a good supervisor does."""
+        bad_starts = 0
         while True:
             life = self.world.new_life()
             self._leave.clear()
@@ -316,7 +262,9 @@ class Director:
             if self._ending:
                 return
             await self.world.sweep()
-            await asyncio.sleep(self._chance.uniform(0.1, _AGAIN_S))
+            bad_starts = 0 if life.began.is_set() else bad_starts + 1
+            patience = min(2**bad_starts, _PATIENCE_MAX)
+            await asyncio.sleep(self._chance.uniform(0.1, _AGAIN_S) * patience)
 
     async def _one_run(self, life: Life) -> None:
         """The trader's program: begin, trade until told to leave, leave."""
@@ -330,7 +278,7 @@ class Director:
         leaving = asyncio.get_running_loop().create_task(self._leave.wait(), name="leaving")
         if self._storming:
             trading = asyncio.get_running_loop().create_task(trader.trade(), name="trading")
-            await _until(lambda: leaving.done() or not self._storming, math.inf)
+            await until(lambda: leaving.done() or not self._storming, FOREVER)
             trading.cancel()
             await asyncio.wait({trading})
         await asyncio.wait({leaving})
@@ -341,26 +289,3 @@ class Director:
             await life.end()
         except TopstepxError as error:
             self.world.trace.note("program", f"leaving raised {error!r}", count="bad ends")
-
-
-def _reaches(life: Life) -> bool:
-    """Whether the client has a session, and neither breaker nor budget keeps it from reading."""
-    health = life.client.health()
-    lanes = [bucket.lanes.get(Lane.RECONCILE) for bucket in health.budgets]
-    dry = any(lane is not None and lane.reason for lane in lanes)
-    shut = any(one.state is not State.CLOSED for one in health.breakers)
-    return health.session is Session.GOOD and not shut and not dry
-
-
-async def _until(check: Callable[[], bool], within_s: float) -> None:
-    """Wait until something holds, or for so long."""
-    with contextlib.suppress(AssertionError):
-        await eventually(check, timeout_s=within_s, every_s=0.5)
-
-
-def _is_live(life: Life) -> bool:
-    return life.client.health().user_hub is LinkState.LIVE
-
-
-def _causes(life: Life) -> tuple[ActiveCause, ...]:
-    return life.ledger.modes.causes(life.account.id, everything=True)

@@ -1,4 +1,4 @@
-"""A failing storm made smaller: troubles that it does not need are taken out one by one."""
+"""A failing storm made smaller: troubles and conditions that it does not need are taken out one by one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
 
 def smaller(failed: Outcome, run: Callable[[Options], Outcome] = run_storm) -> Outcome:
-    """The same storm with as few troubles as still make one of the same auditors find something."""
+    """The same storm with as little in it as still makes one of the same auditors find something."""
     outcome = failed
-    for name in tuple(failed.options.troubles):
-        left = {kept: rate for kept, rate in outcome.options.troubles.items() if kept != name}
-        tried = run(replace(outcome.options, troubles=left))
+    for name in (*failed.options.conditions, *failed.options.troubles):
+        options = outcome.options
+        fewer = replace(
+            options,
+            conditions={kept: one for kept, one in options.conditions.items() if kept != name},
+            troubles={kept: one for kept, one in options.troubles.items() if kept != name},
+        )
+        tried = run(fewer)
         if tried.failed & failed.failed:
             outcome = tried
     return outcome

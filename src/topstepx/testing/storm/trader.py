@@ -13,14 +13,16 @@ from topstepx.testing.storm.habits import HABITS
 from topstepx.testing.storm.notebook import Saying
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
+    from topstepx.desk.accounts import Account
     from topstepx.desk.desk import Desk
     from topstepx.desk.order import Order
+    from topstepx.testing.storm.life import Life
     from topstepx.testing.storm.notebook import Said, Wish
-    from topstepx.testing.storm.world import Life
 
 _AT_ONCE = 8
+_FIRST_SHARE = 0.6
 # What a used key came to is raised again, so a handle that `place` gives is of an order that exists.
 _NO_ORDER = frozenset(
     {
@@ -37,22 +39,45 @@ _NO_ORDER = frozenset(
 class Trader:
     """One trader's program in one run of the client; dies with it."""
 
-    def __init__(self, life: Life) -> None:
+    def __init__(
+        self,
+        life: Life,
+        habits: Mapping[str, float] | None = None,
+        pace_s: float | None = None,
+    ) -> None:
+        """Habits and pace are those of the storm's options unless given."""
         self.life, self.world = life, life.world
-        self.book = life.world.notebook
+        self.book = life.book
         options = life.world.options
         self.chance = random.Random(f"trader {options.seed} {life.number}")  # noqa: S311  repeatable chance
-        self._names = list(options.habits)
-        self._weights = list(options.habits.values())
+        habits = habits if habits is not None else options.habits
+        self._names, self._weights = list(habits), list(habits.values())
+        self._pace_s = pace_s or options.pace_s
         self._acts: set[asyncio.Task[None]] = set()
-        self.desk: Desk = life.client.desk(life.account, life.contract)
+        self._desks = [life.client.desk(account, life.contract) for account in life.accounts]
+
+    def which(self) -> int:
+        """The account of the next act, counted from 0: mostly the first."""
+        if len(self._desks) == 1 or self.chance.random() < _FIRST_SHARE:
+            return 0
+        return self.chance.randrange(1, len(self._desks))
+
+    @property
+    def desk(self) -> Desk:
+        """The desk of the next act."""
+        return self._desks[self.which()]
+
+    @property
+    def account(self) -> Account:
+        """The account of the next act."""
+        return self.life.accounts[self.which()]
 
     async def trade(self) -> None:
         """Act again and again, several things at once; cancel it to end it."""
         for wish in self._left_open():
             self.do("ask again", partial(self.place, wish))
         while True:
-            await asyncio.sleep(self.chance.expovariate(1 / self.world.options.pace_s))
+            await asyncio.sleep(self.chance.expovariate(1 / self._pace_s))
             if len(self._acts) < _AT_ONCE:
                 name = self.chance.choices(self._names, self._weights)[0]
                 self.do(name, partial(HABITS[name], self))
@@ -107,7 +132,7 @@ class Trader:
         said: Said = "nothing"
         try:
             order = await self.life.client.orders.place(
-                self.life.account, self.life.contract, key=wish.key, **wish.terms
+                self.life.accounts[wish.account], self.life.contract, key=wish.key, **wish.terms
             )
             said = "accepted"
             if order.stage in _NO_ORDER and not self.life.over:

@@ -7,24 +7,20 @@ lost, its tasks are gone, and the next run begins on what the disk had.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import random
-from collections import deque
+import weakref
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
-from topstepx.client import Client
-from topstepx.clock import NANOSECONDS
-from topstepx.core.logins import PER_WINDOW, next_login_ns
-from topstepx.ports import Ports
-from topstepx.settings import Credentials, Limits, Secret, Settings, simulator_environment
-from topstepx.sim.catalogue import ACCOUNTS
 from topstepx.sim.gateway import Gateway
 from topstepx.store.journal_memory import MemoryJournal
 from topstepx.testing.loop import LoopClock, VirtualLoop
-from topstepx.testing.memory import MemoryGateway, MemoryRest, Network
-from topstepx.testing.memory_hubs import MemoryHubs
-from topstepx.testing.pair import START
+from topstepx.testing.memory import MemoryGateway, Network
+from topstepx.testing.storm.computer import Computer
+from topstepx.testing.storm.conditions import accounts_of, beside_of, scenario_of, start_of
+from topstepx.testing.storm.life import ROOT, Life
 from topstepx.testing.storm.notebook import Notebook
 from topstepx.testing.storm.trace import Trace
 
@@ -33,41 +29,20 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
-    from topstepx.core.ledger import Change, Ledger
-    from topstepx.desk.accounts import Account
-    from topstepx.desk.contracts import Contract
+    from topstepx.core.ledger import Change
     from topstepx.events import Event
     from topstepx.sim.venue import Truth
     from topstepx.testing.storm.options import Options
 
-ACCOUNT = "PRAC-V2-600001-47190001"
-ROOT = "MNQ"
-INSTALLATION = "STXRMSTX"
-"""The name that begins the tags of every run: one computer."""
+INSTALLATION, ELSEWHERE = "STXRMSTX", "ELSEWHER"
+"""The names that begin the tags of every run: the trader's computer, and another one."""
+FIRST_BESIDE = 101
+"""Runs of a second client are numbered from here on."""
 
 _MARKET_STEP_S = 0.25
-
-
-class MemoryLogins:
-    """The log of logins that outlives a crash: the twin of the file."""
-
-    def __init__(self, clock: LoopClock) -> None:
-        self._clock = clock
-        self._past: deque[int] = deque(maxlen=PER_WINDOW)
-
-    def claim(self, *, exit_waits: bool) -> float:
-        """See `LoginLog.claim`."""
-        now_ns = self._clock.monotonic_ns()
-        wait_ns = next_login_ns(self._past, exit_waits=exit_waits) - now_ns
-        if wait_ns > 0:
-            return wait_ns / NANOSECONDS
-        self._past.append(now_ns)
-        return 0.0
-
-    def take_back(self) -> None:
-        """See `LoginLog.take_back`."""
-        if self._past:
-            self._past.pop()
+_CUTS_S = 30.0
+_WHOSE: contextvars.ContextVar[str] = contextvars.ContextVar("whose", default="")
+"""Whose the tasks are that are made now: empty is the trader's program, which may crash."""
 
 
 class Logs(logging.Handler):
@@ -95,76 +70,26 @@ class Logs(logging.Handler):
         self.lines.append(self.format(record))
 
 
-class Life:
-    """One run of the client, from its start to its end or crash."""
-
-    def __init__(self, world: World, number: int) -> None:
-        self.world, self.number = world, number
-        self.rest = MemoryRest(world.memory)
-        self.hubs = MemoryHubs(world.memory)
-        self.journal = world.journal
-        self.client = world.client(self)
-        self.account: Account
-        self.contract: Contract
-        self.over = False
-        self.entered = False
-        self.began = asyncio.Event()
-        """Set when it is ready to trade."""
-        self.began_s = world.now_s()
-        self.facts = 0
-        self.client._record.listen(self._heard)  # noqa: SLF001  the auditors look inside on purpose
-
-    @property
-    def ledger(self) -> Ledger:
-        """What this run believes."""
-        return self.client._record.ledger  # noqa: SLF001  the auditors look inside on purpose
-
-    def _heard(self, event: Event, changes: tuple[Change, ...]) -> None:
-        if self.over:
-            return
-        self.facts += 1
-        self.world.trace.note(f"client{self.number}", event, count=event.kind)
-        for listener in self.world.listeners:
-            listener(self, event, changes)
-
-    async def begin(self) -> None:
-        """Log in, and open the account for orders."""
-        await self.client.__aenter__()
-        self.entered = True
-        self.account = await self.client.accounts.exact(ACCOUNT)
-        self.contract = await self.client.contracts.front(ROOT)
-        await self.client.ready(self.account)
-        self.began.set()
-
-    async def end(self) -> None:
-        """Leave in order."""
-        if self.entered:
-            await self.client.__aexit__(None, None, None)
-
-    def pending_rows(self) -> int:
-        """How many rows wait for the disk."""
-        commits = self.journal._commits  # noqa: SLF001  the auditors look inside on purpose
-        return len(commits._pending) if commits is not None else 0  # noqa: SLF001  the same
-
-    def die(self) -> int:
-        """The process is gone; gives the number of rows that never reached the disk."""
-        lost = self.pending_rows()
-        self.over = True
-        self.rest.die()
-        self.hubs.die()
-        self.world.journal = self.journal.crash()
-        return lost
-
-
 class World:
     """Everything but the client; use it as a context manager on a virtual loop."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self._random = random.Random(f"world {options.seed}")  # noqa: S311  repeatable chance
-        self.gateway = Gateway.build(at=START, seed=options.seed, limited=options.limited, rate=0.1)
-        self.account_id = next(one.id for one in ACCOUNTS if one.name == ACCOUNT)
-        listing = self.gateway.market.catalogue.front(ROOT, now=START)
+        start = start_of(options.conditions)
+        self.accounts = accounts_of(options.conditions)
+        self.account_ids = tuple(one.id for one in self.accounts)
+        self.account_id = self.account_ids[0]
+        self.gateway = Gateway.build(
+            at=start,
+            seed=options.seed,
+            limited=options.limited,
+            rate=0.1,
+            scenario=scenario_of(options.conditions),
+        )
+        policy = self.gateway.tokens.policy
+        policy.life_s = options.conditions.get("short tokens", policy.life_s)
+        listing = self.gateway.market.catalogue.front(ROOT, now=start)
         self.contract_id, self.tick = listing.id, listing.tick_size
         self.network = Network(
             latency_s=options.latency_s,
@@ -177,27 +102,37 @@ class World:
         """Whether the troubles are over, and a person looks after the client."""
         self.listeners: list[Callable[[Life, Event, tuple[Change, ...]], None]] = []
         self.lives: list[Life] = []
+        self.beside: list[Life] = []
+        """The runs of a second client of the same user."""
+        self.beside_book = Notebook("beside ")
         self.tokens: set[str] = set()
         self._overhear()
         self.logs = Logs()
         self._keepers: set[asyncio.Task[Any]] = set()
+        self._owners: weakref.WeakKeyDictionary[asyncio.Task[Any], str] = (
+            weakref.WeakKeyDictionary()
+        )
         self._loop: VirtualLoop
         self.memory: MemoryGateway
         self.clock: LoopClock
         self.trace: Trace
-        self.logins: MemoryLogins
+        self.computer: Computer
+        self.elsewhere: Computer
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)  # noqa: S101  storms have no other time
         self._loop = loop
+        loop.set_task_factory(self._task)  # type: ignore[arg-type]  # the stubs know no keywords
         self.trace = Trace(loop.time)
         before = asyncio.all_tasks()
         self.memory = MemoryGateway(self.gateway, self.network, market_step_s=_MARKET_STEP_S)
         await self.memory.__aenter__()
         self._keepers = set(asyncio.all_tasks()) | before
         self.clock = LoopClock(start=self.memory.now())
-        self.logins = MemoryLogins(self.clock)
+        shares = beside_of(self.options.conditions) in {"exits beside", "reader beside"}
+        self.computer = Computer(INSTALLATION, self.clock, shared=shares)
+        self.elsewhere = Computer(ELSEWHERE, self.clock, shared=False)
         self.logs.listen()
         return self
 
@@ -209,6 +144,17 @@ class World:
     ) -> None:
         self.logs.leave()
         await self.memory.__aexit__(kind, error, traceback)
+
+    def _task(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        work: Coroutine[Any, Any, Any],
+        **how: Any,  # noqa: ANN401  what asyncio passes on
+    ) -> asyncio.Task[Any]:
+        """A task that knows whose it is: a crash takes those of one program."""
+        task = asyncio.Task(work, loop=loop, **how)
+        self._owners[task] = _WHOSE.get()
+        return task
 
     def _overhear(self) -> None:
         """Remember every token that the gateway gives out, so that it can be searched for."""
@@ -237,6 +183,55 @@ class World:
     def life(self) -> Life | None:
         """The run that is going on; None between two."""
         return self.lives[-1] if self.lives and not self.lives[-1].over else None
+
+    @property
+    def everyone(self) -> list[Life]:
+        """Every run of every client."""
+        return [*self.lives, *self.beside]
+
+    @property
+    def books(self) -> tuple[Notebook, ...]:
+        """What every trader wrote down."""
+        return self.notebook, self.beside_book
+
+    def tags(self) -> list[tuple[int, str]]:
+        """Every account and tag that requests came with."""
+        return [(one, tag) for one in self.account_ids for tag in self.truth.tags(one)]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the exchange trades the contract now."""
+        self.gateway.market.start(self.contract_id, self.memory.now())
+        return self.gateway.feed.state(self.contract_id) != "closed"
+
+    def opens_in_s(self) -> float:
+        """How long until the exchange opens next."""
+        now = self.memory.now()
+        product = self.gateway.market.catalogue.front(ROOT, now=now).product
+        opens = self.gateway.feed.calendar.next_open(product, now)
+        return (opens - now).total_seconds()
+
+    def sleep(self, seconds: float) -> None:
+        """The computer sleeps so long: no timer moves, and connections do not outlive a long sleep."""
+        self.memory.suspended(seconds)
+        self.clock.suspend(seconds)
+        if seconds > _CUTS_S:
+            self.network.cut_all("the computer slept")
+
+    def may_trade(self, account_id: int) -> bool:
+        """Whether the firm lets the account trade now."""
+        return self.gateway.venue.floor.accounts[account_id].can_trade
+
+    def some_account(self, chance: random.Random) -> int:
+        """One of the accounts."""
+        ids = self.account_ids
+        return ids[0] if len(ids) == 1 else chance.choice(ids)
+
+    def moved(self) -> None:
+        """Something happened at the venue by another hand: it is told now."""
+        self.gateway.advance(self.memory.now())
+        if self.gateway.on_change is not None:
+            self.gateway.on_change()
 
     def price(self) -> Decimal:
         """The best bid, rounded down to a whole point."""
@@ -274,35 +269,33 @@ class World:
         self._keepers.add(task)
         return task
 
-    def client(self, life: Life) -> Client:
-        """A client like the one a trader would make, on this world's network, clock and disk."""
-        gateway, options = self.gateway, self.options
-        credentials = Credentials(
-            gateway.user_name, Secret(gateway.api_key), "the simulated gateway"
-        )
-        chance = random.Random(f"client {options.seed} {life.number}")  # noqa: S311  repeatable chance
-        ports = Ports(
-            life.rest,
-            life.hubs,
-            clock=self.clock,
-            journal=life.journal,
-            installation=INSTALLATION,
-            jitter=chance.random,
-            chance=chance.randbytes,
-            logins=self.logins,
-        )
-        settings = Settings(
-            environment=simulator_environment("http://127.0.0.1:1"),
-            limits=Limits(contracts_max=options.contracts_max),
-        )
-        return Client(settings, credentials, ports)
-
     def new_life(self) -> Life:
         """The next run; `begin` it."""
-        life = Life(self, len(self.lives) + 1)
+        number = len(self.lives) + 1
+        life = Life(self, number, self.computer, self.journal, self.notebook)
         self.lives.append(life)
         self.trace.note("world", f"run {life.number} starts", count="runs")
         return life
+
+    def new_beside(self, journal: MemoryJournal) -> Life:
+        """The next run of the second client; `begin` it where `as_another` holds."""
+        kind = beside_of(self.options.conditions)
+        life = Life(
+            self,
+            FIRST_BESIDE + len(self.beside),
+            self.elsewhere if kind == "trader beside" else self.computer,
+            journal,
+            self.beside_book,
+            exits_only=kind == "exits beside",
+        )
+        self.beside.append(life)
+        self.trace.note("world", f"run {life.number} ({kind}) starts", count="runs beside")
+        return life
+
+    @staticmethod
+    def as_another() -> None:
+        """What this task makes from now on belongs to the second client, and no crash takes it away."""
+        _WHOSE.set("beside")
 
     async def crash(self) -> None:
         """End the run that is going on, this instant."""
@@ -310,6 +303,7 @@ class World:
         if life is None:
             return
         lost = life.die()
+        self.journal = life.journal.crash()
         self.trace.note(
             "world", f"run {life.number} crashed, {lost} rows lost", count="runs crashed"
         )
@@ -317,8 +311,8 @@ class World:
         await self.sweep()
 
     async def sweep(self) -> None:
-        """Take away every task that is not the world's own."""
-        left = self.strangers()
+        """Take away every task of the trader's program."""
+        left = [task for task in self.strangers() if not self._owners.get(task)]
         for task in left:
             task.cancel()
         if left:

@@ -85,7 +85,8 @@ async def chopped(weather: Weather, chance: random.Random) -> None:
 async def voided(weather: Weather, chance: random.Random) -> None:
     """The exchange takes a trade back."""
     world = weather.world
-    trades = [one for one in world.truth.trades(world.account_id) if not one.voided]
+    account_id = world.some_account(chance)
+    trades = [one for one in world.truth.trades(account_id) if not one.voided]
     if trades:
         world.gateway.venue.void_trade(chance.choice(trades).id, world.memory.now())
         world.gateway.advance(world.memory.now())
@@ -94,6 +95,26 @@ async def voided(weather: Weather, chance: random.Random) -> None:
 async def another(weather: Weather, chance: random.Random) -> None:
     """Another program acts on the account."""
     another_program(weather.world, chance)
+
+
+async def liquidated(weather: Weather, chance: random.Random) -> None:
+    """The firm cancels and closes everything, and mostly locks the account, now and then for good."""
+    world, venue = weather.world, weather.world.gateway.venue
+    account_id = world.some_account(chance)
+    locks, opens_again = chance.random() < 0.7, chance.random() < 0.7  # noqa: PLR2004  more often than not
+    venue.liquidate(account_id, world.memory.now(), lock=locks)
+    world.moved()
+    if locks and opens_again:
+        try:
+            await asyncio.sleep(chance.uniform(3, 40))
+        finally:
+            venue.set_can_trade(account_id, True, world.memory.now())  # noqa: FBT003  it may again
+            world.moved()
+
+
+async def legs_hidden(weather: Weather, chance: random.Random) -> None:
+    """Legs of brackets exist and trade, and no list and no event shows them."""
+    weather.add("*", f.Set("venue.hide_legs", value=True), last_s=chance.uniform(2, 25))
 
 
 # ---------------------------------------------------------------- this computer
@@ -130,11 +151,7 @@ async def wall_clock(weather: Weather, chance: random.Random) -> None:
 
 async def lid(weather: Weather, chance: random.Random) -> None:
     """The computer sleeps."""
-    seconds = chance.choice((3.0, 40.0, 700.0))
-    weather.world.memory.suspended(seconds)
-    weather.world.clock.suspend(seconds)
-    if seconds > 30:  # noqa: PLR2004  connections do not outlive a long sleep
-        weather.world.network.cut_all("the computer slept")
+    weather.world.sleep(chance.choice((3.0, 40.0, 700.0)))
 
 
 async def crash(weather: Weather, chance: random.Random) -> None:
@@ -160,6 +177,8 @@ TROUBLES: Final[dict[str, Trouble]] = {
     "chopped fills": chopped,
     "trades voided": voided,
     "another program": another,
+    "liquidations": liquidated,
+    "legs hidden": legs_hidden,
     "slow disk": slow_disk,
     "full disk": full_disk,
     "wall clock set": wall_clock,

@@ -15,7 +15,7 @@ from topstepx.wire.models import PlaceRequest
 
 if TYPE_CHECKING:
     from topstepx.core.ledger import Change
-    from topstepx.testing.storm.world import Life
+    from topstepx.testing.storm.life import Life
 
 
 @virtual

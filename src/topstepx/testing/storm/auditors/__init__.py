@@ -5,6 +5,7 @@ from topstepx.testing.storm.auditors.judge import Auditor, Finding
 from topstepx.testing.storm.auditors.manners import Bounds, Manners, Silence
 from topstepx.testing.storm.auditors.orders import Darkness, Flatness, Legality, OpenExit, Soundness
 from topstepx.testing.storm.auditors.verdicts import Honesty, SingleExecution
+from topstepx.testing.storm.auditors.weight import Weight
 
 AUDITORS: tuple[type[Auditor], ...] = (
     SingleExecution,
@@ -19,6 +20,7 @@ AUDITORS: tuple[type[Auditor], ...] = (
     Soundness,
     Manners,
     Bounds,
+    Weight,
     Silence,
 )
 
@@ -39,4 +41,5 @@ __all__ = [
     "Silence",
     "SingleExecution",
     "Soundness",
+    "Weight",
 ]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from topstepx.core.ledger import Ledger
 from topstepx.events import Observation, OrderObserved
 from topstepx.testing.storm.auditors.judge import Auditor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from topstepx.core.ledger import Change
     from topstepx.events import Event
-    from topstepx.testing.storm.world import Life, World
-
-import msgspec
+    from topstepx.store.rows import Row
+    from topstepx.testing.storm.life import Life
+    from topstepx.testing.storm.world import World
 
 LEVEL_WITHIN_S = 10.0
 """The promise: so long after the last trouble, with REST answering and a valid token."""
@@ -21,7 +25,7 @@ LEVEL_WITHIN_S = 10.0
 NOTICED_WITHIN_S = 30.0
 """The promise where a hub lied in silence: it has to be noticed first."""
 
-SILENT = frozenset({"hubs mute", "hubs deaf", "events garbled", "half-open links"})
+SILENT = frozenset({"hubs mute", "hubs deaf", "events garbled", "half-open links", "legs hidden"})
 """Troubles that leave a hub connected and say nothing."""
 
 SESSION_WITHIN_S = 620.0
@@ -33,7 +37,12 @@ DECIDED_WITHIN_S = 200.0
 
 def difference(world: World, ledger: Ledger) -> str:
     """In what our picture differs from the venue's books; empty when they are level."""
-    truth, account_id = world.truth, world.account_id
+    parts = [_difference(world, ledger, account_id) for account_id in world.account_ids]
+    return "; ".join(part for part in parts if part)
+
+
+def _difference(world: World, ledger: Ledger, account_id: int) -> str:
+    truth = world.truth
     ours: dict[str, Any] = {
         "working orders": {one.id: _terms(one.order) for one in ledger.working(account_id)},
         "positions": {one.contract_id: one.net for one in ledger.positions(account_id)},
@@ -50,8 +59,9 @@ def difference(world: World, ledger: Ledger) -> str:
     account = ledger.account(account_id)
     ours["balance"] = account.account.balance if account is not None else None
     theirs["balance"] = truth.balance(account_id)
+    which = "" if account_id == world.account_id else f"account {account_id}, "
     parts = [
-        f"{name}: believed {_less(mine, theirs[name])}, real {_less(theirs[name], mine)}"
+        f"{which}{name}: believed {_less(mine, theirs[name])}, real {_less(theirs[name], mine)}"
         for name, mine in ours.items()
         if mine != theirs[name]
     ]
@@ -81,20 +91,21 @@ class Convergence(Auditor):
 
     def __init__(self, *given: object) -> None:
         super().__init__(*given)  # type: ignore[arg-type]  # the world
-        self._by_hub: set[int] = set()
+        self._by_hub: set[tuple[int, int]] = set()
 
     def heard(self, life: Life, event: Event, changes: tuple[Change, ...]) -> None:
         """Which orders a hub told of."""
         if isinstance(event, OrderObserved) and event.source == "hub":
-            self._by_hub.add(event.order.id)
+            self._by_hub.add((life.number, event.order.id))
 
-    def heard_of(self, order_id: int) -> None:
+    def heard_of(self, life: Life, order_id: int) -> None:
         """A hub that is live must have told of this order; a read that found it is no excuse.
 
         Where a hub was silent or slow, a read may rightly have been faster.
         """
         silent = (SILENT | {"messages sliced"}) & self.world.options.troubles.keys()
-        if order_id not in self._by_hub and not silent:
+        told = (life.number, order_id) in self._by_hub or life.hub_spoke_of(order_id)
+        if not told and not silent:
             self.found(f"the user hub is live and did not tell order {order_id}")
 
     def level(self, life: Life, since_s: float) -> bool:
@@ -121,7 +132,7 @@ class Convergence(Auditor):
 
     def after(self) -> None:
         """Leaving found nothing open either."""
-        for life in self.world.lives[-1:]:
+        for life in (*self.world.lives[-1:], *self.world.beside[-1:]):
             if life.client.left_open:
                 self.found(f"named as left open: {life.client.left_open}")
 
@@ -133,10 +144,14 @@ class Replay(Auditor):
 
     def after(self) -> None:
         """Fold what was committed."""
-        if not self.world.lives:
-            return
-        live, replayed = self.world.lives[-1].ledger, Ledger()
-        for row in self.world.journal.committed:
+        if self.world.lives:
+            self._fold(self.world.lives[-1].ledger, self.world.journal.committed)
+        for life in self.world.beside[-1:]:
+            self._fold(life.ledger, life.journal.committed)
+
+    def _fold(self, live: Ledger, rows: Iterable[Row]) -> None:
+        replayed = Ledger()
+        for row in rows:
             event = row.event()
             if isinstance(event, Observation):
                 event = msgspec.structs.replace(event, origin="replayed")
@@ -159,7 +174,8 @@ class Durability(Auditor):
 
     def calm(self, life: Life) -> None:
         """Every key that ever got its order."""
-        for wish in self.world.notebook.wishes.values():
-            known = life.ledger.intent_by_key(self.world.account_id, wish.key)
+        for wish in life.book.wishes.values():
+            account_id = self.world.account_ids[wish.account]
+            known = life.ledger.intent_by_key(account_id, wish.key)
             if "accepted" in wish.said and known is None:
                 self.found(f"{wish.key} was accepted, and run {life.number} does not know it")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 if TYPE_CHECKING:
     from topstepx.core.ledger import Change
     from topstepx.events import Event, Flattened, FlattenFailed
-    from topstepx.testing.storm.world import Life, World
+    from topstepx.testing.storm.life import Life
+    from topstepx.testing.storm.world import World
 
 _FINDINGS_MAX = 20
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from topstepx.events import (
     AlarmRaised,
     Flattened,
+    FlattenFailed,
     IntentAnswered,
     IntentSent,
     OrderObserved,
@@ -16,16 +18,22 @@ from topstepx.events import (
 from topstepx.testing.storm.auditors.judge import Auditor
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from decimal import Decimal
 
     from topstepx.core.ledger import Change
-    from topstepx.events import Event, FlattenFailed
-    from topstepx.testing.storm.world import Life
+    from topstepx.events import Event
+    from topstepx.testing.storm.life import Life
     from topstepx.wire.enums import OrderStatus
 
 _EXITS = frozenset({"cancel", "close", "partial_close"})
 _WAYS_OUT = frozenset({"cancel", "close", "flatten"})
 _GUARDS = frozenset({"BreakerOpen", "RateLimited", "ModeRefused", "RecordUnavailable"})
+_EXIT_ROUTES = frozenset(
+    {"Order/cancel", "Position/closeContract", "Position/partialCloseContract"}
+)
+_PAUSE = timedelta(seconds=6)
+"""The longest wait after a 429 on the exit lane, and a moment for the way."""
 _BUGS = frozenset({"internal_error", "listener_failed", "task_died"})
 
 
@@ -85,24 +93,34 @@ class Legality(Auditor):
 class Flatness(Auditor):
     """A flatten ends flat, or says that it did not."""
 
-    promise = "in the calm a flatten says Flattened, and neither position nor order is left"
+    promise = (
+        "in the calm a flatten says Flattened, and neither position nor order is left; while the exchange"
+        " is shut it may say FlattenFailed, of a position that is there"
+    )
 
     def flattened(self, life: Life, result: Flattened | FlattenFailed | None) -> None:
         """What the call said, and what is there."""
-        world = self.world
+        truth = self.world.truth
+        if isinstance(result, FlattenFailed) and not self.world.is_open:
+            if not truth.positions(result.account_id):
+                self.found(f"the exchange is shut, the account is flat, and it came to {result}")
+            return
         if not isinstance(result, Flattened):
             self.found(f"a flatten in the calm came to {result}")
             return
-        for position in world.truth.positions(world.account_id):
+        for position in truth.positions(result.account_id):
             self.found(f"flattened, and {position.size} {position.contract_id} are left")
-        for order in world.truth.working(world.account_id):
+        for order in truth.working(result.account_id):
             self.found(f"flattened, and order {order.id} ({order.status.name}) is left")
 
 
 class Darkness(Auditor):
     """Nothing is opened while it is not known what happens on the account."""
 
-    promise = "no order leaves while the user hub is away or its gap is being looked up"
+    promise = (
+        "no order leaves while the user hub is away, while its gap is being looked up, or while the"
+        " account is known to be locked"
+    )
 
     def heard(self, life: Life, event: Event, changes: tuple[Change, ...]) -> None:
         """An order that leaves, and what is known then."""
@@ -110,15 +128,22 @@ class Darkness(Auditor):
             return
         intent, link = life.ledger.intent(event.intent_id), life.ledger.link("user")
         recorded = intent.recorded if intent is not None else None
-        is_entry = recorded is not None and recorded.action == "place"
-        if is_entry and (link is None or link.state not in {"live", "connecting"}):
+        if recorded is None or recorded.action != "place":
+            return
+        if link is None or link.state not in {"live", "connecting"}:
             self.found(f"{event.intent_id} left while the user hub was {link and link.state}")
+        account = life.ledger.account(recorded.account_id)
+        if account is not None and not account.account.can_trade:
+            self.found(f"{event.intent_id} left while account {account.id} may not trade")
 
 
 class OpenExit(Auditor):
     """A cancel or close is never kept back by what only guards entries."""
 
-    promise = "no exit is stopped by a breaker or by the client's own request budget"
+    promise = (
+        "no exit is stopped by a breaker or by the client's own request budget; after a 429 that the gateway"
+        " itself gave an exit, for five seconds at most"
+    )
 
     def heard(self, life: Life, event: Event, changes: tuple[Change, ...]) -> None:
         """An exit that was not sent, and why."""
@@ -127,14 +152,26 @@ class OpenExit(Auditor):
         intent = life.ledger.intent(event.intent_id)
         recorded = intent.recorded if intent is not None else None
         guard = (event.text or "").partition(":")[0]
-        if recorded is not None and recorded.action in _EXITS and guard in _GUARDS:
+        if recorded is None or recorded.action not in _EXITS or guard not in _GUARDS:
+            return
+        if not self._was_refused():
             self.found(f"{recorded.action} of {recorded.order_id or 'a position'}: {event.text}")
+
+    def _was_refused(self, at: datetime | None = None) -> bool:
+        """Whether the gateway's own limiter refused an exit just before."""
+        moment = at or self.world.memory.now()
+        arrivals = self.world.gateway.limits.arrivals
+        return any(
+            not one.admitted and one.route in _EXIT_ROUTES and moment - _PAUSE <= one.at <= moment
+            for one in arrivals
+        )
 
     def after(self) -> None:
         """What the trader was told when he wanted out."""
-        for saying in self.world.notebook.sayings:
+        for saying in (one for book in self.world.books for one in book.sayings):
             guard = type(saying.error).__name__
-            if saying.act in _WAYS_OUT and guard in _GUARDS:
+            stopped = saying.act in _WAYS_OUT and guard in _GUARDS
+            if stopped and not self._was_refused(saying.ended_at):
                 self.found(f"{saying.act} raised {guard}")
 
 
@@ -150,7 +187,7 @@ class Soundness(Auditor):
 
     def after(self) -> None:
         """What the trader's calls raised, and what nobody looked at."""
-        for told in self.world.notebook.foreign:
+        for told in (one for book in self.world.books for one in book.foreign):
             self.found(told)
         for problem in self.world.problems():
             self.found(f"unhandled: {problem}")

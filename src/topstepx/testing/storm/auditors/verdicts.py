@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from topstepx.desk.positions import Closed
 from topstepx.events import Flattened, IntentRecorded, IntentResolved, OrderObserved
 from topstepx.testing.storm.auditors.judge import Auditor
+from topstepx.testing.storm.notebook import Flat
 from topstepx.wire.enums import OrderStatus
 
 if TYPE_CHECKING:
     from topstepx.core.ledger import Change
     from topstepx.events import Event
-    from topstepx.testing.storm.notebook import Saying
-    from topstepx.testing.storm.world import Life
+    from topstepx.testing.storm.life import Life
+    from topstepx.testing.storm.notebook import Notebook, Saying
 
 _NEVER_MADE = frozenset({"refused", "not_sent", "presumed_absent"})
 
@@ -41,10 +41,10 @@ class SingleExecution(Auditor):
         """Count at the venue."""
         world = self.world
         by_key: Counter[str] = Counter()
-        for tag in world.truth.tags(world.account_id):
-            count = world.truth.executions(world.account_id, tag)
+        for account_id, tag in world.tags():
+            count = world.truth.executions(account_id, tag)
             if count and tag not in self._keys:
-                self.found(f"order {world.truth.placed(world.account_id, tag)} has no intent")
+                self.found(f"order {world.truth.placed(account_id, tag)} has no intent")
             if count > 1:
                 self.found(f"tag {tag} made {count} orders")
             key = self._keys.get(tag)
@@ -114,27 +114,30 @@ class Honesty(Auditor):
 
     def after(self) -> None:
         """Every word that was said to the trader."""
-        self._wishes()
-        for told in self.world.notebook.hollow:
+        for book in self.world.books:
+            self._told(book)
+
+    def _told(self, book: Notebook) -> None:
+        self._wishes(book)
+        for told in book.hollow:
             self.found(told)
-        for saying in self.world.notebook.sayings:
-            closed = isinstance(saying.subject, Closed) and saying.act == "close"
-            if closed or isinstance(saying.subject, Flattened):
-                self._flat(saying)
+        for saying in book.sayings:
+            if isinstance(saying.subject, Flat | Flattened):
+                self._flat(saying, saying.subject)
             elif saying.act == "cancel" and saying.what == "done" and saying.subject is not None:
                 self._cancelled(saying)
 
-    def _wishes(self) -> None:
-        truth, account_id = self.world.truth, self.world.account_id
+    def _wishes(self, book: Notebook) -> None:
+        truth = self.world.truth
         made: dict[str, int] = defaultdict(int)
-        for life in self.world.lives:
-            for intent in life.ledger.intents(account_id):
+        for life in self.world.everyone:
+            for intent in life.ledger.intents():
                 recorded = intent.recorded
                 if recorded is not None and recorded.key is not None and recorded.tag is not None:
-                    tags = truth.placed(account_id, recorded.tag)
+                    tags = truth.placed(recorded.account_id, recorded.tag)
                     made[recorded.key] = max(made[recorded.key], len(tags))
-        for wish in self.world.notebook.wishes.values():
-            count = made[wish.key]
+        for wish in book.wishes.values():
+            count, account_id = made[wish.key], self.world.account_ids[wish.account]
             if "accepted" in wish.said and not count:
                 self.found(f"{wish.key} was called accepted and made no order")
             if wish.said[:1] == ["no"] and set(wish.said) == {"no"} and count:
@@ -145,21 +148,23 @@ class Honesty(Auditor):
     def _tags_of(self, key: str) -> set[str]:
         return {
             intent.recorded.tag
-            for life in self.world.lives
-            for intent in life.ledger.intents(self.world.account_id)
+            for life in self.world.everyone
+            for intent in life.ledger.intents()
             if intent.recorded is not None and intent.recorded.key == key and intent.recorded.tag
         }
 
-    def _flat(self, saying: Saying) -> None:
-        """At some moment of the call there was no position (on another contract there never is)."""
-        truth, account_id = self.world.truth, self.world.account_id
-        if not truth.positions_at(account_id, saying.began_at):
-            return
-        versions = truth.position_versions.get((account_id, self.world.contract_id), ())
-        for at, position in versions:
-            if saying.began_at <= at <= saying.ended_at and position.size == 0:
-                return
-        self.found(f"{saying.act} said flat, and there was a position all the time")
+    def _flat(self, saying: Saying, said: Flat | Flattened) -> None:
+        """At some moment of the call there was no position, in each contract that it was said of."""
+        truth = self.world.truth
+        for held in truth.positions_at(said.account_id, saying.began_at):
+            if said.contract_id not in {None, held.contract_id}:
+                continue
+            versions = truth.position_versions.get((said.account_id, held.contract_id), ())
+            if not any(
+                saying.began_at <= at <= saying.ended_at and position.size == 0
+                for at, position in versions
+            ):
+                self.found(f"{saying.act} said flat, and there was a position all the time")
 
     def _cancelled(self, saying: Saying) -> None:
         order_id = getattr(saying.subject, "id", None)
