@@ -1,6 +1,7 @@
 """The simulator against the vendor's schema: whatever the schema allows is answered as it says.
 
-The schema is of March 2026 and documents status 200 only. Where the simulator is different, `DIFFERENT`
+The schema is of March 2026 and documents status 200 only; its condensed copy is made, whole, by
+`tests/support/condense_schema.py`. Where the simulator is different, `DIFFERENT`
 says so and why; a difference that is not listed fails, and so does one that no longer shows.
 """
 
