@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.facts import ACCOUNT, at, intent
+from tests.support.running import until
 from topstepx import errors, events
 from topstepx.desk.record import Record
 from topstepx.store.journal import SqliteJournal
@@ -109,6 +110,22 @@ def test_the_loop_never_touches_the_file(tmp_path: Path) -> None:
         return threads
 
     assert any(name.startswith("topstepx-journal") for name in asyncio.run(main()))
+
+
+def test_the_log_is_moved_once_it_is_quiet(tmp_path: Path) -> None:
+    async def main() -> tuple[int, int]:
+        journal = SqliteJournal(tmp_path / "j.sqlite3")
+        await journal.open()
+        for number in range(70):
+            await journal.append_durable(fact(number))
+        busy = (tmp_path / "j.sqlite3").stat().st_size
+        await until(lambda: (tmp_path / "j.sqlite3").stat().st_size > busy, 20)
+        quiet = (tmp_path / "j.sqlite3").stat().st_size
+        await journal.close()
+        return busy, quiet
+
+    busy, quiet = asyncio.run(main())
+    assert busy < quiet
 
 
 def test_a_file_that_cannot_be_opened_leaves_no_thread(tmp_path: Path) -> None:

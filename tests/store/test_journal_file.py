@@ -92,6 +92,33 @@ def test_it_is_durable_by_its_own_settings(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_commit_finds_the_log_long_enough_already(tmp_path: Path) -> None:
+    journal = made(tmp_path / "j.sqlite3", rows=0)
+    log = tmp_path / "j.sqlite3-wal"
+    size = log.stat().st_size
+    assert size >= 1_000_000
+    for number in range(1, 20):
+        journal.write(entries(number, number))
+    assert log.stat().st_size == size
+    with closing(raw(tmp_path / "j.sqlite3")) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        assert tables.fetchall() == [("journal",)], "what made it long was taken back"
+    journal.close()
+
+
+def test_the_log_is_moved_when_nobody_waits_and_not_by_a_commit(tmp_path: Path) -> None:
+    journal = made(tmp_path / "j.sqlite3", rows=0)
+    file = tmp_path / "j.sqlite3"
+    empty = file.stat().st_size
+    for number in range(1, 401):  # more than the thousand pages at which SQLite would do it
+        journal.write(entries(number, number, padding="x" * 5000))
+    assert file.stat().st_size == empty
+    journal.tidy()
+    assert file.stat().st_size > empty + 1_000_000
+    assert len(journal.rows(0, 1000)) == 400
+    journal.close()
+
+
 def test_rows_cannot_be_changed_with_an_honest_tool(tmp_path: Path) -> None:
     made(tmp_path / "j.sqlite3").close()
     with closing(raw(tmp_path / "j.sqlite3")) as tool:
@@ -157,7 +184,8 @@ def test_a_torn_end_of_the_log_is_dropped_and_the_rest_stands(tmp_path: Path) ->
     journal.write(entries(6, 6))
     log = path.with_name("j.sqlite3-wal").read_bytes()
     copy.write_bytes(path.read_bytes())
-    copy.with_name("copy.sqlite3-wal").write_bytes(log[:-1000])
+    torn = log.rindex(b'"reason":"6"')  # what comes after it was there before anything was written
+    copy.with_name("copy.sqlite3-wal").write_bytes(log[:torn])
     journal.close()
     again = JournalFile(copy)
     again.open()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from topstepx.store.rows import Entry, Row
 
 P = ParamSpec("P")
+_IDLE_S = 0.5
+"""After so long without a write it is time to tidy up."""
 T = TypeVar("T")
 
 
@@ -50,6 +52,7 @@ class SqliteJournal:
         self._listeners: list[Callable[[str | None], None]] = []
         self._thread: ThreadPoolExecutor | None = None
         self._commits: CommitQueue | None = None
+        self._idle: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Make the file if there is none, else prove that it is whole; see `Journal.open`."""
@@ -93,6 +96,8 @@ class SqliteJournal:
             if self._commits is not None:
                 await self._commits.close()
         finally:
+            if self._idle is not None:
+                self._idle.cancel()
             await self._on_thread(self._file.close)
             self._thread.shutdown(wait=False)
             self._thread = None
@@ -105,6 +110,13 @@ class SqliteJournal:
 
     async def _write(self, entries: Sequence[Entry]) -> None:
         await self._on_thread(self._file.write, entries)
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(_IDLE_S, self._tidy)
+
+    def _tidy(self) -> None:
+        if self._thread is not None:
+            self._thread.submit(self._file.tidy)
 
     async def _on_thread(self, work: Callable[P, T], *args: P.args, **_: P.kwargs) -> T:
         if self._thread is None:

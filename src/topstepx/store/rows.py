@@ -8,7 +8,6 @@ SQLite keeps half a write from being one.)
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
@@ -39,8 +38,7 @@ def entry_of(event: events.Event, number: int) -> Entry:
     return Entry(number, event.at.isoformat(), event.kind, event.account, event.id, body)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of a journal. ``at``, ``kind``, ``account_id`` and ``event_id`` repeat the body."""
 
     seq: int
@@ -70,19 +68,7 @@ class Row:
 
     def expected_digest(self) -> str:
         """What the digest has to be."""
-        return _digest(
-            (
-                self.seq,
-                self.writer,
-                self.number,
-                self.at,
-                self.kind,
-                self.account_id,
-                self.event_id,
-                self.body,
-                self.previous,
-            )
-        )
+        return _digest(self[:-1])
 
 
 def chained(
@@ -96,7 +82,7 @@ def chained(
         previous = digest
 
 
-def _digest(content: tuple[int, str, int, str, str, int | None, str, str, str]) -> str:
+def _digest(content: tuple[object, ...]) -> str:
     """The digest of a row's members, in their order, from `seq` to `previous`."""
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
