@@ -23,6 +23,7 @@ from topstepx.store.journal_memory import MemoryJournal
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import run_virtual
 from topstepx.testing.memory import Network
+from topstepx.wire.enums import OrderStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -173,6 +174,58 @@ def _all_awaits(broken_off: BrokenOff, faults: str, stride: int = 1) -> None:
 def _stride(faults: str) -> int:
     """Two minutes of looking are long; `make soak` breaks off each of its awaits."""
     return 15 if faults == "never arrives" else 1
+
+
+UNDER_WAY: dict[str, list[Fault]] = {
+    "answered late": [
+        Fault(where="Order/place", what=fault_kinds.Delay(1.0)),
+        Fault(where="hub/user", what=fault_kinds.DelayEvents(2.0), times=None),
+    ],
+    "executed late": [Fault(where="Order/place", what=fault_kinds.Hold(1.0))],
+    "answer lost": [
+        Fault(where="Order/place", what=fault_kinds.DropAnswer(cut=False)),
+        Fault(where="hub/user", what=fault_kinds.DelayEvents(9.0), times=None),
+    ],
+}
+"""What an order is up to while it is cancelled."""
+
+
+async def _wished_at(number: int, faults: str) -> bool:
+    """A cancel is wanted while the order is on its way, and whoever wants it gives up at an await."""
+    async with _world() as runs, runs.client(MemoryJournal(write_s=0.002)) as tsx:
+        desk = await _desk(tsx)
+        for fault in UNDER_WAY[faults]:
+            runs.faults.add(fault)
+        placing = asyncio.create_task(_place(desk), name="placing")
+        await asyncio.sleep(0.1)
+        order = tsx.orders.get(PRACTICE_ID, key="one")
+        assert order is not None
+        traders: list[asyncio.Task[Any]] = []
+        steps = Steps(("trader",), number, lambda: _later(traders[0].cancel))
+        steps.armed = True
+        traders.append(asyncio.create_task(order.cancel(), name="trader"))
+        with suppress(asyncio.CancelledError, TopstepxError):
+            await traders[0]
+        reached = steps.reached
+        steps.stop()
+        await placing
+
+        def gone() -> None:
+            (made,) = runs.truth.orders(PRACTICE_ID)
+            assert made.status is OrderStatus.CANCELLED
+
+        await eventually(gone, timeout_s=60)
+        runs.faults.clear()
+        await _settled(runs, tsx)
+    return reached
+
+
+@pytest.mark.parametrize("faults", UNDER_WAY)
+def test_a_cancel_that_was_wanted_is_done_whoever_gives_up(faults: str) -> None:
+    number = 1
+    while run_virtual(_wished_at(number, faults)):
+        number += 1
+    assert number > 2, "the awaits were counted"
 
 
 @pytest.mark.parametrize("faults", FAULTS)

@@ -348,12 +348,24 @@ class Resolver:
                 self._baselines[event.intent_id] = baseline_of(
                     self._record.ledger, event.account_id, contract_id, at
                 )
-            case IntentAnswered(outcome="accepted" | "refused" | "not_sent", attempt=1):
-                self._baselines.pop(event.intent_id, None)
+            case IntentAnswered():
+                self._answered(event)
             case ModeCauseCleared(reason="foreign_tag") if event.subject in self._searches:
                 self._released(event)
             case _:
                 pass
+
+    def _answered(self, event: IntentAnswered) -> None:
+        if event.attempt == 1 and event.outcome in {"accepted", "refused", "not_sent"}:
+            self._baselines.pop(event.intent_id, None)
+        intent = self._record.ledger.intent(event.intent_id)
+        if event.outcome != "accepted" or event.order_id is None or intent is None:
+            return
+        if intent.cancel_wanted and intent.recorded is not None and intent.recorded.contract_id:
+            # It was wanted while the order was on its way, and who wanted it may be gone.
+            contract_id = intent.recorded.contract_id
+            work = self._cancelled(intent.account_id, event.order_id, contract_id)
+            self._spawn(work, f"cancel wanted {event.order_id}")
 
     def _released(self, event: ModeCauseCleared) -> None:
         """A person looked at a conflict and released it: the intent is no longer waited for."""
