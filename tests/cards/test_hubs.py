@@ -15,7 +15,7 @@ from topstepx.clock import NANOSECONDS
 from topstepx.core.link import LinkState
 from topstepx.core.mode import Mode
 from topstepx.core.terms import Limit, Market
-from topstepx.errors import StaleData, StreamLagged
+from topstepx.errors import ModeRefused, StaleData, StreamLagged
 from topstepx.events import (
     AlarmRaised,
     GapSuspected,
@@ -27,6 +27,7 @@ from topstepx.events import (
     PayloadMalformed,
     PollingStarted,
     PollingStopped,
+    PositionAnomaly,
     StreamHeard,
     StreamSilenced,
     TradeObserved,
@@ -241,6 +242,38 @@ async def test_S06_one_contract_goes_silent_while_its_neighbours_speak() -> None
 
 
 @virtual
+async def test_S06_no_entry_on_a_contract_that_is_streamed_and_not_heard() -> None:
+    async with Pair() as pair:
+        account, contract = await practice(pair), await mnq(pair)
+        other = await pair.tsx.contracts.front("MES")
+        desk, blind = pair.tsx.desk(account, other), pair.tsx.desk(account, contract)
+        pair.gateway.market.start(other.id, pair.world.now())
+        held = await blind.buy(1, at=Market())
+        await held.filled(timeout=10)
+        async with pair.tsx.market.quotes(contract) as quotes:
+            await anext(quotes)
+            away = Fault(where="hub/market", what=f.RefuseUpgrade(503), times=None)
+            refusal = pair.faults.add(away)
+            pair.faults.add(Fault(where="hub/market", what=f.CutHub()))
+            await asyncio.sleep(3)
+            assert mode(pair) is Mode.ACTIVE, "the account trades what it does not stream"
+            await desk.buy(1, at=Market())
+            with pytest.raises(ModeRefused, match="market data is missing"):
+                await blind.buy(1, at=Market(), allow_duplicate=True)
+            assert any("market hub" in line and MNQ in line for line in pair.tsx.health().lines)
+            await blind.close()
+            pair.faults.remove(refusal)
+            await pair.tsx.resume()
+            await asyncio.sleep(3)
+            await blind.buy(1, at=Market(), allow_duplicate=True)
+            pair.faults.add(away)
+            pair.faults.add(Fault(where="hub/market", what=f.CutHub()))
+            await asyncio.sleep(3)
+        await asyncio.sleep(3)
+        await blind.sell(1, at=Market())
+
+
+@virtual
 async def test_S07_S08_a_stream_that_is_refused_or_not_confirmed_again_is_never_live() -> None:
     for what in (
         f.FailInvocation("busy", method="SubscribeTrades"),
@@ -324,13 +357,24 @@ async def test_S14_nothing_that_an_older_life_says_counts() -> None:
 async def test_S15_a_position_of_the_hub_that_contradicts_the_list_gives_way() -> None:
     async with Pair() as pair:
         account, contract = await practice(pair), await mnq(pair)
-        desk = pair.tsx.desk(account, contract)
+        desk, log = pair.tsx.desk(account, contract), Log(pair)
         lie = f.EditEvents("[0].data.size", "value", 9, "GatewayUserPosition")
         pair.faults.add(Fault(where="hub/user", what=lie, times=None))
         await desk.buy(1, at=Market())
         await asyncio.sleep(12)
         assert desk.position is not None
         assert (desk.position.net, desk.position.confirmed) == (1, True)
+        (anomaly,) = log.of(PositionAnomaly)
+        assert (anomaly.told, anomaly.listed) == (9, 1)
+        pair.faults.clear()
+        late = f.DelayEvents(3.0, "GatewayUserPosition")
+        pair.faults.add(Fault(where="hub/user", what=late, times=None))
+        for _ in range(3):
+            await desk.buy(1, at=Market(), allow_duplicate=True)
+            await asyncio.sleep(2)
+        await asyncio.sleep(12)
+        assert desk.position.net == 4
+        assert len(log.of(PositionAnomaly)) == 1, "what is late is no contradiction"
 
 
 @virtual

@@ -25,6 +25,7 @@ from topstepx import events
             average_price=Decimal("21503.25"),
         ),
         events.OrderAnomaly(at=at(0), account_id=ACCOUNT, order_id=7, what="overfilled"),
+        events.PositionAnomaly(at=at(0), account_id=ACCOUNT, contract_id=MNQ, told=9, listed=1),
         events.OrderEdited(
             at=at(0), account_id=ACCOUNT, order_id=7, contract_id=MNQ, changes=("size: 2 -> 1",)
         ),

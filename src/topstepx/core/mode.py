@@ -116,7 +116,9 @@ CAUSES: dict[str, CauseRule] = {
     "breaker_open": _reduce("the gateway's trading endpoints keep failing"),
     "budget_low": _reduce("the request budget is down to the reserve for exits"),
     "clock_jumped": _reduce("the clock jumped, or the computer slept"),
-    "market_stale": _reduce("market data is too old"),
+    "market_stale": _reduce(
+        "its market data is missing", "It ends by itself, or when you stream it no longer."
+    ),
     "mismatch": _reduce("our picture and the gateway's differ", blind=True),
     "journal_unwritable": _reduce(
         "the journal cannot be written", "Free the disk or its permissions."

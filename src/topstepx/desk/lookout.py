@@ -18,8 +18,16 @@ from topstepx.core.lanes import Lane
 from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.ledger_positions import PositionChanged
 from topstepx.core.ledger_trades import TradeChanged
+from topstepx.core.position_past import nets_passed
 from topstepx.errors import AnswerUnusable, GatewayRefused, TopstepxError
-from topstepx.events import AlarmRaised, ListRead, Observation, OrderObserved, PositionsListed
+from topstepx.events import (
+    AlarmRaised,
+    ListRead,
+    Observation,
+    OrderObserved,
+    PositionAnomaly,
+    PositionsListed,
+)
 from topstepx.wire import models, routes
 from topstepx.wire.enums import OrderSortBy, OrderStatus, SortDirection
 from topstepx.wire.models import OrderModel, PositionModel, TradeModel
@@ -264,14 +272,35 @@ class Lookout:
                         server_at=server_at,
                     )
                 )
-                return tuple(
-                    f"position {change.contract_id}"
+                moved = [
+                    change
                     for change in changes
                     if isinstance(change, PositionChanged) and _net(change) != change.after.net
-                )
+                ]
+                for change in moved:
+                    self._contradicted(change)
+                return tuple(f"position {change.contract_id}" for change in moved)
             before = now
             await asyncio.sleep(_AGREE_PAUSE_S)
         raise without("Position/searchOpen", f"two agreeing lists in {_AGREE_TRIES}")
+
+    def _contradicted(self, change: PositionChanged) -> None:
+        """Tell where the hub's word about a position was not late but wrong."""
+        before, listed = change.before, change.after.net
+        if before is None or before.source != "hub" or before.net is None or listed is None:
+            return
+        trades = self._record.ledger.trades(change.account_id)
+        own = (one.trade for one in trades if one.trade.contract_id == change.contract_id)
+        if before.net not in nets_passed(listed, own):
+            self._record.commit(
+                PositionAnomaly(
+                    at=self._record.stamp(),
+                    account_id=change.account_id,
+                    contract_id=change.contract_id,
+                    told=before.net,
+                    listed=listed,
+                )
+            )
 
     async def positions(self, account_id: int) -> tuple[PositionModel, ...]:
         """The list as the gateway gives it now; nothing is written down."""

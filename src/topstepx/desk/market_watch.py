@@ -17,6 +17,7 @@ from topstepx.core.link_effects import LinkState, Subscription
 from topstepx.core.link_ends import EndKind, LinkEnd
 from topstepx.core.silence import Died, Hopeless, Revived, Silences, Suspect, Verdict
 from topstepx.core.trading_hours import are_neighbours, traded_throughout, trades_at
+from topstepx.desk.stale_contracts import StaleContracts
 from topstepx.errors import TopstepxError
 from topstepx.events import MarketGapped, StreamHeard, StreamSilenced
 from topstepx.wire import routes
@@ -60,6 +61,7 @@ class MarketWatch:
         self._record = record
         self._spawn = spawn
         self._silences = Silences(are_neighbours)
+        self._stale = StaleContracts(record)
         self._life: int | None = None
         self._suspects: dict[str, Suspect] = {}
         self._is_asking = False
@@ -93,6 +95,15 @@ class MarketWatch:
                 self._look()
             elif link.wanted and link.state is not LinkState.IDLE:
                 self._stand_in()
+            self._stale.tell(self._stale_now())
+
+    def _stale_now(self) -> dict[str, str]:
+        """The contracts that somebody streams and nobody hears, and why."""
+        wanted = self._hub.link.wanted
+        if self._life is None:
+            return {str(one.key): "the market hub is not connected" for one in wanted}
+        dead = self._silences.dead_s(self._record.now_ns())
+        return {str(one.key): f"its {_what(one)} do not come" for one in dead if one in wanted}
 
     def _look(self) -> None:
         now = self._bars.server_now()

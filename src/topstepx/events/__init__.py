@@ -60,6 +60,7 @@ from topstepx.events.orders import (
     OrderEdited,
     OrderMoved,
     OrphanFound,
+    PositionAnomaly,
     Remaining,
 )
 from topstepx.events.running import ClientStarted, ClientStopped, JournalGapped
@@ -119,6 +120,7 @@ __all__ = [
     "PayloadMalformed",
     "PollingStarted",
     "PollingStopped",
+    "PositionAnomaly",
     "PositionObserved",
     "PositionsListed",
     "Remaining",

@@ -42,6 +42,18 @@ class OrderAnomaly(Event, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class PositionAnomaly(Event, frozen=True, kw_only=True):
+    """The hub told a position that never was: the list of the gateway, and the fills, say another.
+
+    The list wins. ``told`` is what the hub said, ``listed`` what the list says, both signed.
+    """
+
+    account_id: int
+    contract_id: str
+    told: int
+    listed: int
+
+
 class OrderEdited(Event, frozen=True, kw_only=True):
     """An order's terms became others though we did not ask for it: what others change wins.
 
