@@ -46,6 +46,7 @@ def greedy(
     asks: tuple[Callable[[], Awaitable[object]], ...] = (
         tsx.accounts.all,
         lambda: tsx.positions.open(account),
+        lambda: tsx.orders.open(account),
         lambda: tsx.trades.search(account, start=pair.world.now()),
     )
     return [

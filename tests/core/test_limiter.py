@@ -59,6 +59,7 @@ MUTANTS = [
     Mutant("reserved exits without end", "limiter", "            self._own[lane].add(now_ns)\n", "            pass\n"),
     Mutant("nothing is kept for looks", "limiter", "line -= max(0, self._kept", "line -= max(0, 0 * self._kept"),
     Mutant("looks do not use what is kept", "limiter", "self._kept - self._looks.count(self.window_ns, at_ns)", "self._kept"),
+    Mutant("a calm window forgets what is kept", "limiter", "{Lane.EXIT, Lane.READ} if self._kept else {Lane.EXIT}", "{Lane.EXIT}"),
     Mutant("unsent exits stay counted", "limiter", "            if permit.lane in self._own:\n                self._own[permit.lane].remove(at_ns)\n", ""),
     Mutant("a permit is forgotten too early", "limiter", "oldest_ns = self._now_ns - self._keep_ns", "oldest_ns = self._now_ns - 5 * NANOSECONDS"),
     Mutant("exits unpaced", "limiter", "self._last_exit_ns + EXIT_PACE_NS", "self._last_exit_ns"),
@@ -244,7 +245,20 @@ def exits_beyond_a_full_window_leave_one_a_second(kit: Copied) -> None:
     assert [each.permit.at_ns for each in limiter.advance(2 * SECOND)] == [2 * SECOND]
 
 
+def what_is_kept_for_looks_stays_kept_in_a_calm_window(kit: Copied) -> None:
+    limiter = small(kit)
+    limiter.keep(2)
+    fill(kit, limiter, 1)
+    calm_ns = 60 * SECOND  # the log was tidied, and nothing holds any lane back
+    limiter.advance(calm_ns)
+    fill(kit, limiter, 3, calm_ns)
+    wait(kit, limiter, "ann", calm_ns)
+    look = limiter.ask(kit.Lane.RECONCILE, "ann", 10**15, calm_ns)
+    assert isinstance(look, kit.Granted)
+
+
 DIRECTED = [
+    what_is_kept_for_looks_stays_kept_in_a_calm_window,
     callers_take_turns,
     nobody_jumps_the_queue,
     a_snapshot_goes_before_a_read,

@@ -82,6 +82,7 @@ class Limiter:
         self._looks = SlidingLog(self._keep_ns)
         self._own = {Lane.EXIT: self._exits, Lane.RECONCILE: self._looks}
         self._kept = 0
+        self._watched = {Lane.EXIT}
         self._spread = ArrivalSpread()
         self._throttle = Throttle(policy.window_ns)
         self._steps = {Lane.EXIT: Steps(), Lane.RESOLVE: Steps()}
@@ -116,7 +117,7 @@ class Limiter:
         """A permit now, a place in the waiting room, or no. Call `advance` afterwards."""
         self._see(now_ns)
         lane = lane if self._has_reserves else Lane.READ
-        if now_ns >= self._calm_from_ns and lane is not Lane.EXIT:
+        if now_ns >= self._calm_from_ns and lane not in self._watched:
             free_at_ns = self._log.free_at_ns(self._lines[lane], self.window_ns)
         else:
             free_at_ns = self._free_at_ns(lane, now_ns)
@@ -262,6 +263,7 @@ class Limiter:
     def keep(self, count: int) -> None:
         """Keep so many of a window's attempts for RECONCILE, out of reach of READ."""
         self._kept = min(count, max(0, self._lines[Lane.READ] - 1))
+        self._watched = {Lane.EXIT, Lane.READ} if self._kept else {Lane.EXIT}
 
     def within_reach(self, lane: Lane, now_ns: int) -> int:
         """How many attempts a window holds of this lane at most, if all others go on as they do."""

@@ -151,7 +151,9 @@ class Lookout:
 
     # -- orders
 
-    async def live_orders(self, account_id: int) -> tuple[OrderModel, ...]:
+    async def live_orders(
+        self, account_id: int, *, lane: Lane = Lane.RECONCILE
+    ) -> tuple[OrderModel, ...]:
         """Every live order, suspended legs too, by all pages of `Order/v2/query` (verified: 100 rows)."""
         rows: dict[int, OrderModel] = {}
         for page in range(_PAGES_MAX):
@@ -165,7 +167,7 @@ class Lookout:
                     sort_direction=SortDirection.ASCENDING,
                     include_total_count=True,
                 ),
-                lane=Lane.RECONCILE,
+                lane=lane,
                 timeout_s=self._settings.timeouts.read_s,
             )
             if not isinstance(answer.orders, list):

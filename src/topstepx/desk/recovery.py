@@ -236,9 +236,9 @@ class Recovery:
     async def live_orders(
         self, account_id: int, *, origin: Origin = "live"
     ) -> tuple[OrderModel, ...]:
-        """Every live order, suspended legs too, into the ledger."""
+        """Every live order, suspended legs too, into the ledger: a read that a user asked for."""
         at = self._record.stamp()
-        rows = await self._lookout.live_orders(account_id)
+        rows = await self._lookout.live_orders(account_id, lane=Lane.READ)
         for order in rows:
             told = same_moments(self._record.ledger, order)
             self._record.commit(OrderObserved(at=at, order=told, origin=origin))
