@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from topstepx.net.transport import HttpAnswer, Hub
     from topstepx.ports import Ports
     from topstepx.settings import Credentials, Settings
-    from topstepx.wire.hub_events import HubEvent
+    from topstepx.wire.hub_models import Heard
 
 _LOG = logging.getLogger("topstepx")
 
@@ -367,7 +367,7 @@ class Client:
 
     # The parts below are built after those that call them, so these look them up when called.
 
-    def _take(self, hub: Hub, event: HubEvent) -> None:
+    def _take(self, hub: Hub, event: Heard) -> None:
         self._intake.take(event)
         if type(event) is Logout:
             self._keeper.evicted(hub)

@@ -18,11 +18,11 @@ token says when that is over. CLOSED is final until `revive`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core.link_effects import (
+    Ask,
     Changed,
     Drop,
     Effect,
@@ -45,9 +45,12 @@ from topstepx.core.signalr import (
     Poisoned,
 )
 from topstepx.errors import HandshakeRefused, RemoteProtocolError
+from topstepx.wire.hub_models import MarketEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from topstepx.core.signalr.connection import Quick
 
 __all__ = [
     "Changed",
@@ -72,13 +75,6 @@ _SUBSCRIBE_TRIES = 3
 _WHILE_UP = frozenset({LinkState.SUBSCRIBING, LinkState.RECOVERING, LinkState.LIVE})
 
 
-@dataclass(slots=True)
-class _Ask:
-    subscription: Subscription
-    deadline_ns: int
-    subscribes: bool
-
-
 class Link:
     """See the module's theory. Every method returns what the shell must do or may tell."""
 
@@ -91,8 +87,9 @@ class Link:
         recovers: bool = False,
         reconnecting: Reconnecting | None = None,
         after: int = 0,
+        quick: Quick | None = None,
     ) -> None:
-        """`recovers`: somebody calls `recovered` before it is LIVE; `after`: the last generation before."""
+        """`recovers`: somebody calls `recovered` before it is LIVE; `after`: the last generation."""
         self.hub = hub
         self.state = LinkState.IDLE
         self.generation = after
@@ -104,7 +101,8 @@ class Link:
         self._wanted: dict[Subscription, int] = {}
         self._proven: set[Subscription] = set()
         self._confirmed: set[Subscription] = set()
-        self._asks: dict[str, _Ask] = {}
+        self._asks: dict[str, Ask] = {}
+        self._quick = quick
         self._connection: ClientConnection | None = None
         self._fresh_token = False
         self._was_contested = False
@@ -158,7 +156,9 @@ class Link:
         """The socket of `generation` is open."""
         if generation != self.generation or self.state is not LinkState.CONNECTING:
             return [Drop("a socket nobody waits for any more")]
-        self._connection = ClientConnection(record_bytes_max=self._record_bytes_max)
+        self._connection = ClientConnection(
+            record_bytes_max=self._record_bytes_max, quick=self._quick
+        )
         self.state = LinkState.HANDSHAKING
         self._due_ns = now_ns + _HANDSHAKE_S * NANOSECONDS
         self.heard_ns = now_ns
@@ -181,10 +181,10 @@ class Link:
             return self._end(LinkEnd(kind, str(error)), now_ns)
         effects: list[Effect] = []
         for message in messages:
-            if type(message) is Invocation:
-                effects.append(Received(message))
-                if message.invocation_id is not None and connection.state == "open":
-                    effects += self._send(connection.refuse(message), now_ns)
+            if type(message) is MarketEvents:
+                effects.append(message)
+            elif type(message) is Invocation:
+                effects += self._called(connection, message, now_ns)
             elif type(message) is Completion:
                 effects += self._completed(message, now_ns)
             elif type(message) is HandshakeAccepted and connection.state == "open":
@@ -192,7 +192,13 @@ class Link:
             elif type(message) is Poisoned:
                 effects.append(Malformed(message.reason))
             elif type(message) is Close:
-                return effects + self._closed_by_hub(message, now_ns)
+                return effects + self._end(LinkEnd.of(message), now_ns)
+        return effects
+
+    def _called(self, connection: ClientConnection, call: Invocation, now_ns: int) -> list[Effect]:
+        effects: list[Effect] = [Received(call)]
+        if call.invocation_id is not None and connection.state == "open":
+            effects += self._send(connection.refuse(call), now_ns)
         return effects
 
     def _accepted(self, connection: ClientConnection, now_ns: int) -> list[Effect]:
@@ -202,12 +208,6 @@ class Link:
         for subscription in self._wanted:
             effects += self._ask(subscription, now_ns)
         return effects + self._maybe_live(now_ns)
-
-    def _closed_by_hub(self, message: Close, now_ns: int) -> list[Effect]:
-        reason = "the hub closed" if message.allow_reconnect else "the hub closed for good"
-        reason += f": {message.error}" if message.error else ""
-        end = LinkEnd(EndKind.CLOSE_RECORD, reason, allow_reconnect=message.allow_reconnect)
-        return self._end(end, now_ns)
 
     def recovered(self, generation: int, now_ns: int) -> list[Effect]:
         """What was missed before `generation` has been looked up."""
@@ -311,7 +311,7 @@ class Link:
         target = method.subscribe if subscribes else method.unsubscribe
         invocation_id, payload = self._connection.invoke(target, subscription.arguments)
         deadline_ns = now_ns + _INVOKE_S * NANOSECONDS
-        self._asks[invocation_id] = _Ask(subscription, deadline_ns, subscribes)
+        self._asks[invocation_id] = Ask(subscription, deadline_ns, subscribes)
         return self._send(payload, now_ns)
 
     def _completed(self, completion: Completion, now_ns: int) -> list[Effect]:

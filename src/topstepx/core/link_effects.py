@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from topstepx.wire.hub_models import MarketEvents
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -120,7 +122,16 @@ class Malformed:
     reason: str
 
 
-Effect = Open | Send | Drop | Changed | Subscribed | Received | Malformed
+Effect = Open | Send | Drop | Changed | Subscribed | Received | MarketEvents | Malformed
+
+
+@dataclass(slots=True)
+class Ask:
+    """A link's own note: a hub method that was called and has not been answered."""
+
+    subscription: Subscription
+    deadline_ns: int
+    subscribes: bool
 
 
 def subscriptions_of(

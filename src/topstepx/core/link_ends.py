@@ -20,6 +20,8 @@ from topstepx.errors import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from topstepx.core.signalr import Close
+
 
 @unique
 class EndKind(Enum):
@@ -73,6 +75,13 @@ class LinkEnd:
     reason: str
     code: int | None = None
     allow_reconnect: bool | None = None
+
+    @classmethod
+    def of(cls, message: Close) -> LinkEnd:
+        """The end that a hub announced."""
+        reason = "the hub closed" if message.allow_reconnect else "the hub closed for good"
+        reason += f": {message.error}" if message.error else ""
+        return cls(EndKind.CLOSE_RECORD, reason, allow_reconnect=message.allow_reconnect)
 
     @property
     def is_final(self) -> bool:

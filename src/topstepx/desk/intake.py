@@ -26,6 +26,7 @@ from topstepx.wire.hub_events import (
     UserPosition,
     UserTrade,
 )
+from topstepx.wire.hub_models import MarketEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from topstepx.core.gap import Step
     from topstepx.desk.market import MarketData
     from topstepx.desk.record import Record
-    from topstepx.wire.hub_events import HubEvent
+    from topstepx.wire.hub_models import Heard
 
 _LOG = logging.getLogger("topstepx.hub")
 HOLD_S: Final = 5.0
@@ -90,9 +91,11 @@ class Intake:
 
     # -- in
 
-    def take(self, event: HubEvent) -> None:
-        """One event of either hub."""
+    def take(self, event: Heard) -> None:
+        """One event of either hub, or market events that came together."""
         match event:
+            case MarketEvents():
+                self._market.take(event)
             case QuoteUpdate():
                 self._market.on_quote(event)
             case DepthUpdate():

@@ -15,6 +15,7 @@ from topstepx.core.link import Subscription
 from topstepx.core.quotes import Quote
 from topstepx.desk.contracts import Contract, known_contract
 from topstepx.desk.streams import Audience, MarketStream, QuoteBoard, QuoteStream
+from topstepx.desk.wakes import Wakes
 from topstepx.errors import StaleData
 from topstepx.wire import routes
 from topstepx.wire.enums import DomType
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from topstepx.desk.bars import Bar, BarReader
     from topstepx.net.hub import HubLink
     from topstepx.settings import Settings
+    from topstepx.wire.hub_models import MarketEvents
     from topstepx.wire.models import BarModel
 
 _METHODS = (routes.SUBSCRIBE_QUOTES, routes.SUBSCRIBE_TAPE, routes.SUBSCRIBE_DEPTH)
@@ -67,6 +69,7 @@ class MarketData:
         self._hub = hub
         self._bars = bars
         self._now_ns = now_ns
+        self._wakes = Wakes()
         self._spoke: tuple[set[str], set[str], set[str]] = (set(), set(), set())
         self._settings = settings
         self._board = QuoteBoard()
@@ -96,6 +99,7 @@ class MarketData:
             start,
             unsubscribe,
             newest=lambda: self._board.whole(contract_id),
+            wakes=self._wakes,
         )
         self._quotes.add(contract_id, stream)
         return stream
@@ -104,7 +108,10 @@ class MarketData:
         """Every trade of the tape. Read slower than it prints for long and it ends with `StreamLagged`."""
         subscription = Subscription(routes.SUBSCRIBE_TAPE, known_contract(contract).id)
         stream: MarketStream[TapeTrade] = MarketStream(
-            f"tape {contract.name}", *self._switches(subscription), items_max=_UNREAD_MAX
+            f"tape {contract.name}",
+            *self._switches(subscription),
+            items_max=_UNREAD_MAX,
+            wakes=self._wakes,
         )
         self._tapes.add(contract.id, stream)
         return stream
@@ -113,7 +120,10 @@ class MarketData:
         """As `trades`, with a `TapeGap` where trades are missing: after a reconnect, a lost record, a stall."""
         subscription = Subscription(routes.SUBSCRIBE_TAPE, known_contract(contract).id)
         stream: MarketStream[TapeTrade | TapeGap] = MarketStream(
-            f"tape {contract.name}", *self._switches(subscription), items_max=_UNREAD_MAX
+            f"tape {contract.name}",
+            *self._switches(subscription),
+            items_max=_UNREAD_MAX,
+            wakes=self._wakes,
         )
         self._gapped_tapes.add(contract.id, stream)
         return stream
@@ -122,7 +132,10 @@ class MarketData:
         """Every depth message. After `StreamLagged` or a reconnect start again from the next Reset."""
         subscription = Subscription(routes.SUBSCRIBE_DEPTH, known_contract(contract).id)
         stream: MarketStream[Depth] = MarketStream(
-            f"depth {contract.name}", *self._switches(subscription), items_max=_UNREAD_MAX
+            f"depth {contract.name}",
+            *self._switches(subscription),
+            items_max=_UNREAD_MAX,
+            wakes=self._wakes,
         )
         self._depths.add(contract.id, stream)
         return stream
@@ -160,6 +173,17 @@ class MarketData:
 
     # -- from the hub
 
+    def take(self, events: MarketEvents) -> None:
+        """Messages of any kind that came together."""
+        on_depth, on_quote, on_tape = self.on_depth, self.on_quote, self.on_tape
+        for event in events.events:
+            if type(event) is DepthUpdate:
+                on_depth(event)
+            elif type(event) is QuoteUpdate:
+                on_quote(event)
+            elif type(event) is TapeUpdate:
+                on_tape(event)
+
     def on_quote(self, event: QuoteUpdate) -> None:
         """A quote message came."""
         contract_id = event.contract_id
@@ -186,15 +210,18 @@ class MarketData:
 
     def on_depth(self, event: DepthUpdate) -> None:
         """A depth message came."""
-        contract_id = event.contract_id
+        contract_id, rows = event.contract_id, event.rows
         self._spoke[2].add(contract_id)
         if self._silent:
             self._speaks(Subscription(routes.SUBSCRIBE_DEPTH, contract_id))
         is_valid = contract_id in self._whole_books
-        if not is_valid and any(row.type is DomType.RESET for row in event.rows):
-            self._whole_books.add(contract_id)
-            is_valid = True
-        depth = Depth(contract_id=contract_id, rows=event.rows, is_valid=is_valid)
+        if not is_valid:
+            for row in rows:
+                if row.type is DomType.RESET:
+                    self._whole_books.add(contract_id)
+                    is_valid = True
+                    break
+        depth = Depth(contract_id=contract_id, rows=rows, is_valid=is_valid)
         self._depths.push(contract_id, depth)
 
     def spoke(self) -> frozenset[Subscription]:

@@ -14,6 +14,7 @@ from weakref import ref
 import msgspec
 
 from topstepx.core.quotes import Quote, merged
+from topstepx.desk.wakes import Waiter, Wakes
 from topstepx.errors import StreamLagged, TopstepxError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class MarketStream(Generic[ItemT]):
         stop: Callable[[], None],
         *,
         items_max: int,
+        wakes: Wakes | None = None,
     ) -> None:
         self._name = name
         self._start = start
@@ -50,8 +52,10 @@ class MarketStream(Generic[ItemT]):
         self._started = False
         self._subscribed = False
         self._closed = False
-        self._waiter: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
+        self._wakes = wakes or Wakes()
+        self._waiter = Waiter(self._wakes)
+        self._waits = False
 
     def push(self, item: ItemT) -> None:
         """Called by the feed; never waits.
@@ -61,18 +65,19 @@ class MarketStream(Generic[ItemT]):
         """
         if self._closed or not self._started:  # another stream of the contract is open, not this
             return
-        if self._missed or len(self._items) >= self._items_max:
+        items = self._items
+        if self._missed or len(items) >= self._items_max:
             self._missed += 1
             return
-        self._items.append(item)
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        items.append(item)
+        if self._waits:
+            self._waits = False
+            self._wakes.add(self._waiter)
 
     def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        if self._waits:
+            self._waits = False
+            self._wakes.add(self._waiter)
 
     def end(self) -> None:
         """Called by the feed: nothing more comes."""
@@ -100,14 +105,11 @@ class MarketStream(Generic[ItemT]):
             await self._begin()
         while not self._items:
             self._check_end()
-            if self._waiter is not None:
+            if self._waiter.call is not None:
                 msg = f"{self._name}: somebody reads this stream already; open one for each reader"
                 raise RuntimeError(msg)
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            self._waits = True
+            await self._waiter
         return self._items.popleft()
 
     def _check_end(self) -> None:
@@ -177,8 +179,9 @@ class QuoteStream(MarketStream[Quote]):
         stop: Callable[[], None],
         *,
         newest: Callable[[], Quote | None],
+        wakes: Wakes | None = None,
     ) -> None:
-        super().__init__(name, start, stop, items_max=1)
+        super().__init__(name, start, stop, items_max=1, wakes=wakes)
         self._newest = newest
 
     async def _begin(self) -> None:
@@ -198,9 +201,9 @@ class QuoteStream(MarketStream[Quote]):
             unread = self._items.pop()
             item = msgspec.structs.replace(item, merged=item.merged + unread.merged)
         self._items.append(item)
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        if self._waits:
+            self._waits = False
+            self._wakes.add(self._waiter)
 
 
 class Audience(Generic[ItemT]):

@@ -25,6 +25,7 @@ from topstepx.net.hub_door import HubDoor, TokenPlace
 from topstepx.net.hub_line import Line
 from topstepx.wire.codec import PayloadMalformed
 from topstepx.wire.hub_events import Logout, decode_event
+from topstepx.wire.market_records import read_market
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from topstepx.core.token import Token
     from topstepx.net.auth import TokenKeeper
     from topstepx.net.transport import Hub, HubTransport
-    from topstepx.wire.hub_events import HubEvent
+    from topstepx.wire.hub_models import Heard, MarketEvents
 
 __all__ = ["HubLink", "TokenPlace"]
 
@@ -58,7 +59,7 @@ class HubLink:
         jitter: Callable[[], float],
         place: TokenPlace,
         rest_accepts: Callable[[], Awaitable[bool]],
-        sink: Callable[[HubEvent], None],
+        sink: Callable[[Heard], None],
         told: Callable[[Changed], None],
         malformed: Callable[[str, str], None],
         open_timeout_s: float = 10.0,
@@ -108,6 +109,7 @@ class HubLink:
             recovers=self._recovers,
             reconnecting=self._reconnecting,
             after=after,
+            quick=read_market if self.hub == "market" else None,
         )
         return Line(link, self._door, self._clock, self, first=self._let_first)
 
@@ -328,9 +330,17 @@ class HubLink:
         if state is LinkState.RECOVERING:
             self._told(Changed(state, generation))
 
+    def line_heard(self, line: Line, events: MarketEvents) -> None:
+        """Market events came."""
+        if self._counts(line):
+            self._sink(events)
+
+    def _counts(self, line: Line) -> bool:
+        return not line.is_stopped and (line is self._line or self._recovers)
+
     def line_received(self, line: Line, invocation: Invocation) -> None:
         """The hub called one of our methods."""
-        if line.is_stopped or (line is not self._line and not self._recovers):
+        if not self._counts(line):
             return
         try:
             events = decode_event(invocation.target, invocation.arguments)

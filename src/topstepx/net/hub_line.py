@@ -20,6 +20,7 @@ from topstepx.core.link_effects import (
 from topstepx.core.link_ends import EndKind, LinkEnd
 from topstepx.net.hub_door import HubDoor, NotOpened
 from topstepx.net.transport import CloseReason
+from topstepx.wire.hub_models import MarketEvents
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,6 +43,10 @@ class LineOwner(Protocol):
 
     def line_received(self, line: Line, invocation: Invocation) -> None:
         """The hub called one of our methods."""
+        ...
+
+    def line_heard(self, line: Line, events: MarketEvents) -> None:
+        """Market events came, read already."""
         ...
 
     def line_subscribed(self, line: Line, effect: Subscribed) -> None:
@@ -216,6 +221,9 @@ class Line:
         """Carry out what the link says, in order."""
         wake = False
         for effect in effects:
+            if type(effect) is MarketEvents:
+                self._owner.line_heard(self, effect)
+                continue
             if isinstance(effect, Received):
                 self._owner.line_received(self, effect.invocation)
                 continue

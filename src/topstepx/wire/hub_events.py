@@ -110,7 +110,7 @@ def _decode_quote(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[
     try:
         contract, payload = arguments
         quote = _quote(payload)
-        if _quote_sound(quote):
+        if quote_sound(quote):
             return (QuoteUpdate(_text(contract), quote),)
     except _REFUSED:
         pass
@@ -122,17 +122,41 @@ def _decode_quote(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[
     return tuple(events)
 
 
-def _quote_sound(quote: Quote) -> bool:
-    for number in (quote.best_bid, quote.best_ask, quote.last_price, quote.change):
-        if number is UNSET or number is None:
-            continue
-        if not (_SMALLEST <= number.adjusted() <= _LARGEST and number.is_finite()):
+def quote_sound(quote: Quote) -> bool:
+    """Whether every price in it is finite and of a sensible size."""
+    # One by one: what is not finite has no digits, and 0 is said of where they begin.
+    if (number := quote.best_bid) is not UNSET and number is not None:
+        size = number.adjusted()
+        if not (_SMALLEST <= size <= _LARGEST and (size or number.is_finite())):
             return False
-    if quote.change_percent is UNSET is quote.open and quote.high is UNSET is quote.low:
+    if (number := quote.best_ask) is not UNSET and number is not None:
+        size = number.adjusted()
+        if not (_SMALLEST <= size <= _LARGEST and (size or number.is_finite())):
+            return False
+    if (number := quote.last_price) is not UNSET and number is not None:
+        size = number.adjusted()
+        if not (_SMALLEST <= size <= _LARGEST and (size or number.is_finite())):
+            return False
+    return _seldom_sound(quote)
+
+
+def _seldom_sound(quote: Quote) -> bool:
+    """The same for what most quotes do not say."""
+    if (number := quote.change) is not UNSET and number is not None:
+        size = number.adjusted()
+        if not (_SMALLEST <= size <= _LARGEST and (size or number.is_finite())):
+            return False
+    if (
+        (number := quote.change_percent) is not UNSET
+        and number is not None
+        and not is_sound(number)
+    ):
+        return False
+    if quote.open is UNSET is quote.high and quote.low is UNSET:
         return True
     return all(
         number is None or number is UNSET or is_sound(number)
-        for number in (quote.change_percent, quote.open, quote.high, quote.low)
+        for number in (quote.open, quote.high, quote.low)
     )
 
 

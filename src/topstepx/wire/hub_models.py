@@ -134,4 +134,14 @@ class UnknownEvent(Struct, frozen=True, gc=False):
 
 UserEvent = UserAccount | UserOrder | UserPosition | UserTrade
 MarketEvent = QuoteUpdate | TapeUpdate | DepthUpdate
+
+
+class MarketEvents(Struct, frozen=True, gc=False):
+    """Market events that came together, in order."""
+
+    events: list[MarketEvent]
+
+
 HubEvent = UserEvent | MarketEvent | Logout | UnknownEvent
+Heard = HubEvent | MarketEvents
+"""What a hub hands on: market data in bunches, anything one by one."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from topstepx.core.signalr.connection import DEPTH_MAX, Connection
+from topstepx.core.signalr.connection import DEPTH_MAX, Connection, Quick
 from topstepx.core.signalr.messages import (
     PING,
     UNREADABLE,
@@ -24,6 +24,7 @@ from topstepx.core.signalr.messages import (
 )
 from topstepx.core.signalr.records import SEPARATOR, too_deep
 from topstepx.errors import HandshakeRefused, NotSent, RemoteProtocolError, sanitised
+from topstepx.wire.hub_models import MarketEvents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,7 +39,7 @@ class HandshakeAccepted(Struct, frozen=True):
     """The server took our handshake: methods may be called from now on."""
 
 
-ClientMessage = HandshakeAccepted | Invocation | Completion | Ping | Close | Poisoned
+ClientMessage = HandshakeAccepted | Invocation | Completion | Ping | Close | Poisoned | MarketEvents
 """What a client's `receive()` hands out."""
 
 
@@ -53,16 +54,21 @@ _decode_response = msgspec.json.Decoder(_HandshakeResponse).decode
 class ClientConnection(Connection[ClientMessage]):
     """The client's end of one connection; make a new one for each reconnect.
 
-    `record_bytes_max` bounds one record, `depth_max` its nesting. `state` goes from "new" to
+    `record_bytes_max` bounds one record, `depth_max` its nesting; what `quick` reads is handed out, in its
+    place, as `quick` gives it. `state` goes from "new" to
     "shaking" (handshake sent), "open" and "closed".
     """
 
     __slots__ = ("_calls", "_pending")
 
     def __init__(
-        self, *, record_bytes_max: int = RECORD_BYTES_MAX, depth_max: int = DEPTH_MAX
+        self,
+        *,
+        record_bytes_max: int = RECORD_BYTES_MAX,
+        depth_max: int = DEPTH_MAX,
+        quick: Quick | None = None,
     ) -> None:
-        super().__init__(record_bytes_max, depth_max)
+        super().__init__(record_bytes_max, depth_max, quick)
         self._calls = 0
         self._pending: dict[str, str] = {}
 

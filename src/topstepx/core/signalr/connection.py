@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import length_hint
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
 from topstepx.core.signalr.messages import (
@@ -31,6 +31,11 @@ DEPTH_MAX: Final = 64
 Out = TypeVar("Out")
 
 
+Quick = Callable[[list[bytes], int], tuple[object | None, int]]
+"""Reads records from an index on in its own way: what they say, and the index of the first that it leaves
+to the general way."""
+
+
 class Connection(Generic[Out]):
     """One end of one connection; use `ClientConnection` or `ServerConnection`.
 
@@ -38,15 +43,24 @@ class Connection(Generic[Out]):
     and of everything that is no invocation.
     """
 
-    __slots__ = ("_depth_max", "_failure", "_record_bytes_max", "_splitter", "counters", "state")
+    __slots__ = (
+        "_depth_max",
+        "_failure",
+        "_quick",
+        "_record_bytes_max",
+        "_splitter",
+        "counters",
+        "state",
+    )
 
-    def __init__(self, record_bytes_max: int, depth_max: int) -> None:
+    def __init__(self, record_bytes_max: int, depth_max: int, quick: Quick | None = None) -> None:
         self.state: State = "new"
         self.counters = Counters()
         self._record_bytes_max = record_bytes_max
         self._depth_max = depth_max
         self._splitter = RecordSplitter(record_bytes_max)
         self._failure: RemoteProtocolError | None = None
+        self._quick = quick
 
     def receive(self, data: bytes) -> list[Out]:
         """The messages that `data` completes, in order; empty once the connection is closed.
@@ -78,36 +92,47 @@ class Connection(Generic[Out]):
 
     def _read(self, records: list[bytes], out: list[Any]) -> None:
         """Decode each record on its own and sort the messages into `out`. The data path."""
-        depth_max = self._depth_max
+        quick, at = self._quick, 0
         self.counters.records += len(records)
-        waiting = iter(records)
-        for record in waiting:
-            # Without that many brackets there is no such depth, which settles nearly every record.
-            # Taking them out is twice as fast as `count`, which looks at each byte by itself.
-            brackets = len(record) - len(record.replace(b"{", b"").replace(b"[", b""))
-            if brackets > depth_max and too_deep(record, depth_max):
-                self._poisoned(f"nested deeper than {depth_max} levels", record, out)
-                continue
-            try:
-                if not record.isascii():
-                    record.decode()  # what stays undecoded below must be UTF-8 as well
-                message = decode(record)
-            except UNREADABLE as error:
-                reason = unreadable(record, error)
-                if reason is None:
-                    self.counters.unknown += 1
-                else:
-                    self._poisoned(reason, record, out)
-                continue
-            if type(message) is Invocation:
-                out.append(message)
-            elif type(message) is Close:
-                out.append(message)
-                self.state = "closed"
-                self.counters.records -= length_hint(waiting)
+        while at < len(records):
+            if quick is not None:
+                read, at = quick(records, at)
+                if read is not None:
+                    out.append(read)
+                if at == len(records):
+                    return
+            self._read_one(records[at], out)
+            at += 1
+            if self.state == "closed":
+                self.counters.records -= len(records) - at
                 return
+
+    def _read_one(self, record: bytes, out: list[Any]) -> None:
+        # Without that many brackets there is no such depth, which settles nearly every record.
+        # Taking them out is twice as fast as `count`, which looks at each byte by itself.
+        depth_max = self._depth_max
+        brackets = len(record) - len(record.replace(b"{", b"").replace(b"[", b""))
+        if brackets > depth_max and too_deep(record, depth_max):
+            self._poisoned(f"nested deeper than {depth_max} levels", record, out)
+            return
+        try:
+            if not record.isascii():
+                record.decode()  # what stays undecoded below must be UTF-8 as well
+            message = decode(record)
+        except UNREADABLE as error:
+            reason = unreadable(record, error)
+            if reason is None:
+                self.counters.unknown += 1
             else:
-                self._take(message, out)
+                self._poisoned(reason, record, out)
+            return
+        if type(message) is Invocation:
+            out.append(message)
+        elif type(message) is Close:
+            out.append(message)
+            self.state = "closed"
+        else:
+            self._take(message, out)
 
     def _poisoned(self, reason: str, record: bytes, out: list[Any]) -> None:
         self.counters.poisoned += 1
