@@ -113,6 +113,7 @@ class Storm:
         self.middle = 400  # ticks: 100.00
         self.told: dict[int, OrderModel] = {}
         self.told_position: PositionModel | None = None
+        self.wished: dict[int, tuple[int | None, int | None]] = {}
         self.trails: dict[int, Decimal] = {}
 
     def price(self, ticks: int) -> Decimal:
@@ -159,6 +160,11 @@ class Storm:
             stop_type=OrderType.TRAILING_STOP if tag % 2 else OrderType.STOP,
         )
         assert answer.error_code in {0, 2}
+        if answer.success and answer.order_id is not None:
+            self.wished[answer.order_id] = (
+                None if stop is None else -stop * side.sign,
+                None if target is None else target * side.sign,
+            )
 
     def _known(self, choice: int) -> int | None:
         known = list(self.told)
@@ -206,6 +212,8 @@ class Storm:
                 was = before.status if before else OrderStatus.NONE
                 now = event.model.status
                 assert now in NEXT[was] or (now is was and was not in FINAL)
+                if was is OrderStatus.SUSPENDED and now is OrderStatus.OPEN:
+                    self.audit_woken(event.model)
                 self.told[event.model.id] = event.model
             elif isinstance(event.model, TradeModel):
                 if not event.model.voided:
@@ -255,6 +263,22 @@ class Storm:
             level = self.trails.setdefault(order.id, order.stop_price)
             assert (level - order.stop_price) * order.side.sign >= 0
             self.trails[order.id] = order.stop_price
+
+    def audit_woken(self, leg: OrderModel) -> None:
+        """A leg wakes after its entry's fill, on the other side, as far from it as was wished."""
+        entry = self.told[leg.parent_order_id or 0]
+        stop_ticks, target_ticks = self.wished[entry.id]
+        is_target = leg.type is OrderType.LIMIT
+        ticks, price = (
+            (target_ticks, leg.limit_price) if is_target else (stop_ticks, leg.stop_price)
+        )
+        assert entry.fill_volume > 0
+        assert entry.filled_price is not None
+        assert (leg.side, leg.size) == (entry.side.opposite, entry.fill_volume)
+        assert ticks is not None
+        assert price is not None
+        wished = entry.filled_price + ticks * MNQ.tick_size
+        assert abs(price - wished) <= MNQ.tick_size / 2
 
     @staticmethod
     def audit_legs(orders: dict[int, OrderModel]) -> None:
