@@ -42,6 +42,7 @@ from topstepx.settings import (
     check_on_exit,
     simulator_environment,
 )
+from topstepx.termination import EXIT_CODE, Termination
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -61,11 +62,15 @@ class Connection:
     """What `connect` gives: enter it to get the `Client`.
 
     Leaving it raises `IntentsLeftOpen` when it is not known what became of an order, so that the program
-    does not end as if all were well.
+    does not end as if all were well. SIGTERM leaves it as an exception does, and then raises
+    `SystemExit(143)`; see `connect`.
     """
 
-    def __init__(self, opened: Callable[[AsyncExitStack], Awaitable[Client]]) -> None:
+    def __init__(
+        self, opened: Callable[[AsyncExitStack], Awaitable[Client]], *, sigterm: bool = False
+    ) -> None:
         self._opened = opened
+        self._termination = Termination() if sigterm else None
         self._stack = AsyncExitStack()
         self._client: Client | None = None
 
@@ -73,10 +78,33 @@ class Connection:
         async with AsyncExitStack() as stack:
             client = await self._opened(stack)
             await stack.enter_async_context(client)
+            if self._termination is not None:
+                self._termination.begin()
             self._stack, self._client = stack.pop_all(), client
             return client
 
     async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        asked = self._termination
+        if asked is None:
+            return await self._left(kind, error, traceback)
+        asked.leave()
+        try:
+            if asked.was_asked:  # whatever became of the cancellation in the block, also nothing
+                end = SystemExit(EXIT_CODE)
+                await self._left(SystemExit, end, traceback)
+                return None
+            return await self._left(kind, error, traceback)
+        finally:
+            await asked.end()
+            if asked.was_asked:
+                raise SystemExit(EXIT_CODE) from None
+
+    async def _left(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
@@ -111,6 +139,7 @@ def connect(
     logout_on_exit: bool | None = None,
     exits_only: bool = False,
     on_exit: OnExit = "cancel_entries",
+    sigterm: bool = True,
     send_lost_again: bool = False,
     journal: JournalChoice | Journal = None,
     proxy: str | Secret | Proxy | None = None,
@@ -125,8 +154,9 @@ def connect(
 
     Outside the simulator `trade=True` is not released yet and raises `TradingDisabled`; with `exits_only`
     it cancels and closes, also beside a program that trades, with its journal on the disk. The simulator
-    keeps its journal in memory unless `journal` is a path. Leaving by an exception or Ctrl-C does what
-    `on_exit` says. `reconnecting` bounds the hubs' tries; `send_lost_again`, see `Settings`, may double an order.
+    keeps its journal in memory unless `journal` is a path. Leaving by an exception, Ctrl-C or SIGTERM (with
+    `sigterm`, where your program has no handler of its own) does what `on_exit` says. `reconnecting`
+    bounds the hubs' tries; `send_lost_again`, see `Settings`, may double an order.
 
     Without `api_key` the key is looked for: in the system's keychain, in an encrypted file (`passphrase`
     is called to open it), in the environment. `share_session` lets all programs of this user here use
@@ -148,9 +178,7 @@ def connect(
         "limits": _limits(profile, max_contracts, limits),
     }
     given = given_credentials(user_name, api_key)
-    _check_given(
-        profile.environment, named=user_name is not None or given is not None, proxied=bool(proxy)
-    )
+    _check_given(profile.environment, named=(user_name, given) != (None, None), proxied=bool(proxy))
     opening = _Opening(
         profile=profile,
         options=options,
@@ -162,7 +190,7 @@ def connect(
         journal=journal,
         reconnecting=reconnecting,
     )
-    return Connection(opening.client)
+    return Connection(opening.client, sigterm=sigterm)
 
 
 def _limits(profile: Profile, max_contracts: int | None, limits: Limits | None) -> Limits:

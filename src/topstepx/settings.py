@@ -341,7 +341,7 @@ class Settings:
     exits_only: bool = False
     """Cancel and close, open nothing: needs no lock, so it works beside a program that trades."""
     on_exit: OnExit = "cancel_entries"
-    """What leaving by an exception or Ctrl-C does with your own resting entries and positions."""
+    """What leaving by an exception, Ctrl-C or SIGTERM does with your own resting entries and positions."""
     unprotected: Unprotected = "alert"
     """What follows when an entry filled and the stop that was ordered with it is not seen: an alarm alone,
     a stop of our own (there may then be two), or closing the position."""

@@ -178,7 +178,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("signals", ["TERM", "INT INT", "INT TERM"])
+@pytest.mark.parametrize("signals", ["TERM TERM", "INT INT", "INT TERM"])
 def test_p16_a_second_signal_forces_the_end_and_the_journal_is_whole(
     tmp_path: Path, signals: str
 ) -> None:

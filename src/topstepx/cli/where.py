@@ -100,6 +100,7 @@ class Where:
             user_name=credentials.user_name,
             api_key=credentials.api_key,
             journal=MemoryJournal() if reads else self._kept_in(target, credentials.user_name),
+            sigterm=False,  # a command is soon over, and its exit codes are its own
             **options,
         )
 

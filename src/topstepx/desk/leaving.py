@@ -1,6 +1,6 @@
 """The end of a client: what is on its way arrives, what is open is waited for, what is left is said.
 
-Leaving by an exception or Ctrl-C also takes back your own resting entries, because nobody would watch
+Leaving by an exception, Ctrl-C or SIGTERM also takes back your own resting entries, because nobody would watch
 them. What protects a position stays: stops, targets and every other order against the position.
 """
 
