@@ -24,7 +24,13 @@ def test_a_hand_on_everything(
         stopped = sim.now()
         do("clock step 90")
         assert (sim.now() - stopped).total_seconds() == 90
-        do("clock set 2026-01-05T16:00:00Z")
+        do("clock step 1h30m")
+        do("clock step 1.5m")
+        assert (sim.now() - stopped).total_seconds() == 90 + 5400 + 90
+        do("clock step 2x", 2)
+        do("clock step 2h1", 2)
+        assert "90s, 15m, 2h" in capsys.readouterr().err
+        do("clock set 2026-01-05T16:45:00Z")
         do("clock set flat-by")
         do("clock set 2026-01-05T16:00:00Z", 2)
         do("clock speed 4")

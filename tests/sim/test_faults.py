@@ -128,3 +128,24 @@ def test_clear_and_remove() -> None:
 def test_what_cannot_be_meant_is_refused(fault: Fault, word: str) -> None:
     with pytest.raises(InvalidRequest, match=f"^{word}="):
         plan(fault)
+
+
+def test_a_fault_says_in_a_word_how_it_stands() -> None:
+    later = NOON + timedelta(seconds=10)
+    end = later + timedelta(seconds=1)
+    faults = plan(
+        Fault(where="hub/user", what=kinds.Mute(), since=later, until=end),
+        Fault(where=PLACE, what=kinds.DropAnswer(), times=2),
+        Fault(where="*", what=kinds.Revoke()),
+    )
+    mute, drop, revoke = faults.planned
+    assert [one.state(NOON) for one in (mute, drop)] == ["to come", "waiting"]
+    assert [mute.state(later), mute.state(end)] == ["on", "over"]
+    faults.for_request(PLACE, NOON)
+    assert drop.state(NOON) == "striking"
+    faults.for_request(PLACE, NOON)
+    assert drop.state(NOON) == "spent"
+    faults.due_acts(NOON)
+    assert revoke.state(NOON) == "spent"
+    revoke.undo = lambda: None
+    assert revoke.state(NOON) == "on"

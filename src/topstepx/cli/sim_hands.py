@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,12 +11,29 @@ from cyclopts import App, Parameter
 
 from topstepx.cli.sim_runs import Which, tell
 from topstepx.cli.sim_told import show
+from topstepx.errors import ConfigurationError
 
 _ANY = Which()
 clock_app = App(name="clock", help="Pause, step and set the simulated clock.")
 market_app = App(name="market", help="Halt, move or widen a market.")
 accounts_app = App(name="accounts", help="Do what the firm does to an account.")
 state_app = App(name="state", help="Save, load or reset a running simulator.")
+
+
+_PARTS = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def _seconds(text: str) -> float:
+    """A length of time as people write it."""
+    with suppress(ValueError):
+        return float(text)
+    parts = _PARTS.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ConfigurationError(
+            f"{text}: is no length of time.", next_step="Write seconds, or 90s, 15m, 2h, 1h30m, 1d."
+        )
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
 @clock_app.command(name="show")
@@ -37,14 +56,14 @@ def resume_command(*, which: Which = _ANY) -> int:
 
 
 @clock_app.command(name="step")
-def step_command(seconds: float, *, which: Which = _ANY) -> int:
-    """Go ahead by so many simulated seconds.
+def step_command(how_far: str, *, which: Which = _ANY) -> int:
+    """Go ahead in simulated time; orders fill and stops trigger on the way.
 
     Args:
-        seconds: How far.
+        how_far: Seconds, or such as 90s, 15m, 2h, 1h30m, 1d.
         which: Which simulator.
     """
-    return show(tell(which, "clock/step", seconds=seconds), which)
+    return show(tell(which, "clock/step", seconds=_seconds(how_far)), which)
 
 
 @clock_app.command(name="set")

@@ -81,6 +81,19 @@ class PlannedFault:
         times = 1 if is_act(self.fault) else self.fault.times
         return times is not None and self.struck >= times
 
+    def state(self, now: datetime) -> str:
+        """One word: to come, waiting, striking, on (it lasts), spent, or over (its window is)."""
+        fault = self.fault
+        if fault.until is not None and now >= fault.until:
+            return "over"
+        if fault.since is not None and now < fault.since:
+            return "to come"
+        if self.undo is not None or isinstance(fault.what, (*SESSION_FAULTS, HubDown)):
+            return "on"
+        if self.spent:
+            return "spent"
+        return "striking" if self.struck else "waiting"
+
     def __repr__(self) -> str:
         return f"PlannedFault({self.number}: {self.fault.where} {self.fault.what!r} struck {self.struck})"
 

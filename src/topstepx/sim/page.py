@@ -160,7 +160,7 @@ def _faults(faults: Sequence[Mapping[str, Any]]) -> str:
         return _card("Faults", '<p><span class="tag good">calm</span> The plan is empty.</p>')
     rows = []
     for one in faults:
-        left = "spent" if one["spent"] else "waiting" if not one["struck"] else "striking"
+        left = one["state"]
         times = "for ever" if one["times"] is None else f"{one['struck']} of {one['times']}"
         rows.append((one["number"], one["where"], one["text"], times, left))
     return _card(

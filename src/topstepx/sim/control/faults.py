@@ -12,6 +12,8 @@ from topstepx.sim.fault_kinds import KINDS, default_of, kind_of, told
 from topstepx.sim.fault_plans import Entry, FaultPlan
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from topstepx.sim.faults import PlannedFault
 
 
@@ -23,7 +25,7 @@ class Number(Body):
 
 def listed(machine: Machine, _body: Nothing) -> object:
     """The plan, with how often each has struck."""
-    return {"faults": [_row(one) for one in machine.gateway.faults.planned]}
+    return {"faults": [_row(one, machine.gateway.now) for one in machine.gateway.faults.planned]}
 
 
 def add(machine: Machine, body: Entry) -> object:
@@ -31,7 +33,7 @@ def add(machine: Machine, body: Entry) -> object:
     gateway = machine.gateway
     planned = gateway.faults.add(body.fault(gateway.now))
     gateway.advance(gateway.now)
-    return {"fault": _row(planned)}
+    return {"fault": _row(planned, gateway.now)}
 
 
 def plan(machine: Machine, body: FaultPlan) -> object:
@@ -39,7 +41,7 @@ def plan(machine: Machine, body: FaultPlan) -> object:
     gateway = machine.gateway
     added = body.add_to(gateway.faults, gateway.now)
     gateway.advance(gateway.now)
-    return {"faults": [_row(one) for one in added]}
+    return {"faults": [_row(one, gateway.now) for one in added]}
 
 
 def remove(machine: Machine, body: Number) -> object:
@@ -82,7 +84,7 @@ def kinds(machine: Machine, _body: Nothing) -> object:
     }
 
 
-def _row(planned: PlannedFault) -> dict[str, object]:
+def _row(planned: PlannedFault, now: datetime) -> dict[str, object]:
     fault = planned.fault
     return {
         "number": planned.number,
@@ -97,6 +99,7 @@ def _row(planned: PlannedFault) -> dict[str, object]:
         "seen": planned.seen,
         "struck": planned.struck,
         "spent": planned.spent,
+        "state": planned.state(now),
     }
 
 
