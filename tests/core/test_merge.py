@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 from tests.support.facts import ACCOUNT, at
 from topstepx import events
-from topstepx.core.merge import NOTHING, Freshness, earliest, fresher, heard, later, told
+from topstepx.core.merge import (
+    NOTHING,
+    Freshness,
+    RowOrder,
+    earliest,
+    fresher,
+    heard,
+    later,
+    told,
+)
+from topstepx.events import ListRead
 
 
 def test_something_beats_nothing_whatever_the_time() -> None:
@@ -42,3 +54,22 @@ def test_the_journals_word_has_no_age_and_yields() -> None:
     assert fresher(replayed, live) == fresher(live, replayed) == live
     assert fresher(None, replayed) == replayed
     assert fresher(live, Freshness(at(1), "hub", 9)).as_of == at(1)
+
+
+def test_reports_of_a_run_whose_clock_was_set_back_come_after_those_of_the_run_before() -> None:
+    order = RowOrder()
+    noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+    def read(when: datetime, origin: Literal["live", "replayed"] = "replayed") -> ListRead:
+        return ListRead(at=when, what="accounts", origin=origin, source="rest")
+
+    order.run_begins(noon)
+    assert order.placed(read(noon)).at == noon
+    assert order.placed(read(noon + timedelta(seconds=9))).at == noon + timedelta(seconds=9)
+    order.run_begins(noon - timedelta(hours=1))
+    first = order.placed(read(noon - timedelta(hours=1))).at
+    second = order.placed(read(noon - timedelta(hours=1) + timedelta(seconds=2))).at
+    assert noon + timedelta(seconds=9) < first < second
+    assert second - first == timedelta(seconds=2)
+    now = read(noon - timedelta(hours=1), "live")
+    assert order.placed(now) is now

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
+
 from tests.support.trading import mnq, practice
-from topstepx.core.terms import Limit
+from topstepx.core.lanes import Lane
+from topstepx.core.ledger import Ledger
+from topstepx.core.terms import Limit, Market
+from topstepx.events import Flattened, Observation
 from topstepx.sim.fault_kinds import DelayEvents, DropEvents
 from topstepx.sim.faults import Fault
 from topstepx.testing.eventually import eventually
-from topstepx.testing.loop import virtual
-from topstepx.testing.pair import Pair
+from topstepx.testing.loop import LoopClock, virtual
+from topstepx.testing.pair import START, Pair
 
 
 @virtual
@@ -76,3 +82,49 @@ async def test_seed_700036_a_deaf_hub_that_moves_to_a_new_token_is_trusted_again
 
         await eventually(free, timeout_s=30)
         await order.cancel()
+
+
+@virtual
+async def test_seed_702078_a_wall_clock_set_back_between_two_runs_loses_no_account() -> None:
+    async with Pair() as first:
+        account = await practice(first)
+        await first.tsx.ready(account)
+    async with Pair(gateway=first.gateway, journal=first.journal.crash()) as second:  # type: ignore[attr-defined]  # the one in memory
+        await second.tsx.ready(account)
+    journal = second.journal.crash()  # type: ignore[attr-defined]  # the same
+    clock = LoopClock(start=START - timedelta(hours=1))
+    async with Pair(gateway=first.gateway, journal=journal, clock=clock) as third:
+        await third.tsx.ready(account)
+        assert not third.tsx._record.ledger.modes.causes(account.id)
+        now = third.world.now()
+        third.gateway.venue.adjust_balance(account.id, Decimal(-9), now)
+        third.gateway.advance(now)
+        await asyncio.sleep(1)
+    replayed = Ledger()
+    for row in await journal.rows(limit=10_000):
+        event = row.event()
+        if isinstance(event, Observation):
+            event = msgspec.structs.replace(event, origin="replayed")
+        replayed.apply(event)
+    belief = replayed.account(account.id)
+    assert belief is not None
+    assert belief.account.balance == first.truth.balance(account.id)
+
+
+@virtual
+async def test_seed_701450_a_wall_clock_that_is_ahead_keeps_nobody_from_getting_flat() -> None:
+    async with Pair() as pair:
+        account, contract = await practice(pair), await mnq(pair)
+        await pair.tsx.ready(account)
+        desk = pair.tsx.desk(account, contract)
+        pair.clock.step_wall(3600)
+        await desk.buy(1, at=Market())
+        await eventually(lambda: desk.position is not None and desk.position.net == 1)
+        await asyncio.sleep(1)  # fills show in the list a moment later
+        late = await pair.tsx._trading.reader.late_trades(
+            account.id, timedelta(seconds=60), lane=Lane.EXIT
+        )
+        assert [one.size for one in late] == [1], "asked for by the gateway's clock"
+        result = await pair.tsx.flatten(account)
+        assert isinstance(result, Flattened), result
+        assert not pair.truth.positions(account.id)

@@ -22,7 +22,7 @@ from topstepx.core.ledger_links import LinkBelief, LinkChanged, Links, SessionCh
 from topstepx.core.ledger_orders import OrderBelief, OrderChanged, OrderEntry
 from topstepx.core.ledger_positions import AccountPositions, PositionBelief, PositionChanged
 from topstepx.core.ledger_trades import TradeBelief, TradeChanged, TradeEntry
-from topstepx.core.merge import Freshness, fresher, heard
+from topstepx.core.merge import Freshness, RowOrder, fresher, heard
 from topstepx.core.mode import ModeMoved, Modes
 from topstepx.core.netting import Heard, Netting
 from topstepx.core.tags import canonical
@@ -86,8 +86,8 @@ class Ledger:
         self._intents: dict[str, IntentEntry] = {}
         self._intent_tags: dict[tuple[int, str], str] = {}
         self._intent_keys: dict[tuple[int, str], str] = {}
-        self._listed: dict[tuple[events.ListName, int | None], datetime] = {}
-        self._listed_ages: dict[tuple[events.ListName, int | None], Freshness] = {}
+        self._row_order = RowOrder()
+        self._listed: dict[tuple[events.ListName, int | None], Freshness] = {}
 
     # ------------------------------------------------------------ the fold
 
@@ -99,13 +99,14 @@ class Ledger:
         is_mode_fact, moved = self.modes.apply(event)
         if isinstance(event, events.ClientStarted):
             self.netting.begin()
+            self._row_order.run_begins(event.at)
         if moved or is_mode_fact:
             link = self.links.apply(event)
             return (*([] if link is None else [link]), Noted(event), *moved)
         if isinstance(event, events.ModeCauseAdded | events.ModeCauseCleared):
             return ()
         if isinstance(event, events.Observation):
-            return self._observe(event, now_ns)
+            return self._observe(self._row_order.placed(event), now_ns)
         if isinstance(event, _INTENT_FACTS):
             return self._intend(event)
         if isinstance(event, events.OrphanFound):
@@ -214,11 +215,8 @@ class Ledger:
         return self._positions.setdefault(account_id, AccountPositions(account_id))
 
     def _list_was_read(self, what: events.ListName, account_id: int | None, age: Freshness) -> bool:
-        before, at = self._listed.get((what, account_id)), age.as_of
-        self._listed[what, account_id] = at if before is None else max(before, at)
-        self._listed_ages[what, account_id] = fresher(
-            self._listed_ages.get((what, account_id)), age
-        )
+        before = self._listed.get((what, account_id))
+        self._listed[what, account_id] = fresher(before, age)
         return before is None
 
     # ------------------------------------------------------------ orders and trades
@@ -309,11 +307,12 @@ class Ledger:
 
     def listed_at(self, what: events.ListName, account_id: int | None = None) -> datetime | None:
         """The moment that the last complete list speaks of; None: never read, so nothing is excluded."""
-        return self._listed.get((what, account_id))
+        age = self._listed.get((what, account_id))
+        return None if age is None else age.as_of
 
     def list_age(self, what: events.ListName, account_id: int | None = None) -> Freshness | None:
         """When and how the last complete list was read; None: never, also not in an earlier run."""
-        return self._listed_ages.get((what, account_id))
+        return self._listed.get((what, account_id))
 
     def account(self, account_id: int) -> AccountBelief | None:
         """An account; None: never seen."""

@@ -8,7 +8,10 @@ gateway itself says about time and ends with the value, so that no two different
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from topstepx.events import Observation
 
 NANOSECONDS = 1_000_000_000
+_TICK = timedelta(microseconds=1)
 
 KnownFrom = Literal["hub", "rest", "poll", "reconciled", "journal"]
 """Who told it last: the stream, an ordinary answer, a poll while the stream is missing, a look that
@@ -71,6 +75,33 @@ def moment(observation: Observation) -> tuple[bool, datetime]:
     (The clock may have been wrong in an earlier run, and stamps only ascend within one.)
     """
     return observation.origin != "replayed", observation.at
+
+
+class RowOrder:
+    """Reports of earlier runs, in the order of those runs.
+
+    Stamps only ascend within one run. Where the wall clock was set back before the next, its reports are
+    moved behind those of the one before, so that what was told later counts as later.
+    """
+
+    def __init__(self) -> None:
+        self._last: datetime | None = None
+        self._moved_by = timedelta()
+
+    def run_begins(self, at: datetime) -> None:
+        """A run began at that moment of its own clock."""
+        late = self._last is not None and self._last >= at
+        self._moved_by = self._last - at + _TICK if late and self._last else timedelta()
+
+    def placed(self, observation: Observation) -> Observation:
+        """The report with a moment that fits; one of this run stays as it is."""
+        if observation.origin != "replayed":
+            return observation
+        if self._moved_by:
+            observation = msgspec.structs.replace(observation, at=observation.at + self._moved_by)
+        if self._last is None or observation.at > self._last:
+            self._last = observation.at
+        return observation
 
 
 def heard(observation: Observation, now_ns: int | None) -> Freshness:

@@ -172,9 +172,7 @@ class _Run:
         if not any(belief is not None and belief.unshown for belief in beliefs):
             return
         with contextlib.suppress(TopstepxError):  # then the lists are believed a little later
-            await self._reader.trades_since(
-                self._account_id, self._record.stamp() - _EARLIER, lane=Lane.EXIT
-            )
+            await self._reader.late_trades(self._account_id, _EARLIER, lane=Lane.EXIT)
 
     def _turned(self, contract_id: str, net: int) -> None:
         """Say it when a position is the opposite of what was to be closed."""

@@ -17,7 +17,7 @@ from topstepx.wire.enums import OrderSortBy, OrderStatus, SortDirection
 from topstepx.wire.models import OrderModel
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from topstepx.desk.record import Record
     from topstepx.events import Origin
@@ -104,6 +104,12 @@ class Reader:
             raise _without("Order/searchById", "an order")
         self._observed((answer.order,), at, "live")
         return answer.order
+
+    async def late_trades(
+        self, account_id: int, back: timedelta, *, lane: Lane
+    ) -> tuple[TradeModel, ...]:
+        """Every trade of the last while by the gateway's clock, whatever ours says."""
+        return await self.trades_since(account_id, self._rest.server_now() - back, lane=lane)
 
     async def trades_since(
         self, account_id: int, since: datetime, *, lane: Lane = Lane.RESOLVE

@@ -250,8 +250,7 @@ class Reduction:
 
     async def _ask(self) -> None:
         """Positions, and beside them trades: a hub that is silent does not tell what filled."""
-        since = self._record.stamp() - _EARLIER
-        trades = self._means.reader.trades_since(self._account_id, since, lane=Lane.EXIT)
+        trades = self._means.reader.late_trades(self._account_id, _EARLIER, lane=Lane.EXIT)
         positions = self._means.reader.positions(self._account_id, lane=Lane.EXIT)
         _, listed = await asyncio.gather(trades, positions, return_exceptions=True)
         if isinstance(listed, BaseException):
