@@ -82,6 +82,15 @@ def is_close_like(order: OrderModel, contract_id: str) -> bool:
     )
 
 
+def claimed_by_others(ledger: Ledger, mine: IntentBelief) -> frozenset[int]:
+    """The orders that are known to be those of other intents."""
+    return frozenset(
+        other.order_id
+        for other in ledger.intents(mine.account_id)
+        if other.order_id is not None and other.intent_id != mine.intent_id
+    )
+
+
 def rival_closes(ledger: Ledger, mine: IntentBelief) -> int:
     """How many other closes may own an untagged order that came after this one was written down."""
     recorded = mine.recorded

@@ -45,6 +45,19 @@ def baseline_of(ledger: Ledger, account_id: int, contract_id: str, at: datetime)
     return Baseline(position.net, trades, at)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one look read, whoever asked for it; `began_ns` by the monotonic clock."""
+
+    began_ns: int
+    since: datetime
+    orders: tuple[OrderModel, ...]
+    trades: tuple[TradeModel, ...] | None
+    """None: they could not be read, or the position could not."""
+    flat: str | None
+    problem: str
+
+
 class Evidence:
     """Reads orders, trades and positions since a moment, into the ledger and into a `Round`."""
 
@@ -64,33 +77,61 @@ class Evidence:
         lane: Lane = Lane.RESOLVE,
     ) -> Round:
         """One round. What cannot be read makes it incomplete; it never makes it empty."""
+        reading = await self.read(account_id, contract_id, since, lane=lane)
+        return self.round_of(
+            account_id,
+            contract_id,
+            reading,
+            claimed=claimed,
+            siblings=siblings,
+            baseline=baseline,
+        )
+
+    async def read(
+        self, account_id: int, contract_id: str, since: datetime, *, lane: Lane = Lane.RESOLVE
+    ) -> Reading:
+        """Everything once: orders, trades and positions."""
         orders: tuple[OrderModel, ...] = ()
+        trades: tuple[TradeModel, ...] | None = None
         problems: list[str] = []
-        began = self._record.stamp()
+        began, began_ns = self._record.stamp(), self._record.now_ns()
         # Orders first: a trade whose order is not among them is then not explained.
         try:
             orders = await self._reader.orders_since(account_id, since, lane=lane)
         except TopstepxError as error:
             problems.append(str(error))
-        unexplained = False
         try:
-            trades = await self._reader.trades_since(account_id, since, lane=lane)
+            read = await self._reader.trades_since(account_id, since, lane=lane)
             await self._reader.positions(account_id, lane=lane)
-            orders = await self._with_traded(account_id, contract_id, orders, trades, lane)
-            known = {order.id for order in orders}
-            unexplained = self._is_unexplained(account_id, contract_id, trades, known, baseline)
+            orders = await self._with_traded(account_id, contract_id, orders, read, lane)
+            trades = read
         except TopstepxError as error:
             problems.append(str(error))
-        ledger = self._record.ledger
+        flat = shown_flat(self._record.ledger, account_id, contract_id, after=began)
+        return Reading(began_ns, since, orders, trades, flat, "; ".join(problems))
+
+    def round_of(
+        self,
+        account_id: int,
+        contract_id: str,
+        reading: Reading,
+        *,
+        claimed: frozenset[int] = frozenset(),
+        siblings: int = 0,
+        baseline: Baseline | None = None,
+    ) -> Round:
+        """What a reading says to one search."""
+        known = {order.id for order in reading.orders}
         return Round(
-            flat=shown_flat(ledger, account_id, contract_id, after=began),
-            complete=not problems,
-            orders=orders,
+            flat=reading.flat,
+            complete=not reading.problem,
+            orders=reading.orders,
             claimed=claimed,
             siblings=siblings,
-            unexplained=unexplained,
-            tags_shown=tags_are_shown(orders, self._tagged(orders)),
-            problem="; ".join(problems),
+            unexplained=reading.trades is not None
+            and self._is_unexplained(account_id, contract_id, reading.trades, known, baseline),
+            tags_shown=tags_are_shown(reading.orders, self._tagged(reading.orders)),
+            problem=reading.problem,
         )
 
     async def _with_traded(

@@ -45,8 +45,10 @@ _EARLIER = timedelta(seconds=300)
 _CANCEL_S = 1.0
 """How long cancels are waited for until everything is looked at again."""
 
-_ASK_EVERY_S = 0.5
-"""How often the list of positions is read while a close is on its way, in case the hub is deaf."""
+_ASK_EVERY_S, _ASKS_A_WAIT = 0.5, 3
+"""How often the list of positions is read while a close is on its way, in case the hub is deaf; and how
+often between two tries at most, because a gateway that holds closes back for minutes would else be asked
+until the request budget is gone."""
 
 Result = Flattened | FlattenFailed
 
@@ -229,7 +231,7 @@ class _Run:
     async def _close(self, contract_id: str, wait_s: float) -> None:
         """Close, and the moment it is told flat take off what would open the opposite position."""
         closing = asyncio.ensure_future(self._exits.close(self._account_id, contract_id))
-        flat = asyncio.ensure_future(self._flat(contract_id))
+        flat = asyncio.ensure_future(self._flat(contract_id, wait_s))
         try:
             await asyncio.wait({closing, flat}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({flat}, timeout=wait_s if closing.done() else None)
@@ -247,7 +249,7 @@ class _Run:
         ):  # a late list shows what is closed already: no hurry to ask again
             await asyncio.sleep(wait_s)
 
-    async def _flat(self, contract_id: str) -> None:
+    async def _flat(self, contract_id: str, wait_s: float) -> None:
         """Return once the contract is flat by what is told: fills, the hub's word or a list."""
 
         async def ask() -> None:
@@ -259,7 +261,8 @@ class _Run:
                 return None
             return True if belief.net + belief.unshown == 0 else None
 
-        await until(self._record, look, timeout_s=None, ask=ask, every_s=_ASK_EVERY_S)
+        every_s = max(_ASK_EVERY_S, wait_s / _ASKS_A_WAIT)
+        await until(self._record, look, timeout_s=None, ask=ask, every_s=every_s)
 
     async def _clear(self, contract_id: str) -> None:
         """Cancel what the position leaves behind; what fails is seen at the next look."""

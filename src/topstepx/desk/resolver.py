@@ -16,11 +16,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from topstepx.clock import NANOSECONDS
-from topstepx.core.lanes import Lane
-from topstepx.core.ownership import rival_closes
+from topstepx.core.ownership import claimed_by_others, rival_closes
 from topstepx.core.resolve import CloseSearch, Fate, Finding, Looking, PlaceSearch, Search
 from topstepx.core.searches import looks_from, makes_orders, noun_of, search_for
 from topstepx.desk.evidence import Baseline, baseline_of
+from topstepx.desk.shared_looks import SharedLooks
 from topstepx.errors import RecordUnavailable, TopstepxError
 from topstepx.events import (
     AlarmRaised,
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from topstepx.clock import Clock
     from topstepx.core.ledger import Change
     from topstepx.core.ledger_intents import IntentBelief
-    from topstepx.desk.evidence import Evidence
+    from topstepx.core.resolve import Round
+    from topstepx.desk.evidence import Evidence, Reading
     from topstepx.desk.record import Record
     from topstepx.desk.resending import Resending
     from topstepx.events import Verdict
@@ -77,6 +78,7 @@ class Resolver:
         self._clock = clock
         self._spawn = spawn
         self._cancel = cancel
+        self._shared = SharedLooks(record, evidence)
         self._searches: dict[str, Search] = {}
         self._decisions: dict[str, asyncio.Event] = {}
         self._wake: dict[str, asyncio.Event] = {}
@@ -162,30 +164,34 @@ class Resolver:
     # -- looking
 
     async def _resolve(self, intent_id: str, search: Search) -> None:
+        seen_ns = self._clock.monotonic_ns()
         while not _is_decided(search):
             await self._sleep(intent_id, search.next_ns)
-            if _is_decided(search):  # the hub was faster
-                break
             intent = self._record.ledger.intent(intent_id)
             if intent is None or intent.recorded is None:
                 return
-            if not intent.is_open:
+            await self._sleep(intent_id, self._shared.next_ns(intent, search.contract_id, seen_ns))
+            intent = self._record.ledger.intent(intent_id) or intent
+            if _is_decided(search) or not intent.is_open:  # the hub was faster
                 break
-            seen = await self._evidence.look(
-                intent.account_id,
-                search.contract_id,
-                looks_from(intent.recorded),
-                claimed=self._claimed(intent),
-                siblings=self._siblings(intent, search),
-                baseline=self._baseline(intent_id, search),
-                lane=Lane.EXIT if intent.cancel_wanted else Lane.RESOLVE,
-            )
+            reading = await self._shared.read(intent, search.contract_id, seen_ns)
+            seen, seen_ns = self._round(intent, search, reading), reading.began_ns
             finding = search.looked(seen, self._clock.monotonic_ns())
             if finding is None and self.resending is not None and isinstance(search, PlaceSearch):
                 await self.resending.consider(intent_id, search, seen)
         self._baselines.pop(intent_id, None)
         await self._decided(intent_id, search)
         await self._watch_on(intent_id, search)
+
+    def _round(self, intent: IntentBelief, search: Search, reading: Reading) -> Round:
+        return self._evidence.round_of(
+            intent.account_id,
+            search.contract_id,
+            reading,
+            claimed=claimed_by_others(self._record.ledger, intent),
+            siblings=self._siblings(intent, search),
+            baseline=self._baseline(intent.intent_id, search),
+        )
 
     def _baseline(self, intent_id: str, search: Search) -> Baseline | None:
         """The position to compare with, while trades may lag behind it; later the trades tell."""
@@ -218,13 +224,6 @@ class Resolver:
         wake = self._wake.get(intent_id)
         if wake is not None:
             wake.set()
-
-    def _claimed(self, intent: IntentBelief) -> frozenset[int]:
-        return frozenset(
-            other.order_id
-            for other in self._record.ledger.intents(intent.account_id)
-            if other.order_id is not None and other.intent_id != intent.intent_id
-        )
 
     def _siblings(self, intent: IntentBelief, search: Search) -> int:
         if isinstance(search, CloseSearch):
