@@ -8,9 +8,11 @@ import msgspec
 
 from tests.house.tree import ROOT
 from topstepx.sim.control import COMMANDS
+from topstepx.sim.endpoints import ROUTE_NAMES
 from topstepx.sim.fault_kinds import KINDS, kind_of
 from topstepx.sim.fault_plans import FaultPlan
 from topstepx.sim.scenarios import SCENARIOS
+from topstepx.wire.routes import HUB_METHODS
 
 PAGE = (ROOT / "docs/simulator.md").read_text(encoding="utf-8")
 
@@ -36,3 +38,15 @@ def test_every_scenario_is_there_and_the_plan_can_be_read() -> None:
         assert f"`{name}`" in PAGE
     plans = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     assert [len(FaultPlan.from_toml(plan).faults) for plan in plans] == [2, 2]
+
+
+def test_the_table_says_how_sure_of_every_route_and_every_event() -> None:
+    table = PAGE.partition("| Behaviour | How sure | But |")[2].partition("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    how_sure = {row[1] for row in rows}
+    assert all(len(row) == 3 for row in rows)
+    assert how_sure == {"verified", "documented", "assumed", "invented"}
+    subjects = " ".join(row[0] for row in rows)
+    events = {one.event for one in HUB_METHODS} | {"GatewayLogout"}
+    missing = [name for name in (*ROUTE_NAMES, *events) if f"`{name}`" not in subjects]
+    assert missing == []
