@@ -26,6 +26,7 @@ from topstepx.core.ledger import Change, Ledger
 from topstepx.core.mode import ModeMoved, rule_of
 from topstepx.core.ownership import is_external, is_external_trade
 from topstepx.desk.event_stream import EventStream
+from topstepx.desk.long_lived import long_lived
 from topstepx.errors import RecordUnavailable
 from topstepx.events import (
     AlarmRaised,
@@ -103,7 +104,11 @@ class Record:
             errors.RecordUnavailable: the journal cannot be used; the message says what to do.
         """
         await self._journal.open()
-        return await self._read_on(Event) if replay else 0
+        if not replay:
+            return 0
+        with long_lived() as reading:
+            reading.facts = await self._read_on(Event)
+        return reading.facts
 
     async def catch_up(self) -> int:
         """Read what other processes wrote since: what they saw and what they wanted; how many facts.

@@ -91,6 +91,10 @@ class TokenKeeper:
 
     # -- for callers
 
+    def usable(self) -> Token | None:
+        """The token, if there is one worth sending now."""
+        return self.machine.usable(self._clock.monotonic_ns())
+
     async def token(self, *, deadline_ns: int, exit_waits: bool = False) -> Token:
         """A token worth sending; waits for a renewal that is under way, until `deadline_ns`.
 

@@ -13,6 +13,7 @@ from topstepx.core.blame import Blame
 from topstepx.core.breaker import Scope, ScopeState
 from topstepx.core.breakers import Breakers, Call, Refused, Transition, Verdict
 from topstepx.core.lanes import Lane
+from topstepx.core.permits import Granted
 from topstepx.errors import AnswerLost, BreakerOpen, NotSent
 from topstepx.wire import routes
 from topstepx.wire.routes import Bucket, Route
@@ -87,9 +88,12 @@ class Gate:
 
         Waits for room as the lane allows; raises `RateLimited` or `BreakerOpen` (nothing was sent).
         """
-        permit = await self.limiter.permit(
-            lane, route.bucket, deadline_ns=deadline_ns, caller=route.name
-        )
+        limiter = self.limiter
+        answer = limiter.ask(lane, route.bucket, deadline_ns=deadline_ns, caller=route.name)
+        if isinstance(answer, Granted) and limiter.is_alone:
+            permit = answer.permit
+        else:
+            permit = await limiter.turn(answer, route.bucket, deadline_ns=deadline_ns)
         now_ns = self._clock.monotonic_ns()
         call = self.breakers.admit(scope_of(route), now_ns, exits=lane is Lane.EXIT)
         if isinstance(call, Refused):

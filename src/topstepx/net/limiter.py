@@ -91,10 +91,25 @@ class RateLimiter:
         names who asks, so that callers take turns. Cancelling the wait frees the place. Raises
         `RateLimited`, with `retry_after_s` where known; nothing was sent then.
         """
+        answer = self.ask(lane, bucket, deadline_ns=deadline_ns, caller=caller)
+        return await self.turn(answer, bucket, deadline_ns=deadline_ns)
+
+    def ask(
+        self, lane: Lane, bucket: Bucket, *, deadline_ns: int, caller: str
+    ) -> Granted | Waiting | Denied:
+        """The first step of `permit`, which is all of it for a `Granted` while `is_alone`."""
+        return self._limiters[bucket].ask(lane, caller, deadline_ns, self._clock.monotonic_ns())
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other process has a say."""
+        return self._shared is None
+
+    async def turn(
+        self, answer: Granted | Waiting | Denied, bucket: Bucket, *, deadline_ns: int
+    ) -> Permit:
+        """The other steps of `permit`, from what `ask` gave."""
         limiter = self._limiters[bucket]
-        answer: Granted | Waiting | Denied = limiter.ask(
-            lane, caller, deadline_ns, self._clock.monotonic_ns()
-        )
         while True:
             if isinstance(answer, Granted):
                 if self._shared is None:

@@ -153,9 +153,11 @@ class Rest:
         while True:
             token = None
             if route.wants_token:
-                token = await self._keeper.token(
-                    deadline_ns=send_by_ns, exit_waits=lane is Lane.EXIT
-                )
+                token = self._keeper.usable()
+                if token is None:
+                    token = await self._keeper.token(
+                        deadline_ns=send_by_ns, exit_waits=lane is Lane.EXIT
+                    )
             ticket = await self._gate.enter(route, lane, send_by_ns)
             if self._clock.monotonic_ns() >= send_by_ns:
                 ticket.unused()

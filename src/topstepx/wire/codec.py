@@ -153,21 +153,40 @@ def encode(message: msgspec.Struct) -> bytes:
     if isinstance(message, EmptyRequest):
         return b""
     if isinstance(message, Request):
+        if _is_simple(message):
+            return _encoded(message)
         message = _checked(message)
     return encode_plainly(message)
 
 
 def encode_plainly(thing: object) -> bytes:
     """Anything of ours as JSON, with every decimal in plain digits."""
+    body = _encoded(thing)
+    if _needs_spelling(body):
+        body = _encode_json(_spelled_out(msgspec.to_builtins(thing, builtin_types=_KEPT)))
+    return body
+
+
+def _encoded(thing: object) -> bytes:
     try:
-        body = _encode_json(thing)
-        if _needs_spelling(body):
-            body = _encode_json(_spelled_out(msgspec.to_builtins(thing, builtin_types=_KEPT)))
+        return _encode_json(thing)
     except UnicodeEncodeError:
         raise InvalidRequest(
             type(thing).__name__, "…", "text that is not Unicode.", "Send plain text."
         ) from None
-    return body
+
+
+def _is_simple(message: Request) -> bool:
+    """Whether there is nothing in it but plain text and numbers of at most 64 bits, as in most reads."""
+    for name in message.__struct_fields__:
+        value = getattr(message, name)
+        kind = type(value)
+        if kind is int:
+            if not _INT64_MIN <= value <= _INT64_MAX:
+                return False
+        elif kind is not str and value is not None:
+            return False
+    return True
 
 
 def _needs_spelling(body: bytes) -> bool:
@@ -192,8 +211,6 @@ def _checked(message: R) -> R:
     changes: dict[str, object] = {}
     for name in message.__struct_fields__:
         value = getattr(message, name)
-        if value is None or type(value) is str or (type(value) is int and 0 <= value <= _INT64_MAX):
-            continue  # what nearly every member is
         if isinstance(value, datetime):
             changes[name] = _utc(name, value)
         elif isinstance(value, Decimal):
