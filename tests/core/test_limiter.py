@@ -472,11 +472,11 @@ def test_what_is_kept_for_looks_is_out_of_reach_of_reads_and_used_once() -> None
     for _ in range(60):
         assert isinstance(limiter.ask(Lane.READ, "me", 10**15, 0), Granted)
     assert isinstance(limiter.ask(Lane.READ, "me", 10**15, 0), Waiting)
-    assert limiter.within_reach(Lane.RECONCILE, 0) == 50
+    assert limiter.room(Lane.RECONCILE, 0) == (50, 50)
     for _ in range(50):
         assert isinstance(limiter.ask(Lane.RECONCILE, "me", 10**15, 0), Granted)
     assert isinstance(limiter.ask(Lane.RECONCILE, "me", 10**15, 0), Waiting)
     assert limiter.line(Lane.READ, 0) == 110, "together they have what they had"
-    assert limiter.within_reach(Lane.RECONCILE, 0) == 50, "its own come back to it"
+    assert limiter.room(Lane.RECONCILE, 0) == (0, 50), "its own come back to it"
     limiter.keep(10_000)
     assert limiter.line(Lane.READ, 10**12) == 1, "reads are slow then, and not shut out"

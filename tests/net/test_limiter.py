@@ -258,7 +258,7 @@ async def test_keeping_room_for_looks_is_undone_at_once_and_scales_with_the_limi
     last = asyncio.create_task(fill(it, 1))
     await asyncio.sleep(1)
     assert not last.done()
-    assert it.within_reach(Lane.RECONCILE) == 50
+    assert it.room(Lane.RECONCILE) == (50, 50)
     it.keep(Lane.RECONCILE, 0)
     await asyncio.wait_for(last, 1)
     await it.close()

@@ -265,11 +265,12 @@ class Limiter:
         self._kept = min(count, max(0, self._lines[Lane.READ] - 1))
         self._watched = {Lane.EXIT, Lane.READ} if self._kept else {Lane.EXIT}
 
-    def within_reach(self, lane: Lane, now_ns: int) -> int:
-        """How many attempts a window holds of this lane at most, if all others go on as they do."""
+    def room(self, lane: Lane, now_ns: int) -> tuple[int, int]:
+        """What this lane may still send now, and in a whole window if all others go on as they do."""
         self._see(now_ns)
         own = self._own[lane].count(self.window_ns, self._now_ns) if lane in self._own else 0
-        return self.line(lane, now_ns) - self._log.count(self.window_ns, self._now_ns) + own
+        free = self.line(lane, now_ns) - self._log.count(self.window_ns, self._now_ns)
+        return max(0, free), free + own
 
     def line(self, lane: Lane, at_ns: int) -> int:
         """How many attempts the window may hold before `lane` stops, all reductions counted."""

@@ -46,5 +46,8 @@ class LookBudget:
     def pause_s(self, calls: int, least_s: float) -> float:
         """Seconds from one look of so many requests to the next: `least_s`, or more where room is short."""
         for_recovery = min(RECOVERY_EACH * self._accounts + 2, kept_for(self._accounts) // 3)
-        room = self._limiter.within_reach(Lane.RECONCILE) - for_recovery
-        return max(least_s, min(PAUSE_MAX_S, _WINDOW_S * calls / max(1, room)))
+        now, a_window = self._limiter.room(Lane.RECONCILE)
+        if now < calls + for_recovery:
+            return max(least_s, PAUSE_MAX_S)  # outages close to each other have used it up
+        steady_s = _WINDOW_S * calls / max(1, a_window - for_recovery)
+        return max(least_s, min(PAUSE_MAX_S, steady_s))

@@ -159,9 +159,9 @@ class RateLimiter:
             limiter.keep(round(count * min(1.0, limiter.policy.limit / _DOCUMENTED_LIMIT)))
             self._drive(Bucket.GENERAL)
 
-    def within_reach(self, lane: Lane) -> int:
-        """How many requests a minute this lane may have, if all others go on as they do."""
-        return self._limiters[Bucket.GENERAL].within_reach(lane, self._clock.monotonic_ns())
+    def room(self, lane: Lane) -> tuple[int, int]:
+        """How many requests this lane may send now, and a minute if all others go on as they do."""
+        return self._limiters[Bucket.GENERAL].room(lane, self._clock.monotonic_ns())
 
     def resumed(self) -> None:
         """The computer slept: what its sockets still held may leave now, uncounted."""
