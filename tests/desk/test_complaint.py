@@ -50,6 +50,7 @@ def test_an_hour_without_hub_and_without_answers_is_a_page_of_warnings(
             pair.faults.add(Fault(where="Auth/validate", what=f.Answer(401), times=None))
             pair.faults.add(Fault(where="hub/user", what=f.CutHub()))
             await asyncio.sleep(3600)
+            assert any("in vain" in line for line in pair.tsx.health().lines)
 
     run()
     told = [one for one in caplog.messages if one.startswith("polling instead")]

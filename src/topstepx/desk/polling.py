@@ -56,6 +56,7 @@ class Poller:
         self._reason: str | None = None
         self._round = 0
         self._told: set[int] = set()
+        self._unanswered: dict[int | None, str] = {}
         self._complaint = Complaint(_LOG, "polling instead of the user hub")
 
     def _pause_s(self) -> float:
@@ -68,7 +69,10 @@ class Poller:
         if self._reason is None:
             return None
         pause = self._pause_s()
-        return f"REST is asked every {pause:.0f} s instead of the user hub ({self._reason})"
+        note = f"REST is asked every {pause:.0f} s instead of the user hub ({self._reason})"
+        if self._unanswered:
+            note += f", in vain: {next(iter(self._unanswered.values()))}"
+        return note
 
     @property
     def is_on(self) -> bool:
@@ -80,6 +84,7 @@ class Poller:
         if self._reason is not None:
             return
         self._reason = reason
+        self._unanswered.clear()
         self._round += 1
         self._tell()
         self._spawn(self._run(self._round), "polling instead of the user hub")
@@ -138,5 +143,7 @@ class Poller:
             await reading
         except TopstepxError as error:
             self._complaint.failed(error, about)
+            self._unanswered[about] = str(error)
         else:
             self._complaint.worked(about)
+            self._unanswered.pop(about, None)
