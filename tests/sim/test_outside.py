@@ -122,6 +122,8 @@ def test_a_stall_at_a_call_lets_the_answer_come() -> None:
         ("what = { kind = 'crash' }", "faults[1].what.kind", "topstepx sim run -- COMMAND"),
         ("what = { kind = 'disk_full' }", "faults[1].what.kind", "Use the kit"),
         ("what = { kind = 'suspend', seconds = 5 }", "faults[1].what.kind", "Use the kit"),
+        ("what = { kind = 'half_open' }", "faults[1].what.kind", "TCP fault proxy"),
+        ("where = 'client'\nwhat = { kind = 'half_open' }", "faults[1].where", "Use network."),
         ("what = { kind = 'suspend', seconds = 5 }", "faults[1].what.kind", "drift_clock"),
         (
             "what = { kind = 'step_clock', seconds = 5 }",

@@ -166,3 +166,49 @@ async def test_the_gateways_clock_goes_ahead_by_itself_or_runs_faster() -> None:
         assert (pair.world.now() - world).total_seconds() == pytest.approx(25, abs=0.5)
         with pytest.raises(InvalidRequest, match="skew_date"):
             pair.faults.add(Fault(where="gateway", what=f.StepClock(seconds=-1)))
+
+
+# ---------------------------------------------------------------- the network
+
+
+@virtual
+async def test_the_network_goes_down_for_its_window_and_comes_back() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await pair.tsx.accounts.one("PRAC"))
+        plan(pair, f.NetworkDown(), where="network", for_s=10)
+        await asyncio.sleep(1)
+        assert pair.gateway.sessions == []
+        assert not pair.network.up
+        await eventually(lambda: len(pair.gateway.sessions) == 1, timeout_s=60)
+        assert pair.network.up
+
+
+@virtual
+async def test_a_half_open_network_swallows_one_way_and_breaks_in_the_end() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await pair.tsx.accounts.one("PRAC"))
+        before = pair.gateway.sessions
+        plan(pair, f.HalfOpen(up=False), where="*", for_s=3)
+        await asyncio.sleep(1)
+        assert (pair.network.lose_up, pair.network.lose_down) == (False, True)
+        await asyncio.sleep(3)
+        assert (pair.network.lose_up, pair.network.lose_down) == (False, False)
+        await eventually(lambda: bool(set(pair.gateway.sessions) - set(before)), timeout_s=60)
+
+
+@virtual
+async def test_a_slow_network_adds_to_what_there_is_and_a_reset_breaks_once() -> None:
+    async with Pair() as pair:
+        pair.network.latency_s = 0.1
+        plan(pair, f.SlowNetwork(seconds=0.4), where="network", for_s=5)
+        await asyncio.sleep(0.5)
+        began = seconds()
+        await pair.tsx.accounts.all()
+        assert seconds() - began == pytest.approx(1.0, abs=0.01)
+        await asyncio.sleep(6)
+        assert pair.network.latency_s == pytest.approx(0.1)
+        await pair.tsx.ready(await pair.tsx.accounts.one("PRAC"))
+        before = pair.gateway.sessions
+        plan(pair, f.ResetNetwork(), where="network")
+        await eventually(lambda: bool(set(pair.gateway.sessions) - set(before)), timeout_s=60)
+        assert pair.network.up

@@ -12,6 +12,7 @@ from topstepx.sim.fault_kinds import (
     DISK_FAULTS,
     HUB_ACTS,
     HUB_ONLY,
+    NETWORK_FAULTS,
     OUTSIDE_FAULTS,
     PROCESS_FAULTS,
     REQUEST_FAULTS,
@@ -21,7 +22,7 @@ from topstepx.sim.fault_kinds import (
     StepClock,
     Suspend,
 )
-from topstepx.sim.outside_faults import CLIENT, GATEWAY, JOURNAL
+from topstepx.sim.outside_faults import CLIENT, GATEWAY, JOURNAL, NETWORK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +64,9 @@ def _check_outside(fault: Fault, routes: Sequence[str]) -> None:
     """The places of what is outside the gateway; `*` stands for the usual one."""
     if isinstance(fault.what, PROCESS_FAULTS):
         _check_known(fault, (CLIENT, JOURNAL, *routes), (), [CLIENT, JOURNAL, *sorted(routes)])
+        return
+    if isinstance(fault.what, NETWORK_FAULTS):
+        _check_known(fault, [NETWORK], (), [NETWORK])
         return
     places = [JOURNAL] if isinstance(fault.what, DISK_FAULTS) else [CLIENT]
     if isinstance(fault.what, CLOCK_FAULTS) and not isinstance(fault.what, Suspend):

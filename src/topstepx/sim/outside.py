@@ -1,4 +1,4 @@
-"""What a plan can reach outside the gateway: the program under test, its journal's disk, both clocks.
+"""What a plan can reach outside the gateway: the program under test, its disk, both clocks, the network.
 
 Who runs the gateway says what is there by giving hands: the kit (`topstepx.testing.pair.Pair`) has all of
 them, `topstepx sim run` holds a real program, and a simulator alone has its own clock. A fault that finds
@@ -17,13 +17,19 @@ from topstepx.sim.outside_faults import (
     DISK_FAULTS,
     GATEWAY,
     JOURNAL,
+    NETWORK_FAULTS,
     OUTSIDE_FAULTS,
     PROCESS_FAULTS,
     Crash,
     DiskFault,
     DriftClock,
+    HalfOpen,
+    NetworkDown,
+    NetworkFault,
     OutsideFault,
     Quit,
+    ResetNetwork,
+    SlowNetwork,
     Stall,
     StepClock,
     Suspend,
@@ -94,6 +100,14 @@ class LidHand(ClockHand, Protocol):
         ...
 
 
+class NetworkHand(Protocol):
+    """Holds the network between program and gateway."""
+
+    def begin(self, what: NetworkFault) -> Undo:
+        """Let it go wrong until it is undone."""
+        ...
+
+
 @dataclass(slots=True)
 class Outside:
     """The hands that there are; `journal_writes`: whether writes of the journal can be seen."""
@@ -103,6 +117,7 @@ class Outside:
     client_clock: LidHand | None = None
     gateway_clock: ClockHand | None = None
     journal_writes: bool = False
+    network: NetworkHand | None = None
 
     def reaches(self, kind: type[Kind]) -> bool:
         """Whether a kind of fault can act here at all."""
@@ -110,6 +125,8 @@ class Outside:
             return self.program is not None and kind in self.program.kinds
         if kind in DISK_FAULTS:
             return self.disk is not None and kind in self.disk.kinds
+        if kind in NETWORK_FAULTS:
+            return self.network is not None
         if kind is Suspend:
             return self.client_clock is not None
         if kind in CLOCK_FAULTS:
@@ -144,6 +161,10 @@ class Outside:
                 self._clock(where).step(seconds)
             case DriftClock(rate=rate):
                 return self._clock(where).drift(rate)
+            case ResetNetwork():
+                _there(self.network).begin(what)()  # over at once
+            case NetworkDown() | HalfOpen() | SlowNetwork():
+                return _there(self.network).begin(what)
             case _:
                 return _there(self.disk).begin(what)
         return None
@@ -189,6 +210,9 @@ class Outside:
         elif isinstance(what, DISK_FAULTS):
             rule = "the disk of the program's journal is out of reach here."
             step = "Use the kit (topstepx.testing); topstepx sim run -- COMMAND knows disk_full."
+        elif isinstance(what, NETWORK_FAULTS):
+            rule = "the network between program and gateway is out of reach here."
+            step = "Use the kit (topstepx.testing), or its TCP fault proxy for any program."
         else:
             rule = "the clock of the program is out of reach here."
             step = "Use the kit (topstepx.testing)."

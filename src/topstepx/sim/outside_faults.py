@@ -1,4 +1,4 @@
-"""What can go wrong outside the gateway, as data: with the program under test, its disk, the clocks.
+"""What can go wrong outside the gateway, as data: with the program under test, its disk, the clocks, the network.
 
 A gateway alone reaches none of it; `topstepx.sim.outside` knows what can be reached where.
 """
@@ -84,17 +84,43 @@ class Suspend(Kind, frozen=True, tag="suspend"):
     cut: bool = False
 
 
+# ---------------------------------------------------------------- the network between
+
+
+class NetworkDown(Kind, frozen=True, tag="network_down"):
+    """Every connection breaks, and nothing can be reached until the window ends."""
+
+
+class ResetNetwork(Kind, frozen=True, tag="reset_network"):
+    """Every connection breaks, and can be made again at once."""
+
+
+class HalfOpen(Kind, frozen=True, tag="half_open"):
+    """What is sent `up` or `down` vanishes and nobody is told; connections break when the window ends."""
+
+    up: bool = True
+    down: bool = True
+
+
+class SlowNetwork(Kind, frozen=True, tag="slow_network"):
+    """Everything takes so many seconds longer each way until the window ends."""
+
+    seconds: float
+
+
 ProcessFault: TypeAlias = Crash | Quit | Stall
 DiskFault: TypeAlias = DiskFull | DiskReadOnly | DiskHangs | DiskSlow | DiskLies
 ClockFault: TypeAlias = StepClock | DriftClock | Suspend
-OutsideFault: TypeAlias = ProcessFault | DiskFault | ClockFault
+NetworkFault: TypeAlias = NetworkDown | ResetNetwork | HalfOpen | SlowNetwork
+OutsideFault: TypeAlias = ProcessFault | DiskFault | ClockFault | NetworkFault
 
 PROCESS_FAULTS = (Crash, Quit, Stall)
 DISK_FAULTS = (DiskFull, DiskReadOnly, DiskHangs, DiskSlow, DiskLies)
 CLOCK_FAULTS = (StepClock, DriftClock, Suspend)
-OUTSIDE_FAULTS = (*PROCESS_FAULTS, *DISK_FAULTS, *CLOCK_FAULTS)
+NETWORK_FAULTS = (NetworkDown, ResetNetwork, HalfOpen, SlowNetwork)
+OUTSIDE_FAULTS = (*PROCESS_FAULTS, *DISK_FAULTS, *CLOCK_FAULTS, *NETWORK_FAULTS)
 
-CLIENT, GATEWAY, JOURNAL = "client", "gateway", "journal"
+CLIENT, GATEWAY, JOURNAL, NETWORK = "client", "gateway", "journal", "network"
 """The places outside the routes and the hubs."""
 
 

@@ -1,4 +1,4 @@
-"""The kit's hands on what is outside the gateway: the journal's disk, and the client's computer."""
+"""The kit's hands on what is outside the gateway: the journal's disk, the client's computer, the network."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from topstepx.sim.outside_faults import (
     DiskLies,
     DiskReadOnly,
     DiskSlow,
+    HalfOpen,
+    NetworkDown,
+    NetworkFault,
+    ResetNetwork,
+    SlowNetwork,
 )
 from topstepx.store.journal_memory import MemoryJournal
 
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from topstepx.sim.outside_faults import ProcessFault
     from topstepx.store.rows import Journal
     from topstepx.testing.loop import LoopClock
-    from topstepx.testing.memory import MemoryGateway
+    from topstepx.testing.memory import MemoryGateway, Network
 
 _FULL = "The journal cannot be written: the disk is full."
 _READ_ONLY = "The journal cannot be written: the file is read-only."
@@ -122,3 +127,39 @@ class Computer:
         self._clock.suspend(seconds)
         if cut:
             self._world.network.cut_all("the computer slept")
+
+
+class MemoryNetwork:
+    """The in-memory network between client and gateway."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._wrong: list[NetworkFault] = []
+        self._usual_s = 0.0
+
+    def begin(self, what: NetworkFault) -> Callable[[], None]:
+        """See `NetworkHand.begin`."""
+        if isinstance(what, NetworkDown | ResetNetwork):
+            self._network.cut_all("the network went down")
+        if not self._wrong:
+            self._usual_s = self._network.latency_s
+        self._wrong.append(what)
+        self._apply()
+
+        def undo() -> None:
+            self._wrong.remove(what)
+            self._apply()
+            if isinstance(what, HalfOpen):
+                # What was lost meanwhile is a hole in a stream: TCP would have broken these.
+                self._network.cut_all("the connection timed out")
+
+        return undo
+
+    def _apply(self) -> None:
+        network, wrong = self._network, self._wrong
+        network.up = not any(isinstance(one, NetworkDown) for one in wrong)
+        half_open = [one for one in wrong if isinstance(one, HalfOpen)]
+        network.lose_up = any(one.up for one in half_open)
+        network.lose_down = any(one.down for one in half_open)
+        slower_s = sum(one.seconds for one in wrong if isinstance(one, SlowNetwork))
+        network.latency_s = self._usual_s + slower_s

@@ -23,7 +23,7 @@ from topstepx.settings import Credentials, Limits, Secret, Settings, simulator_e
 from topstepx.sim.gateway import Gateway
 from topstepx.sim.outside import Outside
 from topstepx.store.journal_memory import MemoryJournal
-from topstepx.testing.hands import Computer, MemoryDisk
+from topstepx.testing.hands import Computer, MemoryDisk, MemoryNetwork
 from topstepx.testing.loop import LoopClock
 from topstepx.testing.memory import MemoryGateway, Network
 from topstepx.testing.process import Process
@@ -100,7 +100,9 @@ class Pair:
         """Let plans reach everything there is; what comes back takes that away again."""
         acts, before = self.gateway.acts, self.gateway.acts.outside
         acts.outside = Outside(
-            client_clock=Computer(self.clock, self.world), gateway_clock=self.world
+            client_clock=Computer(self.clock, self.world),
+            gateway_clock=self.world,
+            network=MemoryNetwork(self.network),
         )
         if isinstance(self._journal, MemoryJournal):
             disk = MemoryDisk(self.world)
