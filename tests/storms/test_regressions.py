@@ -128,3 +128,17 @@ async def test_seed_701450_a_wall_clock_that_is_ahead_keeps_nobody_from_getting_
         result = await pair.tsx.flatten(account)
         assert isinstance(result, Flattened), result
         assert not pair.truth.positions(account.id)
+
+
+@virtual
+async def test_seed_710333_a_lock_that_the_hub_never_told_is_known_within_half_a_minute() -> None:
+    async with Pair() as pair:
+        account = await practice(pair)
+        await pair.tsx.ready(account)
+        pair.faults.add(Fault(where="hub/user", what=DropEvents(), times=None))
+        for may_trade in (False, True):
+            pair.gateway.venue.set_can_trade(account.id, may_trade, pair.world.now())
+            await asyncio.sleep(28)
+            belief = pair.tsx.state.account(account)
+            assert belief is not None
+            assert belief.account.can_trade == may_trade

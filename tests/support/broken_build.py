@@ -125,6 +125,27 @@ BUILDS: dict[str, Broken] = {
     ),
     "reconcile that believes a short list": Broken(
         {
+            "topstepx.desk.lookout": (
+                "        live = await self.live_orders(account_id)\n",
+                (
+                    "        live = await self.live_orders(account_id)\n"
+                    "        import msgspec\n"
+                    "        for one in self._record.ledger.working(account_id):\n"
+                    "            if one.id not in {each.id for each in live}:\n"
+                    "                over = msgspec.structs.replace("
+                    "one.order, status=OrderStatus.CANCELLED)\n"
+                    "                self._record.commit(OrderObserved(at=at, order=over,"
+                    " origin=how.origin, source=how.source))\n"
+                ),
+            ),
+        },
+        "Honesty",
+        5,
+        {"late lists": 12.0, "another program": 4.0},
+        {"market": 3.0, "rest": 3.0, "close": 1.0},
+    ),
+    "resolver that presumes absence after one look": Broken(
+        {
             "topstepx.core.resolve": (
                 "        if self.negative >= ABSENT_ROUNDS and waited_s >= ABSENT_AFTER_S:\n",
                 "        if self.negative >= 1:\n",
@@ -154,6 +175,22 @@ BUILDS: dict[str, Broken] = {
         {"tokens revoked": 4.0},
         {"burst": 3.0, "market": 1.0},
     ),
+    "a line that is left is never let go of": Broken(
+        {
+            "topstepx.core.link": (
+                "        self._connection = None\n        self._was_contested = False\n",
+                (
+                    "        self.__dict__.setdefault('left', []).append(self._connection)\n"
+                    "        self._connection = None\n        self._was_contested = False\n"
+                ),
+            )
+        },
+        "Weight",
+        4,  # seeds 0 and 3 are weighed
+        {"connections reset": 90.0},
+        {"read": 1.0},
+        {"storm_s": 120.0},
+    ),
     "trade told again with every report": Broken(
         {
             "topstepx.core.ledger_trades": (
@@ -165,6 +202,38 @@ BUILDS: dict[str, Broken] = {
         3,
         {"events garbled": 20.0, "hubs cut": 6.0},
         {"market": 3.0},
+    ),
+    "tasks that outlive their client": Broken(
+        {
+            "topstepx.desk.linkage": (
+                "        self.watch.begin(generation)\n",
+                (
+                    "        self.watch.begin(generation)\n"
+                    "        self.__dict__.setdefault('kept', []).append("
+                    "asyncio.ensure_future(asyncio.sleep(9e5)))\n"
+                ),
+            )
+        },
+        "Bounds",
+        2,
+        {"hubs cut": 6.0},
+        {"market": 1.0},
+    ),
+    "orders on a locked account": Broken(
+        {
+            "topstepx.desk.entry_gate": (
+                "        if not account.can_trade:\n",
+                "        if False:\n",
+            ),
+            "topstepx.desk.account_watch": (
+                "        if account.can_trade:\n",
+                "        if True:\n",
+            ),
+        },
+        "Darkness",
+        5,
+        {"liquidations": 8.0},
+        {"market": 3.0, "rest": 3.0},
     ),
     "a used key gives the handle of an order that was never made": Broken(
         {

@@ -10,7 +10,8 @@ A hub that was found deaf is not proven to hear because lists agree again (see `
 stream that was silent has told something, it goes on being compared, and `note` says so.
 
 A balance has no time of its own, so nobody can see that an older one came late: what the hub told of
-one is read again at the next comparison.
+one is read again at the next comparison. Nor does a lock of the account show in orders or trades, so
+accounts are read again when their list is twenty seconds old.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ FLAT_EVERY_S: Final = 30.0
 DOUBTED_EVERY_S: Final = 15.0
 """How often a hub that is not proven to hear is compared while nothing is at stake."""
 
+ACCOUNTS_EVERY_S: Final = 20.0
 YOUNG_S: Final = 4.0
 _MOMENT_NS: Final = 2 * NANOSECONDS
 _AGAIN_S: Final = 60.0
@@ -89,6 +91,7 @@ class HubWatch:
         self._is_deaf = False
         self._money_at: dict[int, datetime] = {}
         """Accounts whose balance the hub told, and when, as long as no answer has said the same."""
+        self._accounts_read_s = 0.0
         self._wake = asyncio.Event()
         self._comparing = Complaint(_LOG, "comparing the user hub with REST")
         self._balances = Complaint(_LOG, "reading balances again")
@@ -129,6 +132,7 @@ class HubWatch:
     def begin(self, generation: int) -> None:
         """A life of the hub is trusted from now on; one that takes over from a deaf one: after two looks."""
         self._generation = generation
+        self._accounts_read_s = asyncio.get_running_loop().time()
         self._trusted_since = self._recovery.server_told()
         # A line that was left for a new token while it was deaf: until two looks agree, so is this one.
         self._agreed = 0
@@ -180,6 +184,7 @@ class HubWatch:
                 await self._read_money()
 
     async def _read_money(self) -> None:
+        self._accounts_read_s = asyncio.get_running_loop().time()
         try:
             await self._read_accounts("reconciled")
         except TopstepxError as error:  # tried again with the next look
@@ -199,6 +204,8 @@ class HubWatch:
                 async with asyncio.timeout(self._recovery.pause_s(calls, least_s)):
                     await self._wake.wait()
             except TimeoutError:
+                if loop.time() - self._accounts_read_s >= ACCOUNTS_EVERY_S:
+                    await self._read_money()
                 every_s = DOUBTED_EVERY_S if self._is_doubted() else FLAT_EVERY_S
                 if self._exposed() or loop.time() - began_s >= every_s:
                     return False

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 _EXITS = frozenset({"cancel", "close", "partial_close"})
 _WAYS_OUT = frozenset({"cancel", "close", "flatten"})
 _GUARDS = frozenset({"BreakerOpen", "RateLimited", "ModeRefused", "RecordUnavailable"})
-_EXIT_ROUTES = frozenset(
-    {"Order/cancel", "Position/closeContract", "Position/partialCloseContract"}
-)
 _PAUSE = timedelta(seconds=6)
 """The longest wait after a 429 on the exit lane, and a moment for the way."""
 _BUGS = frozenset({"internal_error", "listener_failed", "task_died"})
@@ -158,13 +155,10 @@ class OpenExit(Auditor):
             self.found(f"{recorded.action} of {recorded.order_id or 'a position'}: {event.text}")
 
     def _was_refused(self, at: datetime | None = None) -> bool:
-        """Whether the gateway's own limiter refused an exit just before."""
+        """Whether the gateway's own limiter refused something just before; looks of an exit count as one."""
         moment = at or self.world.memory.now()
         arrivals = self.world.gateway.limits.arrivals
-        return any(
-            not one.admitted and one.route in _EXIT_ROUTES and moment - _PAUSE <= one.at <= moment
-            for one in arrivals
-        )
+        return any(not one.admitted and moment - _PAUSE <= one.at <= moment for one in arrivals)
 
     def after(self) -> None:
         """What the trader was told when he wanted out."""

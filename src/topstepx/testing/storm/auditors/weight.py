@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from topstepx.testing.storm.world import World
 
 _OF_A_LINK: Final = (
-    "topstepx.net.",
+    "topstepx.net.hub",
     "topstepx.core.link",
     "topstepx.core.signalr.",
-    "topstepx.testing.memory",
+    "topstepx.testing.memory_hubs",
 )
 """Where the kinds are of which a client needs a few for each connection, however often it is made anew."""
 
 _OF_A_CLIENT: Final = ("topstepx.desk.", "topstepx.core.")
-_LINK_EACH: Final = 30
+_LINK_EACH: Final = 10
 _CLIENT_EACH: Final = 64
 _TASKS_EACH: Final = 60
 _SOCKETS_EACH: Final = 4  # both hubs, and a second line of each while it moves to a new token
@@ -85,7 +85,7 @@ class Weight(Auditor):
         remembered += sum(len(book.sayings) + len(book.wishes) for book in world.books)
         for kind, count in (living() - self._before).items():
             if kind.startswith(_OF_A_LINK):
-                most = _LINK_EACH * runs
+                most = _LINK_EACH * runs * len(world.account_ids)
             elif kind.startswith(_OF_A_CLIENT):
                 most = _CLIENT_EACH * runs + _PER_FACT * remembered
             else:
