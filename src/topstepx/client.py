@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from topstepx.core.backoff import Backoff
 from topstepx.core.breakers import Breakers
@@ -49,8 +49,7 @@ from topstepx.wire import models, routes
 from topstepx.wire.hub_events import Logout
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
     from types import TracebackType
 
     from topstepx.core.link import Changed
@@ -71,7 +70,6 @@ class Client:
         self.settings = settings
         clock = self._clock = ports.clock
         self._transports = (ports.rest, ports.hubs)
-        self._sending: set[asyncio.Task[Any]] = set()
         self._record = Record(ports.journal, clock=clock)
         report = Report(self._record)
         self._tasks = Tasks(report.died)
@@ -202,7 +200,7 @@ class Client:
                 contracts=self.contracts,
                 recovery=self._recovery,
                 tasks=self._tasks,
-                send=self._spawn_send,
+                send=self._tasks.send,
                 chance=ports.chance,
                 installation=ports.installation,
                 last_look=self._authority.last_look,
@@ -269,7 +267,7 @@ class Client:
             if self.settings.logout_on_exit:
                 last.push_async_callback(self._keeper.logout)
             last.callback(self.market.close)
-            await self._tasks.finish(self._sending, wait_s)
+            await self._tasks.finish(self._tasks.sending, wait_s)
             self.left_open = await self._leaving.settle(wait_s)
             self._settled = True
             self.left_behind = self._leaving.left()
@@ -358,12 +356,6 @@ class Client:
         )
 
     # -- wiring
-
-    def _spawn_send(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        task = self._tasks.spawn(work, name, watched=False)
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
-        return task
 
     # The parts below are built after those that call them, so these look them up when called.
 

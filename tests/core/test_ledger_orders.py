@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.support.facts import at, order
+from tests.support.facts import ORDERS, START, at, order
 from topstepx import events
-from topstepx.core.ledger_orders import OrderBelief, OrderEntry
+from topstepx.core.ledger_orders import OrderBelief, OrderChanged, OrderEntry
+from topstepx.core.merge import fresher, heard
 from topstepx.wire.enums import OrderStatus, Side
 
 
@@ -100,3 +105,50 @@ def test_a_repeated_report_only_refreshes_the_age() -> None:
     assert entry.belief is not None
     assert (entry.belief.as_of, entry.belief.source) == (at(30), "rest")
     assert entry.belief.age_s(31 * 10**9) == 1.0
+
+
+class EveryPart(OrderEntry):
+    """Merges every report part by part, also where one look says that the report is the belief."""
+
+    def apply(self, event: events.OrderObserved, now_ns: int | None) -> OrderChanged | None:
+        before = self.belief
+        age = fresher(before.freshness if before else None, heard(event, now_ns))
+        self._merge(event)
+        self.belief = self._merged(event.order.id, age)
+        return None if before == self.belief else OrderChanged(before, self.belief)
+
+
+def _in_turn(drawn: list[tuple[Any, int | None, bool, bool]]) -> list[events.OrderObserved]:
+    """Reports of one order: mostly each newer than the one before, as gateways tell them."""
+    facts: list[events.OrderObserved] = []
+    for index, (report, step, repeats, replayed) in enumerate(drawn):
+        told = msgspec.structs.replace(report, id=1)
+        if step is not None:
+            updated = START + timedelta(seconds=index + step)
+            told = msgspec.structs.replace(
+                told, update_timestamp=updated, creation_timestamp=START, fill_volume=index // 3
+            )
+        if repeats and facts:
+            told = facts[-1].order
+        origin: events.Origin = "replayed" if replayed else "live"
+        facts.append(events.OrderObserved(order=told, at=at(index), origin=origin))
+    return facts
+
+
+@given(
+    st.lists(
+        st.tuples(ORDERS, st.sampled_from([0, 0, 0, -2, None]), st.booleans(), st.booleans()),
+        max_size=7,
+    ).map(_in_turn)
+)
+def test_a_report_that_is_the_belief_is_what_merging_all_parts_gives(
+    facts: list[events.OrderObserved],
+) -> None:
+    quick, slow = OrderEntry(), EveryPart()
+    for number, fact in enumerate(facts):
+        one, other = quick.apply(fact, number), slow.apply(fact, number)
+        assert (one is None) == (other is None)
+        assert quick.belief is not None
+        assert slow.belief is not None
+        assert quick.belief == slow.belief
+        assert quick.belief.freshness == slow.belief.freshness

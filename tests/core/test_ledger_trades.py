@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tests.support.facts import at, trade
 from topstepx import events
-from topstepx.core.ledger_trades import TradeEntry
+from topstepx.core.ledger_trades import TradeEntry, Trades
 
 
 def test_a_voided_trade_stays_voided() -> None:
@@ -42,3 +42,12 @@ def test_a_trade_reads_as_a_trader_says_it() -> None:
     assert str(entry.belief) == "MNQZ6 BUY 1 at 21503.25, order 7"
     entry.apply(events.TradeVoided(trade=trade(1, order_id=7), at=at(6)), None)
     assert str(entry.belief) == "MNQZ6 BUY 1 at 21503.25, order 7, taken back"
+
+
+def test_the_trades_that_were_seen_first_are_known_by_their_number() -> None:
+    trades = Trades()
+    for number in (7, 3, 7, 9):
+        trades.apply(events.TradeObserved(trade=trade(number), at=at(0)), None)
+    assert trades.count == 3
+    assert trades.first(2) == {7, 3}
+    assert [one.id for one in trades.of(trade(1).order_id)] == [3, 7, 9]

@@ -48,10 +48,10 @@ async def test_a_position_that_moved_without_trades_is_unexplained() -> None:
         await asyncio.sleep(1)  # until the lists show the trade
         evidence, now = w.tsx._trading.resolver._evidence, w.pair.world.now()
         account_id, contract_id = w.account.id, w.contract.id
-        before = Baseline(0, frozenset(), now - HOUR)
+        before = Baseline(0, 0, now - HOUR)
         seen = await evidence.look(account_id, contract_id, now - HOUR, baseline=before)
         assert not seen.unexplained  # the trade explains it
-        hidden = Baseline(0, frozenset(one.id for one in order.trades), now + HOUR)
+        hidden = Baseline(0, len(order.trades), now + HOUR)
         seen = await evidence.look(account_id, contract_id, now - HOUR, baseline=hidden)
         assert seen.unexplained
         same = baseline_of(w.ledger, account_id, contract_id, now)

@@ -53,6 +53,11 @@ def test_each_knows_its_account_and_survives_json(fact: events.Observation) -> N
     assert events.decode(events.encode(fact)) == fact
 
 
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.kind)
+def test_what_an_id_is_made_of_is_the_content_whoever_writes_it(fact: events.Observation) -> None:
+    assert fact.statement() == events.Observation.statement(fact)
+
+
 def test_a_trade_report_stands_for_a_trade_or_its_reversal() -> None:
     voided = msgspec.structs.replace(TRADE, voided=True)
     assert isinstance(events.trade_fact(TRADE, at=AT), events.TradeObserved)

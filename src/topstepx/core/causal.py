@@ -37,13 +37,17 @@ class Causal:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._held: dict[int, _Held] = {}
+        self._deadline: int | None = None
+        self._is_stale = False
+        """Whether the deadline has to be worked out anew."""
 
     def offer(self, step: Step, now_ns: int) -> tuple[Step, ...]:
         """What may be told now that this has come; empty while it must wait."""
         order_id = step.id if isinstance(step, OrderModel) else step.order_id
-        held = self._held.get(order_id)
+        held = self._held.get(order_id) if self._held else None
         if held is None and self._is_plain(step):
             return self._told(order_id, step)
+        self._is_stale = True
         if held is None:
             waits_ns = ORDER_WAITS_NS if isinstance(step, OrderModel) else TRADE_WAITS_NS
             held = self._held[order_id] = _Held(now_ns + waits_ns)
@@ -60,11 +64,11 @@ class Causal:
 
     def deadline(self) -> int | None:
         """When `wants_look` and `tick` are due; None while nothing waits."""
-        if not self._held:
-            return None
-        moments = [held.due_ns for held in self._held.values()]
-        moments += [held.ask_ns for held in self._held.values() if held.ask_ns is not None]
-        return min(moments, default=None)
+        if self._is_stale:
+            moments = [held.due_ns for held in self._held.values()]
+            moments += [held.ask_ns for held in self._held.values() if held.ask_ns is not None]
+            self._deadline, self._is_stale = min(moments, default=None), False
+        return self._deadline
 
     def wants_look(self, now_ns: int) -> bool:
         """Whether a report waits for trades that the hub does not tell; says so once."""
@@ -72,6 +76,7 @@ class Causal:
         for held in self._held.values():
             if held.ask_ns is not None and held.ask_ns <= now_ns:
                 held.ask_ns, wants = None, True
+                self._is_stale = True
         return wants
 
     def tick(self, now_ns: int) -> tuple[Step, ...]:
@@ -108,6 +113,7 @@ class Causal:
 
     def _release(self, order_id: int) -> tuple[Step, ...]:
         held = self._held.pop(order_id)
+        self._is_stale = True
         belief = self._ledger.order(order_id)
         before = belief.order if belief is not None else None
         known = {one.id for one in self._ledger.trades_of(order_id)}

@@ -45,6 +45,8 @@ def bridge(
     steps: list[Step] = []
     if before is None and (after.fill_volume or _was_alive(after)):
         steps.append(_placed(after))
+    elif not trades:
+        return (after,)
     told = before.fill_volume if before is not None else 0
     # A cancel comes after the last fill; a last fill, and a report of a living order, before its trade.
     ends_with_fill = after.status is OrderStatus.FILLED or not after.status.is_terminal
@@ -205,11 +207,18 @@ def same_moments(ledger: Ledger, step: StepT) -> StepT:
         if known is None or not _near(known.trade.creation_timestamp, step.creation_timestamp):
             return step
         created = known.trade.creation_timestamp
+        if created == step.creation_timestamp:
+            return step
         return msgspec.structs.replace(step, creation_timestamp=created)
     belief = ledger.order(step.id)
     if belief is None:
         return step
     was = belief.order
+    if (
+        was.creation_timestamp == step.creation_timestamp
+        and was.update_timestamp == step.update_timestamp
+    ):
+        return step
     moments: dict[str, datetime | None] = {}
     if _near(was.creation_timestamp, step.creation_timestamp):
         moments["creation_timestamp"] = was.creation_timestamp
@@ -219,7 +228,7 @@ def same_moments(ledger: Ledger, step: StepT) -> StepT:
     )
     if (same_step or is_late) and _near(was.update_timestamp, step.update_timestamp):
         moments["update_timestamp"] = was.update_timestamp
-    return msgspec.structs.replace(step, **moments)
+    return msgspec.structs.replace(step, **moments) if moments else step
 
 
 def _near(one: datetime | None, other: datetime | None) -> bool:

@@ -11,19 +11,28 @@ unless a complete list said so (`listed_at`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from topstepx import events
 from topstepx.core.expected_legs import ExpectedLegs
 from topstepx.core.ledger_accounts import AccountBelief, AccountChanged, AccountEntry
-from topstepx.core.ledger_intents import IntentBelief, IntentChanged, IntentEntry, IntentFact
-from topstepx.core.ledger_links import LinkBelief, LinkChanged, Links, SessionChanged
+from topstepx.core.ledger_intents import (
+    INTENT_FACTS,
+    IntentBelief,
+    IntentChanged,
+    IntentEntry,
+    IntentFact,
+)
+from topstepx.core.ledger_links import LINK_FACTS, LinkBelief, LinkChanged, Links, SessionChanged
+from topstepx.core.ledger_lists import Lists
 from topstepx.core.ledger_orders import OrderBelief, OrderChanged, OrderEntry
 from topstepx.core.ledger_positions import AccountPositions, PositionBelief, PositionChanged
-from topstepx.core.ledger_trades import TradeBelief, TradeChanged, TradeEntry
-from topstepx.core.merge import Freshness, RowOrder, fresher, heard
-from topstepx.core.mode import ModeMoved, Modes
+from topstepx.core.ledger_trades import TradeBelief, TradeChanged, Trades
+from topstepx.core.merge import RowOrder, heard
+from topstepx.core.mode import MODE_FACTS, ModeMoved, Modes
 from topstepx.core.netting import Heard, Netting
 from topstepx.core.tags import canonical
 
@@ -31,9 +40,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from topstepx.core.merge import Freshness
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+
+class Noted(msgspec.Struct, frozen=True):
     """A change of the ledger: a fact that is news and changes no belief that has its own kind."""
 
     event: events.Event
@@ -52,18 +62,11 @@ Change = (
 )
 """What a fact did to the ledger."""
 
-_INTENT_FACTS = (
-    events.IntentRecorded,
-    events.IntentSent,
-    events.IntentAnswered,
-    events.IntentResolved,
-    events.IntentDoubted,
-    events.CancelWanted,
-)
+_Fold = Callable[[Any, int | None], tuple[Change, ...]]
 
 
 class Ledger:
-    """The one picture of the world. `links` and `modes` are parts of it with views of their own."""
+    """The one picture of the world. `links`, `modes` and `traded` are parts with views of their own."""
 
     def __init__(self) -> None:
         self.links = Links()
@@ -74,8 +77,7 @@ class Ledger:
         self._working: set[int] = set()
         self._children: dict[int, set[int]] = {}
         self._tags: dict[tuple[int, str], set[int]] = {}
-        self._trades: dict[int, TradeEntry] = {}
-        self._trades_of: dict[int, set[int]] = {}
+        self.traded = Trades()
         self._positions: dict[int, AccountPositions] = {}
         self._accounts: dict[int, AccountEntry] = {}
         self._orphans: set[int] = set()
@@ -87,7 +89,20 @@ class Ledger:
         self._intent_tags: dict[tuple[int, str], str] = {}
         self._intent_keys: dict[tuple[int, str], str] = {}
         self._row_order = RowOrder()
-        self._listed: dict[tuple[events.ListName, int | None], Freshness] = {}
+        self._lists = Lists()
+        self._folds: dict[type[events.Event], _Fold] = {
+            events.OrderObserved: self._order,
+            **dict.fromkeys((events.TradeObserved, events.TradeVoided), self._trade),
+            events.AccountObserved: self._account,
+            events.PositionObserved: self._position,
+            events.PositionsListed: self._positions_listed,
+            events.ListRead: self._list_read,
+            **dict.fromkeys(INTENT_FACTS, self._intend),
+            **dict.fromkeys(MODE_FACTS, self._restrict),
+            **dict.fromkeys(LINK_FACTS, self._link),
+            events.OrphanFound: self._orphaned,
+        }
+        """What changes a belief, and how; every other fact is only noted."""
 
     # ------------------------------------------------------------ the fold
 
@@ -96,93 +111,98 @@ class Ledger:
 
         ``now_ns`` is the suspend-aware monotonic clock at which the fact was heard, for ages.
         """
-        is_mode_fact, moved = self.modes.apply(event)
+        if event.origin == "replayed" and isinstance(event, events.Observation):
+            event = self._row_order.placed(event)
+        if (account_id := event.account) is not None:
+            self.modes.know(account_id)
+        fold = self._folds.get(type(event))
+        return (Noted(event),) if fold is None else fold(event, now_ns)
+
+    def _restrict(self, event: events.Event, _now_ns: int | None) -> tuple[Change, ...]:
+        """A cause came or went, or a run of the client began."""
         if isinstance(event, events.ClientStarted):
             self.netting.begin()
             self._row_order.run_begins(event.at)
-        if moved or is_mode_fact:
-            link = self.links.apply(event)
-            return (*([] if link is None else [link]), Noted(event), *moved)
-        if isinstance(event, events.ModeCauseAdded | events.ModeCauseCleared):
+        is_news, moved = self.modes.apply(event)
+        if not (is_news or moved):
             return ()
-        if isinstance(event, events.Observation):
-            return self._observe(self._row_order.placed(event), now_ns)
-        if isinstance(event, _INTENT_FACTS):
-            return self._intend(event)
-        if isinstance(event, events.OrphanFound):
-            self._orphans.add(event.order_id)
+        link = self.links.apply(event)
+        return (*([] if link is None else [link]), Noted(event), *moved)
+
+    def _link(self, event: events.Event, _now_ns: int | None) -> tuple[Change, ...]:
         link = self.links.apply(event)
         return (Noted(event) if link is None else link,)
 
-    def _observe(self, event: events.Observation, now_ns: int | None) -> tuple[Change, ...]:
-        change: Change | None = None
-        match event:
-            case events.OrderObserved():
-                change = self._observe_order(event, now_ns)
-            case events.TradeObserved() | events.TradeVoided():
-                change = self._observe_trade(event, now_ns)
-            case events.AccountObserved():
-                account_entry = self._accounts.setdefault(event.account_model.id, AccountEntry())
-                change = account_entry.apply(event, now_ns)
-            case events.PositionObserved():
-                if event.origin != "replayed":
-                    self.netting.told(event, Heard(event.at, now_ns))
-                return self._account_positions(event.account).apply(event, now_ns)
-            case events.PositionsListed():
-                if event.origin != "replayed":
-                    self.netting.listed(event, Heard(event.at, now_ns))
-                moved = self._account_positions(event.account_id).apply(event, now_ns)
-                first = self._list_was_read("positions", event.account_id, heard(event, now_ns))
-                return moved or ((Noted(event),) if first else ())
-            case events.ListRead():
-                first = self._list_was_read(event.what, event.account_id, heard(event, now_ns))
-                # What is missing from the list of accounts is news each time: an account can go.
-                change = Noted(event) if first or event.what == "accounts" else None
-            case _:
-                change = Noted(event)
+    def _orphaned(self, event: events.OrphanFound, _now_ns: int | None) -> tuple[Change, ...]:
+        self._orphans.add(event.order_id)
+        return (Noted(event),)
+
+    def _account(self, event: events.AccountObserved, now_ns: int | None) -> tuple[Change, ...]:
+        entry = self._accounts.setdefault(event.account_model.id, AccountEntry())
+        change = entry.apply(event, now_ns)
         return () if change is None else (change,)
 
-    def _observe_order(
-        self, event: events.OrderObserved, now_ns: int | None
-    ) -> OrderChanged | None:
+    def _position(self, event: events.PositionObserved, now_ns: int | None) -> tuple[Change, ...]:
+        if event.origin != "replayed":
+            self.netting.told(event, Heard(event.at, now_ns))
+        return self._account_positions(event.account).apply(event, now_ns)
+
+    def _positions_listed(
+        self, event: events.PositionsListed, now_ns: int | None
+    ) -> tuple[Change, ...]:
+        if event.origin != "replayed":
+            self.netting.listed(event, Heard(event.at, now_ns))
+        moved = self._account_positions(event.account_id).apply(event, now_ns)
+        first = self._lists.read("positions", event.account_id, heard(event, now_ns))
+        return moved or ((Noted(event),) if first else ())
+
+    def _list_read(self, event: events.ListRead, now_ns: int | None) -> tuple[Change, ...]:
+        first = self._lists.read(event.what, event.account_id, heard(event, now_ns))
+        # What is missing from the list of accounts is news each time: an account can go.
+        return (Noted(event),) if first or event.what == "accounts" else ()
+
+    def _order(self, event: events.OrderObserved, now_ns: int | None) -> tuple[Change, ...]:
         order_id = event.order.id
-        if order_id not in self._orders:
-            self._orders[order_id] = OrderEntry()
+        entry = self._orders.get(order_id)
+        if entry is None:
+            entry = self._orders[order_id] = OrderEntry()
             for intent_id in self._answered.get(order_id, ()):
                 belief = self._intents[intent_id].belief
                 if belief is not None and belief.state == "accepted":
                     self._unsettled.pop(intent_id, None)
-        change = self._orders[order_id].apply(event, now_ns)
+        change = entry.apply(event, now_ns)
         if change is None:
-            return None
+            return ()
         order = change.after.order
-        self.netting.order(order, Heard(event.at, now_ns), by_hub=_is_live(event))
-        self._highest[order.account_id] = max(order_id, self._highest.get(order.account_id, 0))
-        if change.after.is_working:
-            self._working.add(order_id)
-        else:
+        self.netting.order(order, event.at, now_ns, by_hub=_is_live(event))
+        account_id = order.account_id
+        self._highest[account_id] = max(order_id, self._highest.get(account_id, 0))
+        if order.status.is_terminal:
             self._working.discard(order_id)
+        else:
+            self._working.add(order_id)
         if order.custom_tag is not None:
             tag = canonical(order.custom_tag)
-            self._tags.setdefault((order.account_id, tag), set()).add(order_id)
+            self._tags.setdefault((account_id, tag), set()).add(order_id)
         if order.parent_order_id is not None:
             self._children.setdefault(order.parent_order_id, set()).add(order_id)
-        return change
+        return (change,)
 
-    def _observe_trade(
+    def _trade(
         self, event: events.TradeObserved | events.TradeVoided, now_ns: int | None
-    ) -> TradeChanged | None:
-        change = self._trades.setdefault(event.trade.id, TradeEntry()).apply(event, now_ns)
-        self._trades_of.setdefault(event.trade.order_id, set()).add(event.trade.id)
-        if change is not None:
-            heard = Heard(event.at, now_ns)
-            self.netting.trade(change.before, change.after, heard, by_hub=_is_live(event))
-        return change
+    ) -> tuple[Change, ...]:
+        change = self.traded.apply(event, now_ns)
+        if change is None:
+            return ()
+        heard = Heard(event.at, now_ns)
+        self.netting.trade(change.before, change.after, heard, by_hub=_is_live(event))
+        return (change,)
 
-    def _intend(self, event: IntentFact) -> tuple[Change, ...]:
-        entry = self._intents.setdefault(
-            event.intent_id, IntentEntry(event.intent_id, event.account_id)
-        )
+    def _intend(self, event: IntentFact, _now_ns: int | None) -> tuple[Change, ...]:
+        entry = self._intents.get(event.intent_id)
+        if entry is None:
+            entry = IntentEntry(event.intent_id, event.account_id)
+            self._intents[event.intent_id] = entry
         if isinstance(event, events.IntentRecorded):
             self.expected_legs.recorded(event)
             if event.action == "modify" and event.order_id is not None:
@@ -213,11 +233,6 @@ class Ledger:
 
     def _account_positions(self, account_id: int) -> AccountPositions:
         return self._positions.setdefault(account_id, AccountPositions(account_id))
-
-    def _list_was_read(self, what: events.ListName, account_id: int | None, age: Freshness) -> bool:
-        before = self._listed.get((what, account_id))
-        self._listed[what, account_id] = fresher(before, age)
-        return before is None
 
     # ------------------------------------------------------------ orders and trades
 
@@ -267,15 +282,11 @@ class Ledger:
 
     def trades(self, account_id: int | None = None) -> tuple[TradeBelief, ...]:
         """Every trade seen, oldest first, voided ones included."""
-        beliefs = (entry.belief for entry in self._trades.values())
-        found = (b for b in beliefs if b is not None and account_id in {None, b.trade.account_id})
-        return tuple(sorted(found, key=lambda belief: belief.sort_key))
+        return self.traded.all(account_id)
 
     def trades_of(self, order_id: int) -> tuple[TradeBelief, ...]:
         """The trades of one order, oldest first, voided ones included."""
-        beliefs = (self._trades[number].belief for number in self._trades_of.get(order_id, ()))
-        found = (belief for belief in beliefs if belief is not None)
-        return tuple(sorted(found, key=lambda belief: belief.sort_key))
+        return self.traded.of(order_id)
 
     def is_complete(self, order_id: int) -> bool:
         """Whether the order is over and its trades, voided ones aside, account for what it filled."""
@@ -294,7 +305,7 @@ class Ledger:
         if belief is None or belief.net is None:
             return belief
         unshown = self.netting.unshown(account_id, contract_id, belief.net)
-        return replace(belief, unshown=unshown) if unshown else belief
+        return msgspec.structs.replace(belief, unshown=unshown) if unshown else belief
 
     def positions(self, account_id: int) -> tuple[PositionBelief, ...]:
         """The positions that are known and not flat, by contract; complete only if `listed_at` says."""
@@ -307,12 +318,11 @@ class Ledger:
 
     def listed_at(self, what: events.ListName, account_id: int | None = None) -> datetime | None:
         """The moment that the last complete list speaks of; None: never read, so nothing is excluded."""
-        age = self._listed.get((what, account_id))
-        return None if age is None else age.as_of
+        return self._lists.at(what, account_id)
 
     def list_age(self, what: events.ListName, account_id: int | None = None) -> Freshness | None:
         """When and how the last complete list was read; None: never, also not in an earlier run."""
-        return self._listed.get((what, account_id))
+        return self._lists.age(what, account_id)
 
     def account(self, account_id: int) -> AccountBelief | None:
         """An account; None: never seen."""
@@ -379,7 +389,7 @@ class Ledger:
             "intents": {belief.intent_id: belief for belief in self.intents()},
             "tags": self._tags,
             "orphans": frozenset(self._orphans),
-            "listed": set(self._listed),
+            "listed": self._lists.state(),
             "links": self.links.state(),
             "modes": self.modes.state(),
         }

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from topstepx.core.merge import NOTHING, Aged, Freshness, Told, fresher, heard, later, moment, told
+import msgspec
+
+from topstepx.core.merge import Aged, Freshness, fresher, heard, moment
+from topstepx.wire.models import AccountModel
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from topstepx.events import AccountObserved
-    from topstepx.wire.models import AccountModel
 
 
-@dataclass(frozen=True, slots=True)
-class AccountBelief(Aged):
+class AccountBelief(Aged, msgspec.Struct, frozen=True, eq=False):
     """One account. Equal beliefs may differ in age."""
 
     account: AccountModel
-    freshness: Freshness = field(compare=False, kw_only=True)
+    freshness: Freshness
+
+    def _said(self) -> AccountModel:
+        return self.account
 
     @property
     def id(self) -> int:
@@ -25,8 +30,7 @@ class AccountBelief(Aged):
         return self.account.id
 
 
-@dataclass(frozen=True, slots=True)
-class AccountChanged:
+class AccountChanged(msgspec.Struct, frozen=True):
     """A change of the ledger: an account is new, or its balance or flags are."""
 
     before: AccountBelief | None
@@ -37,16 +41,23 @@ class AccountEntry:
     """All that was told about one account."""
 
     def __init__(self) -> None:
-        self._told: Told = NOTHING
+        self._when: tuple[tuple[bool, datetime], bool] | None = None
         self.belief: AccountBelief | None = None
 
     def apply(self, event: AccountObserved, now_ns: int | None) -> AccountChanged | None:
         """Merge one report; None when it says nothing new."""
-        model = event.account_model
-        comparable = tuple(getattr(model, name) for name in model.__struct_fields__)
-        key, _ = told(comparable, moment(event), event.source != "hub")
-        self._told = later(self._told, (key, model))
-        before = self.belief
+        account, before = event.account_model, self.belief
+        when = moment(event), event.source != "hub"
         age = fresher(before.freshness if before else None, heard(event, now_ns))
-        self.belief = AccountBelief(self._told[1], freshness=age)
+        if before is not None and self._when is not None and when <= self._when:
+            # Of two words of one moment the values decide, so that their order makes no difference.
+            if when < self._when or _values(account) <= _values(before.account):
+                account = before.account
+        else:
+            self._when = when
+        self.belief = AccountBelief(account, age)
         return None if before == self.belief else AccountChanged(before, self.belief)
+
+
+def _values(account: AccountModel) -> tuple[object, ...]:
+    return msgspec.structs.astuple(account)

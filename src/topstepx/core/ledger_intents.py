@@ -9,8 +9,9 @@ Evidence outweighs its absence: an intent presumed absent whose order appears af
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
 
 from topstepx import events
 
@@ -37,8 +38,7 @@ _VERDICT_RANK: dict[events.Verdict, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class IntentBelief:
+class IntentBelief(msgspec.Struct, frozen=True):
     """One intent and what became of it, as far as it is known."""
 
     intent_id: str
@@ -81,8 +81,7 @@ class IntentBelief:
         return None if self.recorded is None else self.recorded.at
 
 
-@dataclass(frozen=True, slots=True)
-class IntentChanged:
+class IntentChanged(msgspec.Struct, frozen=True):
     """A change of the ledger: an intent is new, or more is known about it."""
 
     before: IntentBelief | None
@@ -96,6 +95,15 @@ IntentFact = (
     | events.IntentResolved
     | events.IntentDoubted
     | events.CancelWanted
+)
+
+INTENT_FACTS: Final = (
+    events.IntentRecorded,
+    events.IntentSent,
+    events.IntentAnswered,
+    events.IntentResolved,
+    events.IntentDoubted,
+    events.CancelWanted,
 )
 
 
@@ -135,12 +143,37 @@ class IntentEntry:
         return None if before == self.belief else IntentChanged(before, self.belief)
 
     def _merged(self) -> IntentBelief:
-        answers = sorted(self._answers.values(), key=lambda answer: (answer.attempt, answer.at))
-        resolution = max(
-            self._resolutions.values(),
-            key=lambda resolved: (_VERDICT_RANK[resolved.verdict], resolved.at, resolved.id),
-            default=None,
+        answers = tuple(self._answers.values())
+        resolution: events.IntentResolved | None = None
+        if not self._resolutions and len(answers) <= 1 and not self._doubted:  # as nearly always
+            order_id = answers[0].order_id if answers else None
+        else:
+            answers = tuple(sorted(answers, key=lambda answer: (answer.attempt, answer.at)))
+            resolution = max(
+                self._resolutions.values(),
+                key=lambda resolved: (_VERDICT_RANK[resolved.verdict], resolved.at, resolved.id),
+                default=None,
+            )
+            order_id = self._order_id(answers, resolution)
+        return IntentBelief(
+            self._intent_id,
+            self._account_id,
+            self._recorded,
+            self._state(answers, resolution),
+            order_id,
+            max([self._attempts, *[answer.attempt for answer in answers]]),
+            answers,
+            resolution,
+            self._cancel_wanted,
+            1 + len(self._again),
+            self._attempts,
         )
+
+    def _order_id(
+        self,
+        answers: tuple[events.IntentAnswered, ...],
+        resolution: events.IntentResolved | None,
+    ) -> int | None:
         order_ids = [
             answer.order_id
             for answer in answers
@@ -148,23 +181,15 @@ class IntentEntry:
         ]
         if resolution is not None and resolution.order_id is not None:
             order_ids.append(resolution.order_id)
-        return IntentBelief(
-            intent_id=self._intent_id,
-            account_id=self._account_id,
-            recorded=self._recorded,
-            state=self._state(answers, resolution),
-            order_id=order_ids[-1] if order_ids else None,
-            attempts=max([self._attempts, *(answer.attempt for answer in answers)]),
-            answers=tuple(answers),
-            resolution=resolution,
-            cancel_wanted=self._cancel_wanted,
-            copies=1 + len(self._again),
-            handed_over=self._attempts,
-        )
+        return order_ids[-1] if order_ids else None
 
     def _state(
-        self, answers: list[events.IntentAnswered], resolution: events.IntentResolved | None
+        self,
+        answers: tuple[events.IntentAnswered, ...],
+        resolution: events.IntentResolved | None,
     ) -> IntentState:
+        if not answers and resolution is None:
+            return "sent" if self._attempts else "recorded"
         outcomes: list[events.Outcome] = [
             "unknown" if answer.order_id in self._doubted else answer.outcome for answer in answers
         ]
@@ -172,8 +197,6 @@ class IntentEntry:
             return "accepted"
         if resolution is not None:
             return resolution.verdict
-        if not answers:
-            return "sent" if self._attempts else "recorded"
         # An attempt that may have arrived outweighs a later one that certainly did not.
         if not _PROVES_NOTHING.isdisjoint(outcomes):
             return "unknown"

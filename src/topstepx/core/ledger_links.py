@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from topstepx import events
 
@@ -47,6 +47,20 @@ class SessionChanged:
 
     before: SessionBelief | None
     after: SessionBelief
+
+
+LINK_FACTS: Final = (
+    events.LinkConnecting,
+    events.LinkLive,
+    events.LinkDown,
+    events.TokenRefreshed,
+    events.TokenSuspect,
+    events.SessionLocked,
+    events.PollingStarted,
+    events.PollingStopped,
+    events.BreakerChanged,
+)
+"""What moves a link, the session, the polling or a breaker, a start of the client aside."""
 
 
 class Links:

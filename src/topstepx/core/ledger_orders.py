@@ -7,12 +7,17 @@ A status that this version does not know is kept as the number it is, and counts
 
 Two reports of one update that contradict each other (never seen) are decided by when we were told; only
 in that case may a journal, which keeps no repetitions, be read back differently.
+
+Nearly every report is the first of its order, or newer than all before in every part. Then the report
+is the belief, and nothing is merged until a report comes of which that cannot be said.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from topstepx.core.merge import (
     NOTHING,
@@ -30,6 +35,8 @@ from topstepx.wire.enums import OrderStatus
 from topstepx.wire.models import OrderModel
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from topstepx.events import OrderObserved
 
 _LIVE_RANK = {
@@ -56,16 +63,28 @@ _OWN_RULE = {
     "creation_timestamp",
 }
 _BY_UPDATE = tuple(name for name in OrderModel.__struct_fields__ if name not in _OWN_RULE)
+_MAY_LACK = tuple(
+    name
+    for name, default in zip(
+        OrderModel.__struct_fields__[-len(OrderModel.__struct_defaults__) :],
+        OrderModel.__struct_defaults__,
+        strict=True,
+    )
+    if default is None
+)
+_may_lack = attrgetter(*_MAY_LACK)
 
 
-@dataclass(frozen=True, slots=True)
-class OrderBelief(Aged):
+class OrderBelief(Aged, msgspec.Struct, frozen=True, eq=False):
     """One order, as the sum of everything seen of it. Equal beliefs may differ in age."""
 
     order: OrderModel
-    anomalies: tuple[str, ...] = ()
+    anomalies: tuple[str, ...]
     """What contradicts itself: "two endings", "overfilled", "identity changed"."""
-    freshness: Freshness = field(compare=False, kw_only=True)
+    freshness: Freshness
+
+    def _said(self) -> tuple[OrderModel, tuple[str, ...]]:
+        return self.order, self.anomalies
 
     @property
     def id(self) -> int:
@@ -98,8 +117,7 @@ class OrderBelief(Aged):
         return 0 if self.is_terminal else max(0, self.order.size - self.order.fill_volume)
 
 
-@dataclass(frozen=True, slots=True)
-class OrderChanged:
+class OrderChanged(msgspec.Struct, frozen=True):
     """A change of the ledger: an order is new, or something about it is."""
 
     before: OrderBelief | None
@@ -110,6 +128,9 @@ class OrderEntry:
     """All that was told about one order."""
 
     def __init__(self) -> None:
+        self._sole: OrderObserved | None = None
+        """The report that is all there is to believe; None: `_parts` says what won."""
+        self._newest: tuple[datetime, tuple[bool, datetime]] | None = None
         self._parts: dict[str, Told] = {}
         self._endings: set[OrderStatus] = set()
         self._identities: set[tuple[int, str, int]] = set()
@@ -121,6 +142,33 @@ class OrderEntry:
         order = event.order
         updated = order.update_timestamp or order.creation_timestamp
         when = moment(event)
+        before = self.belief
+        age = fresher(before.freshness if before else None, heard(event, now_ns))
+        newest = self._newest
+        self._newest = (updated, when) if newest is None else max(newest, (updated, when))
+        if before is None:
+            says_all = 0 <= order.fill_volume <= order.size
+        else:
+            says_all = newest is not None and updated > newest[0] and _outdates(order, before)
+        if says_all:
+            self._sole = event
+            self.belief = OrderBelief(order, (), age)
+            return OrderChanged(before, self.belief)
+        sole, self._sole = self._sole, None
+        if sole is not None:
+            if sole.order == order:
+                self._sole = event if when > moment(sole) else sole
+                self.belief = OrderBelief(sole.order, (), age)
+                return None
+            self._merge(sole)
+        self._merge(event)
+        self.belief = self._merged(order.id, age)
+        return None if before == self.belief else OrderChanged(before, self.belief)
+
+    def _merge(self, event: OrderObserved) -> None:
+        """Let each part of a report win that has the greater key."""
+        order, when = event.order, moment(event)
+        updated = order.update_timestamp or order.creation_timestamp
         self._put("status", _status(order))
         self._put("update_timestamp", told(order.update_timestamp))
         self._put("filled_price", told(order.filled_price, order.fill_volume, updated, when))
@@ -138,10 +186,6 @@ class OrderEntry:
         self._identities.add((order.account_id, order.contract_id, int(order.side)))
         if order.status.is_terminal:
             self._endings.add(order.status)
-        before = self.belief
-        age = fresher(before.freshness if before else None, heard(event, now_ns))
-        self.belief = self._merged(order.id, age)
-        return None if before == self.belief else OrderChanged(before, self.belief)
 
     def _put(self, name: str, new: Told) -> None:
         self._parts[name] = later(self._parts.get(name, NOTHING), new)
@@ -155,7 +199,26 @@ class OrderEntry:
             "identity changed": len(self._identities) > 1,
         }
         anomalies = tuple(name for name, found in doubts.items() if found)
-        return OrderBelief(order, anomalies, freshness=age)
+        return OrderBelief(order, anomalies, age)
+
+
+def _outdates(order: OrderModel, before: OrderBelief) -> bool:
+    """Whether a report of a later update leaves nothing standing of what was believed before."""
+    was = before.order
+    return (
+        not was.status.is_terminal
+        and not before.anomalies
+        and order.update_timestamp is not None
+        and was.fill_volume <= order.fill_volume <= order.size
+        and order.creation_timestamp == was.creation_timestamp
+        and order.account_id == was.account_id
+        and order.contract_id == was.contract_id
+        and order.side == was.side
+        and (
+            (now := _may_lack(order)) == (then := _may_lack(was))
+            or not any(new is None and old is not None for new, old in zip(now, then, strict=True))
+        )
+    )
 
 
 def _status(order: OrderModel) -> Told:

@@ -8,27 +8,27 @@ was never read, is *unknown*, and unknown is never flat.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from topstepx.core.contract_names import short_name
-from topstepx.core.merge import Aged, Freshness, Told, fresher, heard, later, moment, told
+from topstepx.core.merge import Aged, Freshness, fresher, heard, moment
 from topstepx.events import PositionObserved, PositionsListed
 from topstepx.wire.enums import PositionType
+from topstepx.wire.models import PositionModel
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from decimal import Decimal
 
     from topstepx.events import Observation
-    from topstepx.wire.models import PositionModel
 
 _SIGN = {PositionType.LONG: 1, PositionType.SHORT: -1}
 _HUB, _REST = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
-class PositionBelief(Aged):
+class PositionBelief(Aged, msgspec.Struct, frozen=True, eq=False):
     """The position in one contract. Equal beliefs may differ in age and confirmation."""
 
     account_id: int
@@ -37,11 +37,14 @@ class PositionBelief(Aged):
     """Contracts, positive for long; None: the gateway named a direction that is not known."""
     average_price: Decimal | None
     """The average entry price; None when flat."""
-    position: PositionModel | None = field(compare=False)
+    position: PositionModel | None
     """As last reported; None when flat."""
-    unshown: int = field(default=0, compare=False)
+    freshness: Freshness
+    unshown: int = 0
     """Contracts, signed, by which the fills that are known say otherwise than the last word on it."""
-    freshness: Freshness = field(compare=False, kw_only=True)
+
+    def _said(self) -> tuple[int, str, int | None, Decimal | None]:
+        return self.account_id, self.contract_id, self.net, self.average_price
 
     @property
     def is_flat(self) -> bool:
@@ -69,8 +72,7 @@ class PositionBelief(Aged):
         return self.freshness.is_asked
 
 
-@dataclass(frozen=True, slots=True)
-class PositionChanged:
+class PositionChanged(msgspec.Struct, frozen=True):
     """A change of the ledger: the position in one contract; ``before`` None: it was unknown."""
 
     account_id: int
@@ -83,11 +85,14 @@ def _belief(
     account_id: int, contract_id: str, position: PositionModel | None, age: Freshness
 ) -> PositionBelief:
     if position is None or position.size == 0:
-        return PositionBelief(account_id, contract_id, 0, None, None, freshness=age)
+        return PositionBelief(account_id, contract_id, 0, None, None, age)
     sign = _SIGN.get(position.type)
     net = None if sign is None else sign * position.size
     price = position.average_price
-    return PositionBelief(account_id, contract_id, net, price, position, freshness=age)
+    return PositionBelief(account_id, contract_id, net, price, position, age)
+
+
+_When = tuple[bool, "datetime"]
 
 
 class AccountPositions:
@@ -96,22 +101,27 @@ class AccountPositions:
     def __init__(self, account_id: int) -> None:
         self.account_id = account_id
         self.listed: Freshness | None = None
-        self._listed_when: tuple[bool, datetime] | None = None
-        self._told: dict[str, Told] = {}
+        self._listed_when: _When | None = None
+        self._told: dict[str, tuple[_When, int, PositionModel]] = {}
         self._ages: dict[str, Freshness] = {}
+        self._beliefs: dict[str, PositionBelief | None] = {}
+        """What follows from all that was told, for each contract that was asked for since."""
 
     def position(self, contract_id: str) -> PositionBelief | None:
         """What is believed of one contract; None: unknown."""
-        age = self._ages.get(contract_id)
-        if age is not None and (
-            self._listed_when is None or self._listed_when <= self._when(contract_id)
-        ):
-            position = self._told[contract_id][1]
-        elif self.listed is not None:
-            position, age = None, self.listed
-        else:
-            return None
-        return _belief(self.account_id, contract_id, position, age)
+        try:
+            return self._beliefs[contract_id]
+        except KeyError:
+            belief = self._beliefs[contract_id] = self._believed(contract_id)
+            return belief
+
+    def _believed(self, contract_id: str) -> PositionBelief | None:
+        told = self._told.get(contract_id)
+        if told is not None and (self._listed_when is None or self._listed_when <= told[0]):
+            return _belief(self.account_id, contract_id, told[2], self._ages[contract_id])
+        if self.listed is not None:
+            return _belief(self.account_id, contract_id, None, self.listed)
+        return None
 
     @property
     def contracts(self) -> frozenset[str]:
@@ -124,20 +134,21 @@ class AccountPositions:
         """Merge one report; empty when it says nothing new about any contract."""
         age = heard(event, now_ns)
         if isinstance(event, PositionObserved):
-            touched = {event.position.contract_id}
+            touched = [event.position.contract_id]
             reported: tuple[PositionModel, ...] = (event.position,)
         else:
             reported = event.positions
-            touched = {*self._told, *(position.contract_id for position in reported)}
-        before = {contract_id: self.position(contract_id) for contract_id in sorted(touched)}
+            touched = sorted({*self._told, *(position.contract_id for position in reported)})
+        before = [self.position(contract_id) for contract_id in touched]
         for position in reported:
             self._put(event, position, age)
         if isinstance(event, PositionsListed):
             self.listed = fresher(self.listed, age)
             when = moment(event)
             self._listed_when = max(self._listed_when or when, when)
+            self._beliefs.clear()
         changes = []
-        for contract_id, was in before.items():
+        for contract_id, was in zip(touched, before, strict=True):
             now = self.position(contract_id)
             if now is not None and now != was:
                 changes.append(PositionChanged(self.account_id, contract_id, was, now))
@@ -152,17 +163,16 @@ class AccountPositions:
     def _put(self, event: Observation, position: PositionModel, age: Freshness) -> None:
         contract_id = position.contract_id
         rank = _HUB if event.source == "hub" else _REST
-        key, _ = told(_comparable(position), moment(event), rank)
-        old = self._told.get(contract_id)
-        if old is None or later(old, (key, position))[1] is position:
-            self._told[contract_id] = (key, position)
-            self._ages[contract_id] = fresher(
-                self._ages.get(contract_id) if old and old[0] == key else None, age
-            )
-
-    def _when(self, contract_id: str) -> tuple[bool, datetime]:
-        when: tuple[bool, datetime] = self._told[contract_id][0][1]
-        return when
+        when, old = moment(event), self._told.get(contract_id)
+        if old is not None and (when, rank) <= old[:2]:
+            if (when, rank) < old[:2]:
+                return
+            # Of two words of one moment the values decide, so that their order makes no difference.
+            if _comparable(position) <= _comparable(old[2]):
+                return
+        self._told[contract_id] = when, rank, position
+        self._ages[contract_id] = age
+        self._beliefs.pop(contract_id, None)
 
 
 def _comparable(position: PositionModel) -> tuple[int, int, Decimal, int, datetime, str]:

@@ -7,15 +7,12 @@ gateway itself says about time and ends with the value, so that no two different
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from topstepx.events import Observation
 
 NANOSECONDS = 1_000_000_000
@@ -48,8 +45,7 @@ def earliest(old: Told | None, moment: datetime) -> Told:
     return new if old is None or moment < old[1] else old
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
+class Freshness(msgspec.Struct, frozen=True):
     """When and from whom something was last heard.
 
     ``heard_ns`` is on the suspend-aware monotonic clock; None when it was read from the journal.
@@ -113,7 +109,7 @@ def heard(observation: Observation, now_ns: int | None) -> Freshness:
 
 def fresher(one: Freshness | None, other: Freshness) -> Freshness:
     """The later of two; the journal's word yields to any that was heard in this run."""
-    if one is None:
+    if one is None or (other.source != "journal" and other.as_of > one.as_of):
         return other
     return max(one, other, key=_freshness_key)
 
@@ -129,10 +125,25 @@ def _freshness_key(freshness: Freshness) -> tuple[bool, datetime, bool, int]:
 
 
 class Aged:
-    """What every belief can say about its age. The belief has a `freshness`."""
+    """What every belief can say about its age. The belief has a `freshness`, which comparing leaves out."""
 
     __slots__ = ()
     freshness: Freshness
+
+    def _said(self) -> object:
+        """What is compared."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._said() == other._said()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self._said())
 
     @property
     def as_of(self) -> datetime:

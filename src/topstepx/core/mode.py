@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, unique
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from topstepx import errors, events
 
@@ -211,7 +211,7 @@ class ModeMoved:
     reasons: tuple[str, ...]
 
 
-_MODE_FACTS = (events.ModeCauseAdded, events.ModeCauseCleared, events.ClientStarted)
+MODE_FACTS: Final = (events.ModeCauseAdded, events.ModeCauseCleared, events.ClientStarted)
 _Key = tuple[int | None, str | None, str, str]
 
 
@@ -223,12 +223,14 @@ class Modes:
         self._begun: set[int] = set()
         self._accounts: set[int] = set()
         self._started_at: datetime | None = None
+        self.know = self._accounts.add
+        """Take note of an account, so that it is told when its mode moves."""
 
     def apply(self, event: events.Event) -> tuple[bool, tuple[ModeMoved, ...]]:
         """Fold a fact: whether anything changed, and which accounts' modes moved."""
         if event.account is not None:
             self._accounts.add(event.account)
-        if not isinstance(event, _MODE_FACTS):
+        if not isinstance(event, MODE_FACTS):
             return False, ()
         before = {account_id: self.mode(account_id) for account_id in self._accounts}
         match event:
@@ -282,7 +284,7 @@ class Modes:
 
     def allows(self, operation: Operation, account_id: int, contract_id: str | None = None) -> bool:
         """Whether it may leave now; always True for a cancel and a close."""
-        if operation in _EXITS:
+        if operation in _EXITS or not (self._causes or account_id not in self._begun):
             return True
         if operation not in ALLOWED[self.mode(account_id, contract_id)]:
             return False

@@ -251,12 +251,12 @@ class Netting:
         for net in self._nets.values():
             net.forget()
 
-    def order(self, order: OrderModel, heard: Heard, *, by_hub: bool) -> None:
-        """An order as it is believed now."""
-        moment = order.update_timestamp or order.creation_timestamp
+    def order(self, order: OrderModel, at: datetime, now_ns: int | None, *, by_hub: bool) -> None:
+        """An order as it is believed now, and when that was heard (see `Heard`)."""
         grown = self._grown(order.id, order.fill_volume)
         if grown:
-            fill = Fill(order.side.sign * grown, moment, heard, by_hub)
+            moment = order.update_timestamp or order.creation_timestamp
+            fill = Fill(order.side.sign * grown, moment, Heard(at, now_ns), by_hub)
             self._net(order.account_id, order.contract_id).filled(fill)
 
     def trade(

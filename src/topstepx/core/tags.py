@@ -6,6 +6,7 @@ the only proof of what became of an order whose answer was lost, and the gateway
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -14,17 +15,18 @@ if TYPE_CHECKING:
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TIME_BYTES, _CHANCE_BYTES = 6, 10
 _INSTALLATION_LENGTH, _INTENT_LENGTH = 8, 26
+_PAIRS: Final = [one + other for one in _ALPHABET for other in _ALPHABET]
+_KNOWN_MAX: Final = 4096
+"""How many tags are remembered as they are compared: the same few are looked up for every report."""
+
 INSTALLATION_BYTES: Final = 5
 PREFIX: Final = "T1"
 
 
 def _base32(data: bytes, length: int) -> str:
     number = int.from_bytes(data)
-    letters = []
-    for _ in range(length):
-        number, digit = divmod(number, 32)
-        letters.append(_ALPHABET[digit])
-    return "".join(reversed(letters))
+    pairs = (_PAIRS[number >> shift & 1023] for shift in range(5 * length - 10, -1, -10))
+    return "".join(pairs)
 
 
 def intent_id(chance: bytes, now: datetime) -> str:
@@ -68,11 +70,13 @@ TARGET_SUFFIX: Final = "-TP"
 """What the gateway appends to the entry's tag for its bracket legs (verified)."""
 
 
+@lru_cache(_KNOWN_MAX)
 def canonical(tag: str) -> str:
     """A tag as it is compared: the gateway may change case or trim (assumed), and ours survive both."""
     return tag.strip().upper()
 
 
+@lru_cache(_KNOWN_MAX)
 def entry_tag(tag: str) -> str:
     """The tag of the entry that a leg's tag belongs to; any other tag as it is, in canonical form."""
     return canonical(tag).removesuffix(STOP_SUFFIX).removesuffix(TARGET_SUFFIX)

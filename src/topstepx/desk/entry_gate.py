@@ -123,11 +123,11 @@ class EntryGate:
         if limits.order_contracts_max is not None and request.size > limits.order_contracts_max:
             msg = f"size={request.size} is over limits.order_contracts_max={limits.order_contracts_max}."
             raise LimitRefused("order_contracts_max", msg, "Send a smaller order.")
-        account_id, contract_id = request.account_id, request.contract_id
-        working = [belief.order for belief in ledger.working(account_id, contract_id)]
-        if limits.open_orders_max is not None and len(working) >= limits.open_orders_max:
-            msg = f"{len(working)} orders are working, limits.open_orders_max={limits.open_orders_max}."
-            raise LimitRefused("open_orders_max", msg, "Cancel one first.")
+        if limits.open_orders_max is not None:
+            working = len(ledger.working(request.account_id, request.contract_id))
+            if working >= limits.open_orders_max:
+                msg = f"{working} orders are working, limits.open_orders_max={limits.open_orders_max}."
+                raise LimitRefused("open_orders_max", msg, "Cancel one first.")
         self._check_reach(request, name)
 
     def _check_reach(self, request: PlaceRequest, name: str, besides: str | None = None) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from topstepx.core.lanes import Lane
 from topstepx.core.moot import shown_flat
@@ -14,7 +15,6 @@ from topstepx.errors import TopstepxError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from topstepx.core.ledger import Ledger
     from topstepx.desk.reading import Reader
@@ -25,12 +25,12 @@ _BY_ID_MAX = 5
 _CLOCKS_DIFFER = timedelta(seconds=5)
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(msgspec.Struct, frozen=True):
     """What was known of a contract's position when an intent was sent; None: nothing."""
 
     net: int
-    trades: frozenset[int]
+    trade_count: int
+    """How many trades were known: made for every order and nearly never used, so it is only counted."""
     at: datetime
 
 
@@ -39,10 +39,7 @@ def baseline_of(ledger: Ledger, account_id: int, contract_id: str, at: datetime)
     position = ledger.position(account_id, contract_id)
     if position is None or position.net is None:
         return None
-    trades = frozenset(
-        belief.id for belief in ledger.trades(account_id) if belief.trade.contract_id == contract_id
-    )
-    return Baseline(position.net, trades, at)
+    return Baseline(position.net, ledger.traded.count, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +182,11 @@ class Evidence:
         if baseline is None or position is None or position.net is None:
             return False
         live = [trade for trade in mine if not trade.voided]
+        told = ledger.traded.first(baseline.trade_count)
         # Where exactly the line between before and after lies is not known, so every place counts.
         sums = {
             0,
-            _net(trade for trade in live if trade.id not in baseline.trades),
+            _net(trade for trade in live if trade.id not in told),
             _net(trade for trade in live if trade.creation_timestamp >= baseline.at),
             _net(
                 trade for trade in live if trade.creation_timestamp >= baseline.at - _CLOCKS_DIFFER

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -156,7 +155,7 @@ class Orders:
             self._gate.passed(request, intent_id)
 
         wishes = self._wishes(key, contract_, bracket, remainder)
-        intent = dataclasses.replace(self._intent(request, intent_id, decided_ns), **wishes)
+        intent = self._intent(request, intent_id, decided_ns, wishes)
         try:
             sent = await self._writer.write(intent, guard)
         except _AlreadyPlaced as twin:
@@ -183,7 +182,9 @@ class Orders:
             "target_at": target_at,
         }
 
-    def _intent(self, request: PlaceRequest, intent_id: str, decided_ns: int) -> Intent:
+    def _intent(
+        self, request: PlaceRequest, intent_id: str, decided_ns: int, wishes: dict[str, Any]
+    ) -> Intent:
         timeouts = self._settings.timeouts
         return Intent(
             action="place",
@@ -198,6 +199,7 @@ class Orders:
             intent_id=intent_id,
             tag=request.custom_tag,
             recheck=lambda: self._gate.recheck(request),
+            **wishes,
         )
 
     def _existing(

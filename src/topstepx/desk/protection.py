@@ -90,9 +90,11 @@ class Protection:
 
     def missing(self, account_id: int, contract_id: str) -> int:
         """How many contracts that should have a stop have none."""
-        position = self._record.ledger.position(account_id, contract_id)
         guarded = self._guarded.get((account_id, contract_id))
-        if position is None or not position.net or not guarded:
+        if not guarded:
+            return 0
+        position = self._record.ledger.position(account_id, contract_id)
+        if position is None or not position.net:
             return 0
         sign = 1 if position.net > 0 else -1
         wanted = sum(one.filled for one in guarded.values() if one.side.sign == sign)

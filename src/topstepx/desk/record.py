@@ -23,20 +23,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from topstepx.core.ledger import Change, Ledger
-from topstepx.core.mode import ModeMoved, rule_of
+from topstepx.core.ledger_intents import INTENT_FACTS
+from topstepx.core.mode import MODE_FACTS, ModeMoved, rule_of
 from topstepx.core.ownership import is_external, is_external_trade
 from topstepx.desk.event_stream import EventStream
 from topstepx.desk.long_lived import long_lived
 from topstepx.errors import RecordUnavailable
 from topstepx.events import (
     AlarmRaised,
-    CancelWanted,
     Event,
-    IntentAnswered,
-    IntentDoubted,
     IntentRecorded,
     IntentResolved,
-    IntentSent,
     ModeCauseAdded,
     ModeCauseCleared,
     ModeChanged,
@@ -57,20 +54,13 @@ if TYPE_CHECKING:
 Listener = Callable[[Event, tuple[Change, ...]], None]
 """Called with each fact and what it changed; quick, synchronous, inside use."""
 
-INTENT_FACTS = (
-    IntentRecorded,
-    IntentSent,
-    IntentAnswered,
-    IntentResolved,
-    IntentDoubted,
-    CancelWanted,
-)
-MODE_FACTS = (ModeCauseAdded, ModeCauseCleared)
+CAUSE_FACTS = (ModeCauseAdded, ModeCauseCleared)
 REPLAY_PAGE = 1000
 STREAM_LIMIT = 10_000
 _TICK = timedelta(microseconds=1)
 _ONLY_TOLD = frozenset({"OrderMoved"})
 """What follows from the facts before it, and makes up half of a long journal: not read back."""
+_TO_MARK = (OrderObserved, TradeObserved, TradeVoided)
 _OURS_TO_MARK = frozenset({"live", "reconciled"})
 
 
@@ -115,7 +105,7 @@ class Record:
 
         What restricted *them* is theirs and ends with them, but for what is latched.
         """
-        return await self._read_on(Observation, *INTENT_FACTS, *MODE_FACTS)
+        return await self._read_on(Observation, *INTENT_FACTS, *CAUSE_FACTS)
 
     async def _read_on(self, *kinds: type[Event]) -> int:
         count = 0
@@ -124,7 +114,7 @@ class Record:
                 if row.kind in _ONLY_TOLD:
                     continue
                 event = row.event()
-                passing = isinstance(event, MODE_FACTS) and not rule_of(event.reason).latched
+                passing = isinstance(event, CAUSE_FACTS) and not rule_of(event.reason).latched
                 if isinstance(event, kinds) and not (passing and kinds != (Event,)):
                     self._replay(event)
             self._read_to, count = rows[-1].seq, count + len(rows)
@@ -174,8 +164,9 @@ class Record:
 
         Never waits and never fails for the disk.
         """
-        event = self._marked(event)
-        changes = self._fold(event)
+        if isinstance(event, _TO_MARK):
+            event = self._marked(event)
+        changes = self.ledger.apply(event, self._clock.monotonic_ns())
         if changes:
             self._journal.append(event)
             self._publish(event, changes)
@@ -191,7 +182,7 @@ class Record:
             errors.RecordUnavailable: it is not on the disk, so do not send. An intent is then already
                 marked as not sent.
         """
-        changes = self._fold(event)
+        changes = self.ledger.apply(event, self._clock.monotonic_ns())
         on_disk: Awaitable[None]
         if changes:
             on_disk = self._journal.append_durable(event)
@@ -215,21 +206,15 @@ class Record:
             raise
         return changes
 
-    def _marked(self, event: Event) -> Event:
+    def _marked(self, event: OrderObserved | TradeObserved | TradeVoided) -> Event:
         """The same report, marked as external when it is of an order or trade of other software."""
-        match event:
-            case OrderObserved(order=order) if event.origin in _OURS_TO_MARK:
-                external = is_external(self.ledger, order)
-            case TradeObserved(trade=trade) | TradeVoided(trade=trade) if (
-                event.origin in _OURS_TO_MARK
-            ):
-                external = is_external_trade(self.ledger, trade)
-            case _:
-                return event
+        if event.origin not in _OURS_TO_MARK:
+            return event
+        if isinstance(event, OrderObserved):
+            external = is_external(self.ledger, event.order)
+        else:
+            external = is_external_trade(self.ledger, event.trade)
         return msgspec.structs.replace(event, origin="external") if external else event
-
-    def _fold(self, event: Event) -> tuple[Change, ...]:
-        return self.ledger.apply(event, self._clock.monotonic_ns())
 
     def _replay(self, event: Event) -> None:
         if isinstance(event, Observation):
@@ -308,9 +293,10 @@ class Record:
                     f" {event.kind}. Read faster, or open a new stream and look at the state.",
                     cause=event.id,
                 )
-        for change in changes:
-            if isinstance(change, ModeMoved):
-                self._mode_changed(change, cause=event.id)
+        if isinstance(event, MODE_FACTS):
+            for change in changes:
+                if isinstance(change, ModeMoved):
+                    self._mode_changed(change, cause=event.id)
 
     def _listener_failed(
         self, number: int, listener: Listener, event: Event, error: Exception

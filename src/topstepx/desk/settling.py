@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from topstepx.core.ledger_intents import IntentChanged
+from topstepx.core.ledger_intents import INTENT_FACTS, IntentChanged
 from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.modifying import Reading, reading
-from topstepx.desk.record import INTENT_FACTS
 from topstepx.events import IntentResolved, OrderObserved
 from topstepx.wire.models import ModifyRequest
 

@@ -18,6 +18,8 @@ class Tasks:
         self._died = died
         # In the order in which they began, so that ending them repeats itself in a run that is repeated.
         self._running: dict[asyncio.Task[Any], None] = {}
+        self.sending: set[asyncio.Task[Any]] = set()
+        """Those of the running ones that `send` began."""
 
     def spawn(
         self, work: Coroutine[Any, Any, ResultT], name: str, *, watched: bool = True
@@ -25,16 +27,27 @@ class Tasks:
         """Start work. `watched` False: whoever awaits the task hears its error."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._running[task] = None
-        task.add_done_callback(self._ended if watched else self._forget)
-        if not watched:
-            task.add_done_callback(_look_at)
+        if watched:
+            task.add_done_callback(self._ended)
+        else:
+            task.add_done_callback(self._look_at)
         return task
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
+    def send(self, work: Coroutine[Any, Any, ResultT], name: str) -> asyncio.Task[ResultT]:
+        """Start what puts something on the wire: unwatched, and found in `sending` until it is over."""
+        task = self.spawn(work, name, watched=False)
+        self.sending.add(task)
+        return task
+
+    def _look_at(self, task: asyncio.Task[Any]) -> None:
+        """Take note of the error even when nobody awaits the task any more: it is in the record."""
         self._running.pop(task, None)
+        self.sending.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._forget(task)
+        self._running.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._died(task.get_name(), error)
 
@@ -51,9 +64,3 @@ class Tasks:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-
-
-def _look_at(task: asyncio.Task[Any]) -> None:
-    """Take note of the error even when nobody awaits the task any more: it is in the record."""
-    if not task.cancelled():
-        task.exception()

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core import tags
@@ -32,15 +35,14 @@ from topstepx.events import (
 from topstepx.net.rest import Sent
 from topstepx.wire import codec, models
 from topstepx.wire.enums import OrderStatus
+from topstepx.wire.routes import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from decimal import Decimal
+    from collections.abc import Coroutine
 
     from topstepx.clock import Clock
     from topstepx.desk.record import Record
     from topstepx.net.rest import Rest
-    from topstepx.wire.routes import Route
 
 _OUTCOMES: dict[Verdict, Outcome] = {
     Verdict.ACCEPTED: "accepted",
@@ -60,8 +62,7 @@ _LOOKED_FOR: frozenset[Action] = frozenset({"place", "close", "partial_close"})
 """What makes an order, so that an unknown outcome is looked up among the orders."""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be written and sent."""
 
     action: Action

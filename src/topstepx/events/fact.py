@@ -59,11 +59,12 @@ class Event(
         _Codec.decoder = None
 
     def __post_init__(self) -> None:
-        if self.at.tzinfo is None:
-            msg = f"at={self.at!r} has no time zone; facts carry aware UTC times"
-            raise ValueError(msg)
-        if self.at.tzinfo is not UTC and self.at.utcoffset() != timedelta(0):
-            force_setattr(self, "at", self.at.astimezone(UTC))
+        if (zone := self.at.tzinfo) is not UTC:
+            if zone is None:
+                msg = f"at={self.at!r} has no time zone; facts carry aware UTC times"
+                raise ValueError(msg)
+            if self.at.utcoffset() != timedelta(0):
+                force_setattr(self, "at", self.at.astimezone(UTC))
         if not self.id:
             force_setattr(self, "id", _short_hash(self.statement()))
 
@@ -137,6 +138,15 @@ def event_kinds() -> dict[str, type[Event]]:
 
 def _short_hash(text: bytes) -> str:
     return hashlib.blake2b(text, digest_size=_ID_BYTES).hexdigest()
+
+
+def statement_of(kind: str, name: str, model: msgspec.Struct) -> bytes:
+    """The `statement` of a report that is one record and nothing else; the same bytes, in less time."""
+    said = [
+        str(value.normalize()) if type(value) is Decimal else value
+        for value in msgspec.structs.astuple(model)
+    ]
+    return _Codec.encoder.encode((kind, {name: said}))
 
 
 _as_they_are: set[type] = {str, int, bool, type(None), datetime, float}

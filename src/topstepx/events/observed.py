@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from topstepx.events.fact import Observation, Origin, Source
+from topstepx.events.fact import Observation, Origin, Source, statement_of
 from topstepx.wire.models import AccountModel, OrderModel, PositionModel, TradeModel
 
 ListName = Literal["accounts", "orders", "positions", "trades"]
@@ -20,6 +20,10 @@ class OrderObserved(Observation, frozen=True, kw_only=True):
     """An order as it was seen."""
 
     order: OrderModel
+
+    def statement(self) -> bytes:
+        """What the ``id`` is made of: the record."""
+        return statement_of("OrderObserved", "order", self.order)
 
     @property
     def account(self) -> int:
@@ -32,6 +36,10 @@ class TradeObserved(Observation, frozen=True, kw_only=True):
 
     trade: TradeModel
 
+    def statement(self) -> bytes:
+        """What the ``id`` is made of: the record."""
+        return statement_of("TradeObserved", "trade", self.trade)
+
     @property
     def account(self) -> int:
         """The account of the trade."""
@@ -42,6 +50,10 @@ class TradeVoided(Observation, frozen=True, kw_only=True):
     """A trade was taken back by the exchange; a trade once voided stays voided."""
 
     trade: TradeModel
+
+    def statement(self) -> bytes:
+        """What the ``id`` is made of: the record."""
+        return statement_of("TradeVoided", "trade", self.trade)
 
     @property
     def account(self) -> int:
@@ -56,6 +68,10 @@ class PositionObserved(Observation, frozen=True, kw_only=True):
     """
 
     position: PositionModel
+
+    def statement(self) -> bytes:
+        """What the ``id`` is made of: the record."""
+        return statement_of("PositionObserved", "position", self.position)
 
     @property
     def account(self) -> int:
@@ -85,6 +101,10 @@ class AccountObserved(Observation, frozen=True, kw_only=True):
     """An account as it was seen."""
 
     account_model: AccountModel
+
+    def statement(self) -> bytes:
+        """What the ``id`` is made of: the record."""
+        return statement_of("AccountObserved", "account_model", self.account_model)
 
     @property
     def account(self) -> int:

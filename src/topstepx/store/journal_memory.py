@@ -143,7 +143,8 @@ class MemoryJournal:
         self.writes += 1
         if self.on_write is not None:
             self.on_write("before")
-        await asyncio.sleep(self._write_s)
+        if self._write_s:
+            await asyncio.sleep(self._write_s)
         if self._held:
             await self._released.wait()
         if self._refusal is not None:

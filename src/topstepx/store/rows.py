@@ -17,6 +17,8 @@ from topstepx import errors, events
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
+_encode = msgspec.json.Encoder().encode
+
 GENESIS = "0" * 64
 """What the first row has for the digest before it."""
 
@@ -35,7 +37,8 @@ class Entry(NamedTuple):
 def entry_of(event: events.Event, number: int) -> Entry:
     """The fact as text, made at once so that what cannot be written is refused at the source."""
     body = events.encode(event).decode()
-    return Entry(number, event.at.isoformat(), event.kind, event.account, event.id, body)
+    kind = type(event).__name__
+    return Entry(number, event.at.isoformat(), kind, event.account, event.id, body)
 
 
 class Row(NamedTuple):
@@ -78,13 +81,13 @@ def chained(
     for seq, entry in enumerate(entries, start=after_seq + 1):
         content = (seq, writer, *entry, previous)
         digest = _digest(content)
-        yield Row(*content, digest)
+        yield Row._make((*content, digest))
         previous = digest
 
 
 def _digest(content: tuple[object, ...]) -> str:
     """The digest of a row's members, in their order, from `seq` to `previous`."""
-    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
+    return hashlib.sha256(_encode(content)).hexdigest()
 
 
 def verified(rows: Iterable[Row], *, after_seq: int = 0, previous: str = GENESIS) -> Iterator[Row]:
