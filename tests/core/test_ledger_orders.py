@@ -125,13 +125,12 @@ def _in_turn(drawn: list[tuple[Any, int | None, bool, bool]]) -> list[events.Ord
         told = msgspec.structs.replace(report, id=1)
         if step is not None:
             updated = START + timedelta(seconds=index + step)
-            told = msgspec.structs.replace(
-                told, update_timestamp=updated, creation_timestamp=START, fill_volume=index // 3
-            )
+            told = msgspec.structs.replace(told, update_timestamp=updated, fill_volume=index // 3)
         if repeats and facts:
             told = facts[-1].order
         origin: events.Origin = "replayed" if replayed else "live"
-        facts.append(events.OrderObserved(order=told, at=at(index), origin=origin))
+        moment = at(index if step is None else index + step)
+        facts.append(events.OrderObserved(order=told, at=moment, origin=origin))
     return facts
 
 

@@ -282,6 +282,7 @@ async def test_a_lost_hub_closes_entries_and_what_was_missed_is_found_afterwards
         account, contract = await practice(pair), await mnq(pair)
         desk = pair.tsx.desk(account, contract)
         order = await desk.buy(1, at=Limit("29000"))
+        await order.working()  # the hub has told it
         heard: list[Event] = []
         stream = pair.tsx.events(OrderObserved, TradeObserved, ModeChanged)
         pair.network.up = False

@@ -50,6 +50,8 @@ class Stage(Enum):
     EXPIRED = "expired"
     REJECTED = "rejected"
 
+    __hash__ = object.__hash__  # by identity: an enum's own goes through its name
+
     @property
     def is_terminal(self) -> bool:
         """Whether nothing follows."""
@@ -107,7 +109,8 @@ _OF_INTENT: dict[IntentState, Stage] = {
 def stage_of_order(belief: OrderBelief) -> Stage:
     """The stage of an order that was seen."""
     stage = _OF_STATUS.get(belief.status, _S.UNSEEN)
-    return _S.PARTIAL if stage in {_S.OPEN, _S.PENDING} and belief.filled else stage
+    begun = belief.order.fill_volume and (stage is _S.OPEN or stage is _S.PENDING)
+    return _S.PARTIAL if begun else stage
 
 
 def stage_of(intent: IntentBelief | None, belief: OrderBelief | None) -> Stage:

@@ -26,6 +26,7 @@ from topstepx.core.doubts import Doubts
 from topstepx.core.link_ends import EndKind, LinkEnd
 from topstepx.desk.complaint import Complaint
 from topstepx.desk.lookout import RECENT
+from topstepx.desk.owed import Debt, Owed
 from topstepx.errors import TopstepxError
 from topstepx.events import AccountObserved, GapSuspected, IntentAnswered
 
@@ -54,7 +55,6 @@ ACCOUNTS_EVERY_S: Final = 20.0
 YOUNG_S: Final = 4.0
 _MOMENT_NS: Final = 2 * NANOSECONDS
 _AGAIN_S: Final = 60.0
-_STALL_S: Final = 1.0
 _SETTLES_S: Final = 6.0
 _CALLS_PER_MINUTE: Final = 60
 
@@ -95,6 +95,7 @@ class HubWatch:
         self._wake = asyncio.Event()
         self._comparing = Complaint(_LOG, "comparing the user hub with REST")
         self._balances = Complaint(_LOG, "reading balances again")
+        self._owed = Owed(self._due)
         record.listen(self._on_fact, IntentAnswered, AccountObserved)
 
     @property
@@ -292,23 +293,15 @@ class HubWatch:
 
         `stream` is where it should be told.
         """
-        generation, loop = self._generation, asyncio.get_running_loop()
-        since_ns, due_s = self._record.now_ns() - early_ns, loop.time() + within_s
+        if self._generation is not None:
+            since_ns = self._record.now_ns() - early_ns
+            debt = Debt(what, self._generation, since_ns, heard_ns, stream)
+            self._owed.expect(debt, within_s)
 
-        def look() -> None:
-            nonlocal due_s
-            if loop.time() - due_s > _STALL_S:  # we stood still: hear first what waits to be read
-                due_s = loop.time() + _STALL_S
-                loop.call_at(due_s, look)
-                return
-            when_ns = heard_ns()
-            if self._generation != generation or (when_ns is not None and when_ns >= since_ns):
-                return
-            if not self._is_settling():
-                self._found_deaf(f"it did not tell {what} within {within_s:g} s", stream)
-
-        if generation is not None:
-            loop.call_at(due_s, look)
+    def _due(self, debt: Debt, within_s: float) -> None:
+        if self._generation != debt.generation or debt.is_paid or self._is_settling():
+            return
+        self._found_deaf(f"it did not tell {debt.what} within {within_s:g} s", debt.stream)
 
     # -- deaf
 

@@ -229,11 +229,9 @@ class Lives:
             )
 
     def _asked_for(self, belief: OrderBelief, name: str, value: object) -> bool:
-        for intent in reversed(self._record.ledger.intents(belief.order.account_id)):
+        for intent in reversed(self._record.ledger.changes_of(belief.id)):
             recorded = intent.recorded
-            if recorded is None or recorded.action != "modify" or recorded.order_id != belief.id:
-                continue
-            if intent.state in {"not_sent", "refused"}:
+            if recorded is None or intent.state in {"not_sent", "refused"}:
                 continue
             asked = msgspec.json.decode(recorded.body, type=ModifyRequest)
             if getattr(asked, name) == value:

@@ -276,6 +276,7 @@ class Writer:
                 send_by_ns=send_by_ns,
                 timeout_s=intent.timeout_s,
                 last_look=leaves,
+                body=self._body(intent_id),
             )
         except TopstepxError as error:
             if (told := await self._shown(intent, intent_id)) is not None:
@@ -315,6 +316,12 @@ class Writer:
         ):  # stopped before it acted, and this layer does not try again
             self._never_left(intent_id, account_id, judged.reason)
         return sent
+
+    def _body(self, intent_id: str) -> bytes | None:
+        """What was written down: those bytes and no others leave."""
+        belief = self._record.ledger.intent(intent_id)
+        recorded = belief.recorded if belief is not None else None
+        return recorded.body.encode() if recorded is not None else None
 
     async def _shown(self, intent: Intent, intent_id: str) -> str | None:
         """Whether the order is there although the gateway says that it did not act: a moment for the hub."""

@@ -142,13 +142,16 @@ class Rest:
         send_by_ns: int,
         timeout_s: float,
         last_look: Callable[[], None] | None = None,
+        body: bytes | None = None,
     ) -> Sent:
         """Send once (twice only across a 401) and judge; local refusals raise, the rest is returned.
 
         Nothing leaves after `send_by_ns`; once it left, the answer has `timeout_s` to come. `last_look`
-        is called in the step in which it is handed over, and what it raises stops it.
+        is called in the step in which it is handed over, and what it raises stops it. `body`: the request
+        as it was encoded already, to be sent exactly so.
         """
-        body = b"" if isinstance(request, models.EmptyRequest) else codec.encode(request)
+        if body is None:
+            body = b"" if isinstance(request, models.EmptyRequest) else codec.encode(request)
         renewed = False
         while True:
             token = None
