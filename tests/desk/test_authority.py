@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from topstepx.client import Client
     from topstepx.desk.desk import Desk
+    from topstepx.store.rows import Row
 
 FAR = Limit("29000.00")
 
@@ -144,7 +145,11 @@ class _Shared(MemoryJournal):
 
     def __init__(self, other: MemoryJournal) -> None:
         super().__init__()
-        self.committed = other.committed
+        self._other = other
+
+    @property
+    def committed(self) -> list[Row]:
+        return self._other.committed
 
 
 @virtual

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from topstepx.core.merge import Freshness
 
 
-class Noted(msgspec.Struct, frozen=True):
+class Noted(msgspec.Struct, frozen=True, gc=False):
     """A change of the ledger: a fact that is news and changes no belief that has its own kind."""
 
     event: events.Event

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from topstepx.events import AccountObserved
 
 
-class AccountBelief(Aged, msgspec.Struct, frozen=True, eq=False):
+class AccountBelief(Aged, msgspec.Struct, frozen=True, gc=False, eq=False):
     """One account. Equal beliefs may differ in age."""
 
     account: AccountModel
@@ -30,7 +30,7 @@ class AccountBelief(Aged, msgspec.Struct, frozen=True, eq=False):
         return self.account.id
 
 
-class AccountChanged(msgspec.Struct, frozen=True):
+class AccountChanged(msgspec.Struct, frozen=True, gc=False):
     """A change of the ledger: an account is new, or its balance or flags are."""
 
     before: AccountBelief | None

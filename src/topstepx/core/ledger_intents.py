@@ -38,7 +38,7 @@ _VERDICT_RANK: dict[events.Verdict, int] = {
 }
 
 
-class IntentBelief(msgspec.Struct, frozen=True):
+class IntentBelief(msgspec.Struct, frozen=True, gc=False):
     """One intent and what became of it, as far as it is known."""
 
     intent_id: str
@@ -81,7 +81,7 @@ class IntentBelief(msgspec.Struct, frozen=True):
         return None if self.recorded is None else self.recorded.at
 
 
-class IntentChanged(msgspec.Struct, frozen=True):
+class IntentChanged(msgspec.Struct, frozen=True, gc=False):
     """A change of the ledger: an intent is new, or more is known about it."""
 
     before: IntentBelief | None

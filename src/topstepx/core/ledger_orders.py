@@ -75,7 +75,7 @@ _MAY_LACK = tuple(
 _may_lack = attrgetter(*_MAY_LACK)
 
 
-class OrderBelief(Aged, msgspec.Struct, frozen=True, eq=False):
+class OrderBelief(Aged, msgspec.Struct, frozen=True, gc=False, eq=False):
     """One order, as the sum of everything seen of it. Equal beliefs may differ in age."""
 
     order: OrderModel
@@ -117,7 +117,7 @@ class OrderBelief(Aged, msgspec.Struct, frozen=True, eq=False):
         return 0 if self.is_terminal else max(0, self.order.size - self.order.fill_volume)
 
 
-class OrderChanged(msgspec.Struct, frozen=True):
+class OrderChanged(msgspec.Struct, frozen=True, gc=False):
     """A change of the ledger: an order is new, or something about it is."""
 
     before: OrderBelief | None

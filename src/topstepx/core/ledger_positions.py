@@ -28,7 +28,7 @@ _SIGN = {PositionType.LONG: 1, PositionType.SHORT: -1}
 _HUB, _REST = 0, 1
 
 
-class PositionBelief(Aged, msgspec.Struct, frozen=True, eq=False):
+class PositionBelief(Aged, msgspec.Struct, frozen=True, gc=False, eq=False):
     """The position in one contract. Equal beliefs may differ in age and confirmation."""
 
     account_id: int
@@ -72,7 +72,7 @@ class PositionBelief(Aged, msgspec.Struct, frozen=True, eq=False):
         return self.freshness.is_asked
 
 
-class PositionChanged(msgspec.Struct, frozen=True):
+class PositionChanged(msgspec.Struct, frozen=True, gc=False):
     """A change of the ledger: the position in one contract; ``before`` None: it was unknown."""
 
     account_id: int

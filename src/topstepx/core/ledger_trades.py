@@ -30,7 +30,7 @@ _OWN_RULE = {"id", "voided", "creation_timestamp"}
 _PARTS = tuple(name for name in TradeModel.__struct_fields__ if name not in _OWN_RULE)
 
 
-class TradeBelief(Aged, msgspec.Struct, frozen=True, eq=False):
+class TradeBelief(Aged, msgspec.Struct, frozen=True, gc=False, eq=False):
     """One half-turn. Equal beliefs may differ in age."""
 
     trade: TradeModel
@@ -64,7 +64,7 @@ class TradeBelief(Aged, msgspec.Struct, frozen=True, eq=False):
         return self.trade.creation_timestamp, self.trade.id
 
 
-class TradeChanged(msgspec.Struct, frozen=True):
+class TradeChanged(msgspec.Struct, frozen=True, gc=False):
     """A change of the ledger: a trade is new, was completed, or was voided."""
 
     before: TradeBelief | None

@@ -45,7 +45,7 @@ def earliest(old: Told | None, moment: datetime) -> Told:
     return new if old is None or moment < old[1] else old
 
 
-class Freshness(msgspec.Struct, frozen=True):
+class Freshness(msgspec.Struct, frozen=True, gc=False):
     """When and from whom something was last heard.
 
     ``heard_ns`` is on the suspend-aware monotonic clock; None when it was read from the journal.

@@ -25,8 +25,7 @@ PREFIX: Final = "T1"
 
 def _base32(data: bytes, length: int) -> str:
     number = int.from_bytes(data)
-    pairs = (_PAIRS[number >> shift & 1023] for shift in range(5 * length - 10, -1, -10))
-    return "".join(pairs)
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(5 * length - 10, -1, -10)])
 
 
 def intent_id(chance: bytes, now: datetime) -> str:

@@ -143,7 +143,8 @@ def place_request(
     contracts = whole_contracts("size", size)
     terms = read_at(at)
     kind, limit_price, stop_price, trail_price = _prices(terms, contract)
-    stop_leg, target_leg = _legs(bracket, contract, side, _entry_price(terms, contract))
+    entry = limit_price if limit_price is not None else stop_price
+    stop_leg, target_leg = _legs(bracket, contract, side, entry)
     return PlaceRequest(
         account_id=account_id,
         contract_id=contract.id,
@@ -191,16 +192,6 @@ def _prices(
             return OrderType.TRAILING_STOP, None, None, grid("trail price", price)
         case _:
             return _UNPRICED[type(at)], None, None, None
-
-
-def _entry_price(at: At, contract: ContractModel) -> Decimal | None:
-    match at:
-        case Limit(price) | Stop(price):
-            return on_grid("entry price", price, contract.tick_size, contract.name)
-        case StopLimit(_, limit):
-            return on_grid("entry price", limit, contract.tick_size, contract.name)
-        case _:
-            return None
 
 
 def _legs(
