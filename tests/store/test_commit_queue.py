@@ -15,7 +15,7 @@ from topstepx.testing.loop import virtual
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from topstepx.store.rows import Entry
+    from topstepx.store.rows import Queued
 
 
 class Disk:
@@ -26,12 +26,12 @@ class Disk:
         self.attempts = 0
         self.error: Exception | None = None
 
-    async def write(self, entries: Sequence[Entry]) -> None:
+    async def write(self, queued: Sequence[Queued]) -> None:
         self.attempts += 1
         await asyncio.sleep(1)
         if self.error is not None:
             raise self.error
-        self.batches.append([f"{entry.kind}:{entry.account_id}" for entry in entries])
+        self.batches.append([f"{one.event.kind}:{one.event.account}" for one in queued])
 
 
 def queue(disk: Disk, pending_max: int = 100) -> CommitQueue:

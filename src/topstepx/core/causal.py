@@ -47,7 +47,6 @@ class Causal:
         held = self._held.get(order_id) if self._held else None
         if held is None and self._is_plain(step):
             return self._told(order_id, step)
-        self._is_stale = True
         if held is None:
             waits_ns = ORDER_WAITS_NS if isinstance(step, OrderModel) else TRADE_WAITS_NS
             held = self._held[order_id] = _Held(now_ns + waits_ns)
@@ -60,6 +59,9 @@ class Causal:
                 held.ask_ns = now_ns + ASKS_AFTER_NS
             held.orders.append(step)
             held.due_ns = min(held.due_ns, now_ns + ORDER_WAITS_NS)
+        if not self._is_stale:
+            moments = (self._deadline, held.due_ns, held.ask_ns)
+            self._deadline = min(moment for moment in moments if moment is not None)
         return self._release(order_id) if self._is_whole(order_id, held) else ()
 
     def deadline(self) -> int | None:

@@ -272,6 +272,10 @@ class Modes:
             found.append(ActiveCause("starting", account_id, None, "", "", self._started_at))
         return tuple(sorted(found, key=lambda cause: (cause.since, cause.reason, cause.subject)))
 
+    def stands(self, reason: str, account_id: int) -> bool:
+        """Whether this cause restricts the whole account."""
+        return (account_id, None, reason, "") in self._causes
+
     def mode(
         self, account_id: int, contract_id: str | None = None, *, besides: str | None = None
     ) -> Mode:

@@ -36,7 +36,8 @@ class AccountWatch:
     def _flags(self, change: AccountChanged) -> None:
         account, before = change.after.account, change.before
         if account.can_trade:
-            self._cause(account.id, "account_cannot_trade", stands=False)
+            if self._record.ledger.modes.stands("account_cannot_trade", account.id):
+                self._cause(account.id, "account_cannot_trade", stands=False)
             return
         self._cause(account.id, "account_cannot_trade", stands=True)
         if before is not None and before.account.can_trade:

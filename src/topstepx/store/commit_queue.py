@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from topstepx import errors, events
-from topstepx.store.rows import Entry, entry_of
+from topstepx.store.rows import Queued
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -30,7 +31,7 @@ class CommitQueue:
 
     def __init__(
         self,
-        write: Callable[[Sequence[Entry]], Awaitable[None]],
+        write: Callable[[Sequence[Queued]], Awaitable[None]],
         *,
         group_delay_s: float,
         retry_s: float,
@@ -39,7 +40,7 @@ class CommitQueue:
         self._write = write
         self._group_delay_s, self._retry_s, self._pending_max = group_delay_s, retry_s, pending_max
         self._loop = asyncio.get_running_loop()
-        self._pending: deque[Entry] = deque()
+        self._pending: deque[Queued] = deque()
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._number = 0
         self._lost = 0
@@ -123,9 +124,9 @@ class CommitQueue:
             gap = events.JournalGapped(count=self._lost, at=self._lost_at)
             self._lost, self._lost_at = 0, None
             self._number += 1
-            self._pending.append(entry_of(gap, self._number))
+            self._pending.append(Queued(self._number, gap))
         self._number += 1
-        self._pending.append(entry_of(event, self._number))
+        self._pending.append(Queued(self._number, event))
         return True
 
     def _kick(self) -> None:
@@ -138,9 +139,7 @@ class CommitQueue:
     async def _drain(self) -> None:
         try:
             while self._pending:
-                batch = [
-                    self._pending[index] for index in range(min(BATCH_MAX, len(self._pending)))
-                ]
+                batch = list(islice(self._pending, BATCH_MAX))
                 await self._write(batch)
                 for _ in batch:
                     self._pending.popleft()

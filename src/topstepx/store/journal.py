@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from topstepx import errors
 from topstepx.store.commit_queue import CommitQueue
 from topstepx.store.journal_file import JournalFile
+from topstepx.store.rows import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from topstepx.events import Event
-    from topstepx.store.rows import Entry, Row
+    from topstepx.store.rows import Queued, Row
 
 P = ParamSpec("P")
 _IDLE_S = 0.5
@@ -108,11 +109,15 @@ class SqliteJournal:
         if self._commits is not None:
             self._commits.watch(listener)
 
-    async def _write(self, entries: Sequence[Entry]) -> None:
-        await self._on_thread(self._file.write, entries)
+    async def _write(self, queued: Sequence[Queued]) -> None:
+        await self._on_thread(self._write_out, queued)
         if self._idle is not None:
             self._idle.cancel()
         self._idle = asyncio.get_running_loop().call_later(_IDLE_S, self._tidy)
+
+    def _write_out(self, queued: Sequence[Queued]) -> None:
+        """On the thread: facts never change, so the loop need not wait until they are text."""
+        self._file.write([entry_of(event, number) for number, event in queued])
 
     def _tidy(self) -> None:
         if self._thread is not None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from topstepx import errors
 from topstepx.store.commit_queue import CommitQueue
-from topstepx.store.rows import GENESIS, Row, chained, verified
+from topstepx.store.rows import GENESIS, Row, chained, entry_of, verified
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from topstepx.events import Event
-    from topstepx.store.rows import Entry
+    from topstepx.store.rows import Queued
 
 
 class MemoryJournal:
@@ -34,7 +34,7 @@ class MemoryJournal:
         committed: Sequence[Row] = (),
     ) -> None:
         self._rows: list[Row] = list(committed)
-        self._unchained: list[Entry] = []
+        self._unchained: list[Queued] = []
         """Committed as well: they become rows when somebody looks, for hashing them is half their cost."""
         self.writes = 0
         self._write_s, self._group_delay_s = write_s, group_delay_s
@@ -53,7 +53,8 @@ class MemoryJournal:
     def committed(self) -> list[Row]:
         """The rows that a restarted program would find."""
         if self._unchained:
-            entries, self._unchained = self._unchained, []
+            queued, self._unchained = self._unchained, []
+            entries = (entry_of(event, number) for number, event in queued)
             last = self._rows[-1] if self._rows else None
             seq, previous = (last.seq, last.digest) if last else (0, GENESIS)
             self._rows += chained(entries, after_seq=seq, previous=previous, writer=self._writer)
@@ -151,7 +152,7 @@ class MemoryJournal:
             committed=self.committed[: self._truly],
         )
 
-    async def _write(self, entries: Sequence[Entry]) -> None:
+    async def _write(self, queued: Sequence[Queued]) -> None:
         self.writes += 1
         if self.on_write is not None:
             self.on_write("before")
@@ -161,7 +162,7 @@ class MemoryJournal:
             await self._released.wait()
         if self._refusal is not None:
             raise errors.RecordUnavailable(self._refusal)
-        self._unchained += entries
+        self._unchained += queued
         if self.on_write is not None:
             self.on_write("after")
             if self._over:

@@ -23,8 +23,15 @@ GENESIS = "0" * 64
 """What the first row has for the digest before it."""
 
 
+class Queued(NamedTuple):
+    """A fact that is to be written; ``number`` counts within one writer."""
+
+    number: int
+    event: events.Event
+
+
 class Entry(NamedTuple):
-    """A fact on its way to the journal; ``number`` counts within one writer."""
+    """A fact as text, on its way to the journal; ``number`` counts within one writer."""
 
     number: int
     at: str
@@ -35,7 +42,7 @@ class Entry(NamedTuple):
 
 
 def entry_of(event: events.Event, number: int) -> Entry:
-    """The fact as text, made at once so that what cannot be written is refused at the source."""
+    """The fact as text; its id is a hash of that text, so whatever has an id can be written."""
     body = events.encode(event).decode()
     kind = type(event).__name__
     return Entry(number, event.at.isoformat(), kind, event.account, event.id, body)
