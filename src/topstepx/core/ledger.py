@@ -252,7 +252,8 @@ class Ledger:
 
     def orders_by_tag(self, account_id: int, tag: str) -> tuple[OrderBelief, ...]:
         """Every order with this tag, by id. More than one cannot be, and must not be acted upon."""
-        return self._beliefs(self._tags.get((account_id, canonical(tag)), ()))
+        found = self._tags.get((account_id, canonical(tag)))
+        return () if found is None else self._beliefs(found)
 
     def orders(self, account_id: int | None = None) -> tuple[OrderBelief, ...]:
         """Every order seen, by id."""

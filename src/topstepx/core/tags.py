@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_TIME_BYTES, _CHANCE_BYTES = 6, 10
+_CHANCE_BYTES = 10
 _INSTALLATION_LENGTH, _INTENT_LENGTH = 8, 26
 _PAIRS: Final = [one + other for one in _ALPHABET for other in _ALPHABET]
 _KNOWN_MAX: Final = 4096
@@ -23,8 +23,7 @@ INSTALLATION_BYTES: Final = 5
 PREFIX: Final = "T1"
 
 
-def _base32(data: bytes, length: int) -> str:
-    number = int.from_bytes(data)
+def _base32(number: int, length: int) -> str:
     return "".join([_PAIRS[number >> shift & 1023] for shift in range(5 * length - 10, -1, -10)])
 
 
@@ -34,7 +33,7 @@ def intent_id(chance: bytes, now: datetime) -> str:
         msg = f"chance has {len(chance)} bytes; a ULID takes {_CHANCE_BYTES}"
         raise ValueError(msg)
     milliseconds = round(now.timestamp() * 1000)
-    return _base32(milliseconds.to_bytes(_TIME_BYTES) + chance, _INTENT_LENGTH)
+    return _base32(milliseconds << 8 * _CHANCE_BYTES | int.from_bytes(chance), _INTENT_LENGTH)
 
 
 def installation_code(chance: bytes) -> str:
@@ -42,7 +41,7 @@ def installation_code(chance: bytes) -> str:
     if len(chance) != INSTALLATION_BYTES:
         msg = f"chance has {len(chance)} bytes; an installation takes {INSTALLATION_BYTES}"
         raise ValueError(msg)
-    return _base32(chance, _INSTALLATION_LENGTH)
+    return _base32(int.from_bytes(chance), _INSTALLATION_LENGTH)
 
 
 def is_installation(code: str) -> bool:

@@ -8,7 +8,8 @@ every order, so that a handle can tell the whole story so far.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -34,6 +35,7 @@ from topstepx.wire.enums import OrderType
 from topstepx.wire.models import ModifyRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from decimal import Decimal
 
     from topstepx.core.ledger import Change
@@ -85,8 +87,9 @@ class Lives:
     # -- listening
 
     def _on_fact(self, event: Event, changes: tuple[Change, ...]) -> None:
-        for key in _keys(event):
-            self._note(key, event)
+        for key in _ABOUT[type(event)](event):
+            if key is not None:
+                self._note(key, event)
         for change in changes:
             if isinstance(change, OrderChanged):
                 self._order_changed(event, change)
@@ -94,11 +97,14 @@ class Lives:
                 self._intent_changed(event, change)
 
     def _note(self, key: int | str, event: Event) -> None:
-        log = self._logs.setdefault(key, [])
-        log.append(event)
-        self._logs.move_to_end(key)
-        while len(self._logs) > LOGS_MAX:
-            self._logs.popitem(last=False)
+        logs = self._logs
+        if key in logs:
+            logs[key].append(event)
+            logs.move_to_end(key)
+            return
+        logs[key] = [event]
+        if len(logs) > LOGS_MAX:
+            logs.popitem(last=False)
 
     def _intent_changed(self, event: Event, change: IntentChanged) -> None:
         """A step of an order that was not seen yet; once it was, its reports tell the story."""
@@ -239,24 +245,20 @@ class Lives:
         return False
 
 
-_ABOUT: dict[type[Event], tuple[str, ...]] = {
-    OrderMoved: ("order_id", "intent_id"),
-    IntentRecorded: ("order_id", "intent_id"),
-    **dict.fromkeys((OrderAnomaly, OrderEdited), ("order_id",)),
+_ABOUT: dict[type[Event], Callable[[Any], tuple[int | str | None, ...]]] = {
+    **dict.fromkeys((OrderMoved, IntentRecorded), attrgetter("order_id", "intent_id")),
+    **dict.fromkeys((OrderAnomaly, OrderEdited), lambda event: (event.order_id,)),
     **dict.fromkeys(
-        (IntentSent, IntentAnswered, IntentResolved, IntentDoubted, CancelWanted), ("intent_id",)
+        (IntentSent, IntentAnswered, IntentResolved, IntentDoubted, CancelWanted),
+        lambda event: (event.intent_id,),
     ),
-    **dict.fromkeys((OrderObserved, TradeObserved, TradeVoided), ()),
+    OrderObserved: lambda event: (event.order.id,),
+    **dict.fromkeys((TradeObserved, TradeVoided), lambda event: (event.trade.order_id,)),
 }
-"""The members of a fact that name the orders and intents it is about; a report names its order inside."""
+"""What says which orders and intents a fact is about; None: not known."""
 
 
-def _keys(event: Event) -> list[int | str]:
+def _keys(event: Event) -> tuple[int | str | None, ...]:
     """The orders and intents that a fact is about."""
-    kind = type(event)
-    if isinstance(event, OrderObserved):
-        return [event.order.id]
-    if isinstance(event, TradeObserved | TradeVoided):
-        return [event.trade.order_id]
-    found = (getattr(event, name) for name in _ABOUT.get(kind, ()))
-    return [key for key in found if key is not None]
+    about = _ABOUT.get(type(event))
+    return () if about is None else about(event)

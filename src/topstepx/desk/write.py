@@ -21,6 +21,7 @@ from topstepx.core import tags
 from topstepx.core.lanes import Lane
 from topstepx.core.outcome import Verdict
 from topstepx.core.ownership import answered_id_is_foreign
+from topstepx.desk.carrying import carried
 from topstepx.desk.used_keys import note_of
 from topstepx.desk.waiting import until
 from topstepx.errors import AnswerLost, DeadlinePassed, NotSent, TopstepxError, sanitised
@@ -133,8 +134,11 @@ class Writer:
         `DeadlinePassed`, `AuthBroken`, `LoginRefused`); everything after that is in the answer.
         Cancelling the caller cancels nothing: the intent lives on.
         """
-        work = self._write(intent, guard)
-        return await asyncio.shield(self._spawn(work, f"{intent.action} {intent.tag or ''}"))
+        told: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
+        work = carried(self._write(intent, guard), told)
+        task = self._spawn(work, f"{intent.action} {intent.tag or ''}")
+        task.add_done_callback(lambda _: told.cancel())  # it ended before it began
+        return await told
 
     async def _write(self, intent: Intent, guard: Callable[[], None] | None) -> Sent:
         intent_id = intent.intent_id or self.name()[0]
@@ -311,9 +315,7 @@ class Writer:
             text=answer.error_message if answer else judged.reason,
             status=judged.status,
         )
-        if (
-            outcome == "not_executed" and not is_copy
-        ):  # stopped before it acted, and this layer does not try again
+        if outcome == "not_executed" and not is_copy:  # and this layer does not try again
             self._never_left(intent_id, account_id, judged.reason)
         return sent
 
