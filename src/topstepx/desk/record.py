@@ -206,6 +206,14 @@ class Record:
             raise
         return changes
 
+    async def written(self) -> None:
+        """Done when everything that was committed so far is on the disk.
+
+        Raises:
+            errors.RecordUnavailable: it is not.
+        """
+        await self._journal.flush()
+
     def _marked(self, event: OrderObserved | TradeObserved | TradeVoided) -> Event:
         """The same report, marked as external when it is of an order or trade of other software."""
         if event.origin not in _OURS_TO_MARK:

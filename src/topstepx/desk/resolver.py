@@ -152,10 +152,17 @@ class Resolver:
         self._record.commit(
             AlarmRaised(at=at, name="foreign_tag", detail=told, account_id=account_id)
         )
-        cause = ModeCauseAdded(
-            at=at, account_id=account_id, reason="foreign_tag", subject=intent_id, detail=told
+        # In this very step: a person who releases it in the next must not be overruled by it.
+        self._record.commit(
+            ModeCauseAdded(
+                at=at, account_id=account_id, reason="foreign_tag", subject=intent_id, detail=told
+            )
         )
-        self._spawn(self._latch(cause), f"halt {intent_id}")
+        self._spawn(self._written(), f"halt {intent_id}")
+
+    async def _written(self) -> None:
+        with contextlib.suppress(RecordUnavailable):  # it halts in memory all the same
+            await self._record.written()
 
     async def _latch(self, cause: ModeCauseAdded) -> None:
         with contextlib.suppress(RecordUnavailable):  # it halts in memory all the same
