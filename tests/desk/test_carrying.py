@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -29,7 +30,7 @@ def _future() -> asyncio.Future[str]:
 async def test_its_result_and_its_error_reach_the_caller() -> None:
     for fails in (False, True):
         told = _future()
-        task = asyncio.create_task(carried(_works(1, fails=fails), told))
+        task = asyncio.create_task(carried(partial(_works, 1, fails=fails), told))
         if fails:
             with pytest.raises(Broken):
                 await told
@@ -42,7 +43,7 @@ async def test_its_result_and_its_error_reach_the_caller() -> None:
 @virtual
 async def test_a_caller_that_is_gone_stops_nothing() -> None:
     told = _future()
-    task = asyncio.create_task(carried(_works(1), told))
+    task = asyncio.create_task(carried(partial(_works, 1), told))
     caller = asyncio.ensure_future(asyncio.wait_for(told, 0.5))
     with pytest.raises(TimeoutError):
         await caller
@@ -52,9 +53,19 @@ async def test_a_caller_that_is_gone_stops_nothing() -> None:
 @virtual
 async def test_work_that_is_cancelled_cancels_who_waits() -> None:
     told = _future()
-    task = asyncio.create_task(carried(_works(1), told))
+    task = asyncio.create_task(carried(partial(_works, 1), told))
     await asyncio.sleep(0.5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await told
     assert told.cancelled()
+
+
+@virtual
+async def test_work_that_is_cancelled_before_it_begins_leaves_nothing_behind() -> None:
+    told = _future()
+    task = asyncio.create_task(carried(partial(_works, 1), told))
+    task.add_done_callback(lambda _: told.cancel())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await told

@@ -6,19 +6,19 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-    from typing import Any
+    from collections.abc import Awaitable, Callable
 
 ResultT = TypeVar("ResultT")
 
 
-async def carried(work: Coroutine[Any, Any, ResultT], told: asyncio.Future[ResultT]) -> ResultT:
+async def carried(work: Callable[[], Awaitable[ResultT]], told: asyncio.Future[ResultT]) -> ResultT:
     """Do the work and put its end into `told`, which a caller that was cancelled does not hear any more.
 
-    The same as awaiting a task through a shield, and one turn of the loop sooner.
+    The same as awaiting a task through a shield, and one turn of the loop sooner. Cancelled before it
+    began it does nothing, and whoever started it cancels `told`.
     """
     try:
-        result = await work
+        result = await work()
     except BaseException as error:  # boundary: however it ends, whoever waits hears of it
         if not told.done():
             if isinstance(error, asyncio.CancelledError):

@@ -135,7 +135,7 @@ class Writer:
         Cancelling the caller cancels nothing: the intent lives on.
         """
         told: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
-        work = carried(self._write(intent, guard), told)
+        work = carried(partial(self._write, intent, guard), told)
         task = self._spawn(work, f"{intent.action} {intent.tag or ''}")
         task.add_done_callback(lambda _: told.cancel())  # it ended before it began
         return await told
