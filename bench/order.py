@@ -7,6 +7,8 @@ token, breaker, last look, send, judge. "topstepx+disk" waits for the journal on
 first byte leaves. "aiohttp" and "httpx" post the same bytes and read the answer's. All talk, in turns
 within one run, to one server process that does next to nothing; the user hub is a stub inside. The
 split says where the time of a placing goes: waiting for the journal, waiting for the socket, the rest.
+"cpu" is what this process computed per call, which a busy machine changes least: there the rest is waiting
+in a queue for a core, and the longer one computes the later one comes back to its front.
 "fsync" is the disk alone, which no safe order can be faster than; what is left of "topstepx+disk" without
 it stands below the table.
 """
@@ -217,9 +219,12 @@ async def nothing(_: object) -> None:
 # ------------------------------------------------------------------ measuring
 
 
-async def measure(calls: dict[str, tuple[Call, After]], rounds: int) -> dict[str, list[float]]:
-    """Every call's latency, the contenders in turns."""
+async def measure(
+    calls: dict[str, tuple[Call, After]], rounds: int
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Every call's latency and its CPU, the contenders in turns."""
     took: dict[str, list[float]] = {name: [] for name in calls}
+    cpu: dict[str, list[float]] = {name: [] for name in calls}
     names = list(calls)
     for number in range(-2, rounds):
         turn = number % len(names)
@@ -227,12 +232,13 @@ async def measure(calls: dict[str, tuple[Call, After]], rounds: int) -> dict[str
             gc.collect()
             for _ in range(CALLS):
                 call, after = calls[name]
-                before = time.perf_counter()
+                before, busy = time.perf_counter(), time.process_time()
                 got = await call()
                 if number >= 0:
+                    cpu[name].append(time.process_time() - busy)
                     took[name].append(time.perf_counter() - before)
                 await after(got)
-    return took
+    return took, cpu
 
 
 async def run(url: str, token: str, rounds: int, folder: Path) -> dict[str, dict[str, float]]:
@@ -250,7 +256,7 @@ async def run(url: str, token: str, rounds: int, folder: Path) -> dict[str, dict
             calls["httpx"] = await open_httpx(url, token, stack)
         except ImportError:
             print("httpx is not installed (requirements/bench.txt); it is left out")
-        took = await measure(calls, rounds)
+        took, cpu = await measure(calls, rounds)
     found: dict[str, dict[str, float]] = {}
     for name, times in took.items():
         times.sort()
@@ -258,6 +264,7 @@ async def run(url: str, token: str, rounds: int, folder: Path) -> dict[str, dict
             "p10_us": times[len(times) // 10] * 1e6,
             "p50_us": statistics.median(times) * 1e6,
             "p99_us": times[int(len(times) * 0.99)] * 1e6,
+            "cpu_us": statistics.median(cpu[name]) * 1e6,
         }
         if (split := splits.get(name)) is not None:
             journal, socket = statistics.median(split.journal), statistics.median(split.socket)
@@ -276,7 +283,7 @@ def main() -> None:
         return
     base = found["aiohttp"]
     print(
-        f"{'us':14}{'p10':>7}{'ratio':>7}{'p50':>7}{'ratio':>7}{'p99':>8}   journal  pipeline  socket"
+        f"{'us':14}{'p10':>7}{'ratio':>7}{'p50':>7}{'ratio':>7}{'cpu':>7}{'ratio':>7}{'p99':>8}   journal  pipeline  socket"
     )
     for name, row in found.items():
         split = "".join(
@@ -285,7 +292,8 @@ def main() -> None:
             if part in row
         )
         columns = "".join(
-            f"{row[part]:7.0f}{row[part] / base[part]:7.2f}" for part in ("p10_us", "p50_us")
+            f"{row[part]:7.0f}{row[part] / base[part]:7.2f}"
+            for part in ("p10_us", "p50_us", "cpu_us")
         )
         print(f"{name:14}{columns}{row['p99_us']:8.0f}{split}")
     for part in ("p10_us", "p50_us"):
