@@ -107,10 +107,7 @@ class Ledger:
     # ------------------------------------------------------------ the fold
 
     def apply(self, event: events.Event, now_ns: int | None = None) -> tuple[Change, ...]:
-        """Fold one fact in; what it changed, empty when it says nothing new.
-
-        ``now_ns`` is the suspend-aware monotonic clock at which the fact was heard, for ages.
-        """
+        """Fold one fact in, heard at ``now_ns`` (suspend-aware monotonic); what changed, if it is news."""
         if event.origin == "replayed" and isinstance(event, events.Observation):
             event = self._row_order.placed(event)
         if (account_id := event.account) is not None:
@@ -130,8 +127,7 @@ class Ledger:
         return (*([] if link is None else [link]), Noted(event), *moved)
 
     def _link(self, event: events.Event, _now_ns: int | None) -> tuple[Change, ...]:
-        link = self.links.apply(event)
-        return (Noted(event) if link is None else link,)
+        return (self.links.apply(event) or Noted(event),)
 
     def _orphaned(self, event: events.OrphanFound, _now_ns: int | None) -> tuple[Change, ...]:
         self._orphans.add(event.order_id)

@@ -150,8 +150,7 @@ class Rest:
         is called in the step in which it is handed over, and what it raises stops it. `body`: the request
         as it was encoded already, to be sent exactly so.
         """
-        if body is None:
-            body = b"" if isinstance(request, models.EmptyRequest) else codec.encode(request)
+        body = codec.encode(request) if body is None else body
         renewed = False
         while True:
             token = None
