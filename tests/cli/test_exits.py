@@ -53,18 +53,21 @@ def say(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
 
 
 def test_an_order_by_hand_from_its_placing_to_flat(sim: SimServer, home: Home) -> None:
-    bought = say(home.run("buy", "1", "MNQ", "--at", "market", "--stop-ticks", "400", "--yes",
+    bought = say(home.run("buy", "2", "MNQ", "--at", "market", "--stop-ticks", "400", "--yes",
                           "--key", "hand", *at(sim, home)))  # fmt: skip
-    again = say(home.run("buy", "1", "MNQ", "--at", "market", "--stop-ticks", "400", "--yes",
+    again = say(home.run("buy", "2", "MNQ", "--at", "market", "--stop-ticks", "400", "--yes",
                          "--key", "hand", *at(sim, home)))  # fmt: skip
     assert again["order_id"] == bought["order_id"], "the same key, also in another process"
     resting = say(home.run("buy", "1", "MNQ", "--at", "limit:29000", "--yes", *at(sim, home)))
     held = say(home.run("positions", *at(sim, home)))
-    assert (held["side"], held["size"]) == ("LONG", 1)
+    assert (held["side"], held["size"]) == ("LONG", 2)
     listed = home.run("orders", *at(sim, home)).stdout.splitlines()
     assert {json.loads(line)["type"] for line in listed} == {"STOP", "LIMIT"}
     gone = say(home.run("cancel", str(resting["order_id"]), "--yes", *at(sim, home)))
     assert gone["status"] == "CANCELLED"
+    (stop,) = sim.gateway.venue.truth.working(int(PRACTICE))
+    smaller = say(home.run("close", "MNQ", "--size", "1", "--yes", *at(sim, home)))
+    assert (smaller["net"], smaller["too_large"]) == (1, [stop.id]), "it may not change orders"
     assert say(home.run("close", "MNQ", "--yes", *at(sim, home)))["net"] == 0
     assert sim.gateway.venue.truth.working(int(PRACTICE)) == []
     kinds = [row.kind for row in stored_rows(home.folder / "journals" / "j.sqlite")]

@@ -34,6 +34,8 @@ async def test_a_stop_and_a_limit_of_your_own_shrink_and_what_others_sent_stays(
         await asyncio.sleep(1)
         reduced = await w.desk.reduce_to(1)
         assert [one.id for one in reduced.resized] == [stop.id, limit.id]
+        assert [one.id for one in reduced.too_large] == [w.working[-1].id]
+        assert "other software" in w.alarms("exit_too_large")[0].detail
         assert [one.size for one in w.working] == [1, 1, 3]
 
 

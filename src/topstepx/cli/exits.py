@@ -143,7 +143,7 @@ def close_command(
     Args:
         contract: The product or the contract, such as MNQ or CON.F.US.MNQ.Z26.
         where: Which gateway and account.
-        size: Close only so many contracts; orders then stay.
+        size: Close only so many contracts; entries then stay.
         yes: Do not ask.
     """
     target = where.target()
@@ -163,10 +163,15 @@ async def _close(where: Where, target: Target, contract: str, size: int | None) 
         closed = await tsx.positions.close(account, contract_, size)
         net = closed.position.net if closed.position is not None else None
         gone = [one.id for one in closed.cancelled]
-        facts = {"contract": contract_.id, "net": net, "cancelled": gone}
+        large = [one.id for one in closed.too_large]
+        facts = {"contract": contract_.id, "net": net, "cancelled": gone, "too_large": large}
         where.say(f"{contract_.name}: {_left(net)}", facts)
         for one in closed.cancelled if not where.as_json else ():
             where.say(f"  cancelled {one.describe()}", {})
+        for one in closed.too_large if not where.as_json else ():
+            where.say(
+                f"  {one.describe()} is larger than that, and a fill would turn it: cancel it", {}
+            )
     return ExitCode.DONE if net == 0 or size is not None else ExitCode.POSITION_LEFT_OPEN
 
 

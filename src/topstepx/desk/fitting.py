@@ -115,15 +115,18 @@ class Fitting:
                     return True
         return False
 
-    def _wanted(self, before: Held, net: int, done: Fitted) -> tuple[tuple[OrderModel, int], ...]:
+    def _wanted(
+        self, before: Held, net: int, done: Fitted, *, external: bool = False
+    ) -> tuple[tuple[OrderModel, int], ...]:
+        """What is too large, of ours or of other software."""
         ledger = self._record.ledger
         passed_over = done.too_large.keys() | done.under_way.keys()
-        mine = [
+        orders = [
             at_worst(ledger, belief)
             for belief in ledger.working(before.account_id, before.contract_id)
-            if not is_external(ledger, belief.order)
+            if is_external(ledger, belief.order) is external
         ]
-        wanted = fitted(mine, net, before.sign, abs(before.net))
+        wanted = fitted(orders, net, before.sign, abs(before.net))
         return tuple((order, size) for order, size in wanted if order.id not in passed_over)
 
     async def _one(self, order: OrderModel, size: int, done: Fitted) -> None:
@@ -143,7 +146,9 @@ class Fitting:
                 done.too_large[order.id] = str(error)
 
     def tell(self, before: Held, net: int, done: Fitted) -> None:
-        """Raise the alarm for what stays larger than the position."""
+        """Raise the alarm for what stays larger than the position, of other software too."""
+        for order, _ in self._wanted(before, net, done, external=True):
+            done.too_large[order.id] = "other software sent it"
         working = self._record.ledger.working(before.account_id, before.contract_id)
         alive = {belief.id for belief in working}
         left = [

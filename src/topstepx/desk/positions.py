@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 class Closed:
     """What a close left behind: the position (flat unless `size` was given) and the orders cancelled.
 
-    `resized` are the stops and targets that a reduction made smaller, because the position is.
+    `resized` are the stops and targets that a reduction made smaller, because the position is. `too_large`
+    are those that it could not, and those of other software: a fill of one would turn the position.
     """
 
     position: PositionBelief | None
     cancelled: tuple[Order, ...]
     resized: tuple[Order, ...] = ()
+    too_large: tuple[Order, ...] = ()
 
 
 class Positions:
@@ -167,6 +169,7 @@ class Positions:
             ledger.position(account_id, contract.id),
             handles(fitted.cancelled, over=True),
             handles(fitted.resized, over=False),
+            handles(set(fitted.too_large), over=False),
         )
 
     @asynccontextmanager
