@@ -9,7 +9,8 @@ from topstepx import Bracket, Market
 from topstepx.events import Flattened, FlattenFailed, FlattenStarted
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
-from topstepx.wire.enums import Side
+from topstepx.wire.enums import OrderStatus, Side
+from topstepx.wire.models import CancelRequest
 
 
 @virtual
@@ -82,3 +83,36 @@ async def test_without_a_hub_legs_do_not_outlive_the_position() -> None:
         (closed,) = [one for one in w.pair.truth.trades(w.account.id) if one.side is Side.SELL]
         ends = [w.pair.truth.history(one.id)[-1].at for one in (order.stop, order.target)]
         assert all((end - closed.creation_timestamp).total_seconds() < 1 for end in ends)
+
+
+@virtual
+async def test_an_order_that_the_late_list_does_not_show_yet_is_cancelled() -> None:
+    async with world() as w:
+        w.break_("*", f.Visibility("all", 10))
+        order = await w.buy(2)
+        closed = await w.desk.close()
+        assert not w.working
+        assert [one.id for one in closed.cancelled] == [order.id]
+
+
+@virtual
+async def test_an_order_that_nobody_has_shown_is_cancelled_as_well() -> None:
+    async with world() as w:
+        w.break_("*", f.Visibility("all", 10))
+        w.break_("hub/user", f.DropEvents("*"), times=None)
+        order = await w.buy(2)
+        assert isinstance(await w.tsx.flatten(w.account), Flattened)
+        assert not w.working
+        assert w.pair.truth.order(order.id).status is OrderStatus.CANCELLED
+
+
+@virtual
+async def test_an_order_that_ended_unheard_does_not_keep_an_account_from_being_flat() -> None:
+    async with world() as w:
+        order = await w.buy(2)
+        w.break_("hub/user", f.DropEvents("*"), times=None)
+        w.others("cancel", CancelRequest(account_id=w.account.id, order_id=order.id))
+        asked = w.requests("cancel")
+        result = await w.tsx.flatten(w.account)
+        assert isinstance(result, Flattened)
+        assert w.requests("cancel") == asked

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from topstepx.wire.models import ModifyRequest, PlaceRequest
+from topstepx.wire.enums import OrderStatus
+from topstepx.wire.models import ModifyRequest, OrderModel, PlaceRequest
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +30,32 @@ def place_of(intent: IntentBelief | None) -> PlaceRequest | None:
     if recorded is None or recorded.action != "place":
         return None
     return msgspec.json.decode(recorded.body, type=PlaceRequest)
+
+
+def accepted_unseen(ledger: Ledger, account_id: int) -> tuple[OrderModel, ...]:
+    """Orders that the gateway gave an id and that nobody has shown yet, as they were asked for."""
+    found = []
+    for intent in ledger.unsettled_intents(account_id):
+        asked, recorded = place_of(intent), intent.recorded
+        if intent.order_id is None or asked is None or recorded is None:
+            continue
+        if ledger.order(intent.order_id) is None:
+            found.append(
+                OrderModel(
+                    id=intent.order_id,
+                    account_id=account_id,
+                    contract_id=asked.contract_id,
+                    creation_timestamp=recorded.at,
+                    status=OrderStatus.PENDING,
+                    type=asked.type,
+                    side=asked.side,
+                    size=asked.size,
+                    limit_price=asked.limit_price,
+                    stop_price=asked.stop_price,
+                    custom_tag=asked.custom_tag,
+                )
+            )
+    return tuple(found)
 
 
 def modify_of(intent: IntentBelief) -> ModifyRequest | None:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from topstepx.clock import NANOSECONDS
+from topstepx.core.asked import accepted_unseen
 from topstepx.core.flatten import Flattening, Look, Move, State
 from topstepx.core.lanes import Lane
 from topstepx.desk.exits import Came, Exits
@@ -111,6 +112,7 @@ class _Run:
         self._cancelling: dict[int, asyncio.Future[None]] = {}
         self._closed: list[str] = []
         self._cancelled: list[int] = []
+        self._let_go: set[int] = set()
         self._errors: dict[int | str, str] = {}
 
     async def run(self) -> Result:
@@ -161,8 +163,28 @@ class _Run:
             if self._concerns(contract_id) and (belief is None or not belief.is_flat):
                 positions[contract_id] = (belief.net or 0) if belief is not None else 0
                 self._turned(contract_id, positions[contract_id])
+        orders = (*orders, *await self._unshown({order.id for order in orders}))
         live = [order for order in orders if self._concerns(order.contract_id)]
         return Look(tuple(order for order in live if not self._is_over(order)), positions)
+
+    async def _unshown(self, listed: set[int]) -> list[OrderModel]:
+        """Orders that work as far as is known, and that the list does not show: it may be seconds late.
+
+        Each is asked for by its id. One of which the gateway said that it is cancelled, or that there is
+        nothing to cancel, is let go.
+        """
+        ledger, account_id = self._record.ledger, self._account_id
+        known = {belief.id: belief.order for belief in ledger.working(account_id)}
+        known |= {one.id: one for one in accepted_unseen(ledger, account_id)}
+        found = []
+        for order_id in sorted(known.keys() - listed - self._let_go):
+            if not self._concerns(known[order_id].contract_id):
+                continue
+            with contextlib.suppress(TopstepxError):  # then it is taken for what it was
+                await self._reader.order(account_id, order_id, lane=Lane.EXIT)
+            belief = ledger.order(order_id)
+            found.append(known[order_id] if belief is None else belief.order)
+        return found
 
     async def _account_for(self, contracts: set[str]) -> None:
         """Ask for trades where fills contradict the list: without a hub nobody tells what a close filled.
@@ -226,6 +248,8 @@ class _Run:
         tried = await self._exits.cancel(self._account_id, order.id, order.contract_id)
         if tried.came is Came.ACCEPTED:
             self._cancelled.append(order.id)
+        if tried.came in {Came.ACCEPTED, Came.GONE}:
+            self._let_go.add(order.id)
         self._note(order.id, tried)
 
     async def _close(self, contract_id: str, wait_s: float) -> None:
