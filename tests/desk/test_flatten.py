@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.cards.world import CLOSE, world
-from topstepx import Bracket, Market
+from topstepx import Bracket, Limit, Market
+from topstepx.errors import OrderUnresolved
 from topstepx.events import Flattened, FlattenFailed, FlattenStarted
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
@@ -116,3 +119,37 @@ async def test_an_order_that_ended_unheard_does_not_keep_an_account_from_being_f
         result = await w.tsx.flatten(w.account)
         assert isinstance(result, Flattened)
         assert w.requests("cancel") == asked
+
+
+@virtual
+async def test_an_entry_that_arrives_after_all_is_cancelled_and_not_left_to_open_anything() -> None:
+    async with world() as w:
+        w.break_("Order/place", f.Hold(20))
+        placing = asyncio.create_task(w.buy(2))
+        await asyncio.sleep(6)
+        closed = await w.desk.close()
+        assert closed.position is not None
+        assert closed.position.is_flat
+        with pytest.raises(OrderUnresolved):
+            await placing
+        await asyncio.sleep(40)
+        assert len(w.pair.truth.orders(w.account.id)) == 1  # it came
+        assert not w.working
+
+
+@virtual
+async def test_an_entry_whose_answer_is_under_way_goes_too_and_other_contracts_stay() -> None:
+    async with world() as w:
+        other = await w.tsx.contracts.front("MES")
+        w.pair.gateway.market.start(other.id, w.pair.world.now())
+        far = other.floor(w.pair.gateway.feed.top(other.id).bid * 9 / 10)
+        w.break_("Order/place", f.Hold(20), times=2)
+        placing = asyncio.create_task(w.buy(2))
+        beside = asyncio.create_task(
+            w.tsx.orders.place(w.account, other, Side.BUY, 1, at=Limit(far))
+        )
+        await asyncio.sleep(1)
+        await w.desk.close()
+        await asyncio.gather(placing, beside, return_exceptions=True)
+        await asyncio.sleep(40)
+        assert [one.contract_id for one in w.working] == [other.id]

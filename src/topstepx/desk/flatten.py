@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from topstepx.clock import NANOSECONDS
-from topstepx.core.asked import accepted_unseen
+from topstepx.core.asked import accepted_unseen, place_of
 from topstepx.core.flatten import Flattening, Look, Move, State
 from topstepx.core.lanes import Lane
 from topstepx.desk.exits import Came, Exits
@@ -65,10 +65,15 @@ class Flattener:
         clock: Clock,
         *,
         spawn: Callable[[Coroutine[Any, Any, Result], str], asyncio.Task[Result]],
+        give_up: Callable[[str, int], object],
         most: int | None = None,
     ) -> None:
-        """`most` is `limits.contracts_max`: no more protection than that stays beside a close."""
-        self.most = most
+        """`most` is `limits.contracts_max`: no more protection than that stays beside a close.
+
+        `give_up` has an order cancelled on sight of which it is not known whether it exists; nothing
+        waits for that, because the disk may hang.
+        """
+        self.most, self.give_up = most, give_up
         self._exits = exits
         self._reader = reader
         self._record = record
@@ -105,6 +110,7 @@ class _Run:
         self, flattener: Flattener, account_id: int, contract_id: str | None, timeout_s: float
     ) -> None:
         self._exits, self._reader, self._record, self._clock = flattener.parts
+        self._give_up = flattener.give_up
         self._account_id, self._contract_id = account_id, contract_id
         ends_ns = self._clock.monotonic_ns() + round(timeout_s * NANOSECONDS)
         self._machine = Flattening(ends_ns, flattener.most)
@@ -121,12 +127,20 @@ class _Run:
         self._record.commit(FlattenStarted(at=at, account_id=account_id, contract_id=contract_id))
         self._fence(raised=True)
         try:
+            self._give_up_unresolved()
             state = await self._steps()
         finally:
             for effort in list(self._cancelling.values()):
                 effort.cancel()
             self._fence(raised=False)
         return self._ended(state)
+
+    def _give_up_unresolved(self) -> None:
+        """An order that is on its way, or lost, would open a position once this is over: it goes on sight."""
+        for intent in self._record.ledger.open_intents(self._account_id):
+            asked = place_of(intent)
+            if asked is not None and self._concerns(asked.contract_id) and not intent.cancel_wanted:
+                self._give_up(intent.intent_id, self._account_id)
 
     async def _steps(self) -> State:
         while True:

@@ -106,6 +106,9 @@ class Trading:
             record,
             clock,
             spawn=self._quietly,
+            give_up=lambda intent_id, account_id: self._quietly(
+                self.resolver.want_cancelled(intent_id, account_id), f"give up {intent_id}"
+            ),
             most=settings.limits.contracts_max,
         )
         self.orders = Orders(
