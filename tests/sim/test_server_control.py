@@ -94,7 +94,7 @@ def test_the_directory_names_every_command() -> None:
         async with session.get(f"{sim.control_url}commands", headers=allowed(sim)) as answer:
             commands = (await answer.json())["result"]
         assert commands["clock/step"] == {
-            "text": "Go ahead by so many seconds.",
+            "text": "Go ahead by so many seconds; orders fill and stops trigger on the way.",
             "method": "POST",
             "members": ["seconds"],
         }

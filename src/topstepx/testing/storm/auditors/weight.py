@@ -38,7 +38,9 @@ def living() -> Counter[str]:
         {
             f"{kind.__module__}.{kind.__qualname__}": count
             for kind, count in kinds.items()
-            if kind.__module__.startswith("topstepx.")
+            if str(kind.__module__).startswith(
+                "topstepx."
+            )  # some classes of others have no text there
         }
     )
 
