@@ -301,6 +301,6 @@ async def test_an_audience_keeps_no_stream_alive_and_forgets_the_dropped() -> No
     await asyncio.sleep(0)
     assert hub.stops == 1
     assert audience.open("MNQ") == 1
-    assert len(audience._streams["MNQ"]) == 1
+    assert len(audience.streams["MNQ"]) == 1
     audience.push("MNQ", 1)
     assert await anext(kept) == 1

@@ -124,6 +124,9 @@ ODD: dict[str, bytes] = {
     "deep in braces": USUAL.replace(
         b'"volume"', b'"x":' + b'{"a":' * 70 + b"1" + b"}" * 70 + b',"volume"'
     ),
+    "deep in the envelope": USUAL[:-1] + b',"x":' + b"[" * 70 + b"]" * 70 + b"}",
+    "not UTF-8 in the envelope": USUAL[:-1] + b',"x":"\xff"}',
+    "headers in the envelope": USUAL[:-1] + b',"headers":{}}',
     "just not too deep": USUAL.replace(b'"volume"', b'"x":' + b"[" * 60 + b"]" * 60 + b',"volume"'),
     "far too deep": USUAL.replace(b'"volume"', b'"x":' + b"[" * 9000 + b"]" * 9000 + b',"volume"'),
     "brackets in a string": USUAL.replace(b'"volume"', b'"x":"' + b"[{" * 70 + b'","volume"'),

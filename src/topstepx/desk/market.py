@@ -189,7 +189,11 @@ class MarketData:
         contract_id = event.contract_id
         self._spoke[0].add(contract_id)
         heard_ns = self._hub.link.heard_ns
-        self._quotes.push(contract_id, self._board.update(contract_id, event.quote, heard_ns))
+        quote = self._board.update(contract_id, event.quote, heard_ns)
+        for reference in self._quotes.streams.get(contract_id, ()):
+            stream = reference()
+            if stream is not None:
+                stream.push(quote)
 
     def on_bar(self, contract_id: str, bar: BarModel, age_s: float) -> None:
         """The hub is away and this is the contract's last bar, which began `age_s` ago."""
@@ -222,7 +226,11 @@ class MarketData:
                     is_valid = True
                     break
         depth = Depth(contract_id=contract_id, rows=rows, is_valid=is_valid)
-        self._depths.push(contract_id, depth)
+        # As `Audience.push`, without a call: half of all traffic goes through here.
+        for reference in self._depths.streams.get(contract_id, ()):
+            stream = reference()
+            if stream is not None:
+                stream.push(depth)
 
     def spoke(self) -> frozenset[Subscription]:
         """The streams that said something since this was asked last."""

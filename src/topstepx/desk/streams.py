@@ -183,6 +183,7 @@ class QuoteStream(MarketStream[Quote]):
     ) -> None:
         super().__init__(name, start, stop, items_max=1, wakes=wakes)
         self._newest = newest
+        self._replaced = 0
 
     async def _begin(self) -> None:
         """Subscribe; where another stream did so before, nothing is sent again: begin with its quote."""
@@ -193,14 +194,24 @@ class QuoteStream(MarketStream[Quote]):
         if known is not None and not self._items:
             self.push(known)
 
+    async def __anext__(self) -> Quote:
+        items = self._items
+        item = items.popleft() if items else await super().__anext__()
+        if self._replaced:
+            return msgspec.structs.replace(item, merged=item.merged + self._replaced)
+        return item
+
     def push(self, item: Quote) -> None:
         """The newest whole quote."""
         if self._closed or not self._started:
             return
-        if self._items:
-            unread = self._items.pop()
-            item = msgspec.structs.replace(item, merged=item.merged + unread.merged)
-        self._items.append(item)
+        items = self._items
+        if items:
+            self._replaced += items[0].merged
+            items[0] = item
+            return
+        self._replaced = 0
+        items.append(item)
         if self._waits:
             self._waits = False
             self._wakes.add(self._waiter)
@@ -211,36 +222,37 @@ class Audience(Generic[ItemT]):
 
     def __init__(self) -> None:
         # Weak references in a tuple: a WeakSet takes twelve times as long to walk, for each message.
-        self._streams: dict[str, tuple[ref[MarketStream[ItemT]], ...]] = {}
+        self.streams: dict[str, tuple[ref[MarketStream[ItemT]], ...]] = {}
+        """Every stream that is not dropped, by contract."""
 
     def add(self, contract_id: str, stream: MarketStream[ItemT]) -> None:
         """From now on the stream gets what is pushed for the contract."""
 
         def forget(dropped: ref[MarketStream[ItemT]]) -> None:
-            left = tuple(one for one in self._streams[contract_id] if one is not dropped)
-            self._streams[contract_id] = left
+            left = tuple(one for one in self.streams[contract_id] if one is not dropped)
+            self.streams[contract_id] = left
 
-        self._streams[contract_id] = (*self._streams.get(contract_id, ()), ref(stream, forget))
+        self.streams[contract_id] = (*self.streams.get(contract_id, ()), ref(stream, forget))
 
     def push(self, contract_id: str, item: ItemT) -> None:
         """An item for every stream of the contract."""
-        for reference in self._streams.get(contract_id, ()):
+        for reference in self.streams.get(contract_id, ()):
             stream = reference()
             if stream is not None:
                 stream.push(item)
 
     def open(self, contract_id: str) -> int:
         """How many streams of the contract have begun and not ended."""
-        streams = [reference() for reference in self._streams.get(contract_id, ())]
+        streams = [reference() for reference in self.streams.get(contract_id, ())]
         return sum(stream is not None and stream.is_open for stream in streams)
 
     def contracts(self) -> tuple[str, ...]:
         """The contracts that somebody streams now."""
-        return tuple(contract_id for contract_id in self._streams if self.open(contract_id))
+        return tuple(contract_id for contract_id in self.streams if self.open(contract_id))
 
     def end(self) -> None:
         """End every stream."""
-        for references in self._streams.values():
+        for references in self.streams.values():
             for reference in references:
                 stream = reference()
                 if stream is not None:

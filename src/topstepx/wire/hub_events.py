@@ -101,20 +101,35 @@ def decode_event(
 _text = msgspec.json.Decoder(str).decode
 _SMALLEST: Final = -EXPONENT_MAX
 _LARGEST: Final = EXPONENT_MAX
-_quote = strict_decoder(Quote)
-_trades = msgspec.json.Decoder(tuple[TapeTrade, ...]).decode
-_rows = msgspec.json.Decoder(tuple[DepthRow, ...]).decode
+
+
+class _Quote(Quote, frozen=True, forbid_unknown_fields=False):
+    """With members that we do not know yet."""
+
+
+class _TapeTrade(TapeTrade, frozen=True, forbid_unknown_fields=False):
+    """With members that we do not know yet."""
+
+
+class _DepthRow(DepthRow, frozen=True, forbid_unknown_fields=False):
+    """With members that we do not know yet."""
+
+
+_quote = strict_decoder(_Quote)
+_trades = msgspec.json.Decoder(tuple[_TapeTrade, ...]).decode
+_rows = msgspec.json.Decoder(tuple[_DepthRow, ...]).decode
+_members = msgspec.structs.asdict
 
 
 def _decode_quote(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[HubEvent, ...]:
     try:
         contract, payload = arguments
-        quote = _quote(payload)
+        quote = Quote(**_members(_quote(payload)))
         if quote_sound(quote):
             return (QuoteUpdate(_text(contract), quote),)
     except _REFUSED:
         pass
-    contract_id, quotes = _carefully("GatewayQuote", Quote, arguments, forgiven)
+    contract_id, quotes = _carefully("GatewayQuote", Quote, _Quote, arguments, forgiven)
     events = []
     for quote in quotes:
         said = quote.contract if isinstance(quote.contract, str) else None
@@ -163,7 +178,7 @@ def _seldom_sound(quote: Quote) -> bool:
 def _decode_tape(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[HubEvent, ...]:
     try:
         contract, payload = arguments
-        trades = _trades(payload)
+        trades = tuple([TapeTrade(**_members(trade)) for trade in _trades(payload)])
         for trade in trades:
             price = trade.price
             if not (_SMALLEST <= price.adjusted() <= _LARGEST and price.is_finite()):
@@ -172,7 +187,7 @@ def _decode_tape(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[H
             return (TapeUpdate(_text(contract), trades),) if trades else ()
     except _REFUSED:
         pass
-    contract_id, trades = _carefully("GatewayTrade", TapeTrade, arguments, forgiven)
+    contract_id, trades = _carefully("GatewayTrade", TapeTrade, _TapeTrade, arguments, forgiven)
     named = contract_id or (trades[0].contract_id if trades else None)
     return (TapeUpdate(_named("GatewayTrade", named), trades),) if trades else ()
 
@@ -180,7 +195,7 @@ def _decode_tape(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[H
 def _decode_depth(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[HubEvent, ...]:
     try:
         contract, payload = arguments
-        rows = _rows(payload)
+        rows = tuple([DepthRow(**_members(row)) for row in _rows(payload)])
         for row in rows:
             price = row.price
             if not (_SMALLEST <= price.adjusted() <= _LARGEST and price.is_finite()):
@@ -189,7 +204,7 @@ def _decode_depth(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[
             return (DepthUpdate(_text(contract), rows),) if rows else ()
     except _REFUSED:
         pass
-    contract_id, rows = _carefully("GatewayDepth", DepthRow, arguments, forgiven)
+    contract_id, rows = _carefully("GatewayDepth", DepthRow, _DepthRow, arguments, forgiven)
     named = contract_id or (rows[0].contract_id if rows else None)
     return (DepthUpdate(_named("GatewayDepth", named), rows),) if rows else ()
 
@@ -204,7 +219,11 @@ def _named(target: str, contract_id: str | None) -> str:
 
 
 def _carefully(
-    target: str, row_type: type[Row], arguments: Sequence[Raw], forgiven: Forgiven | None
+    target: str,
+    row_type: type[Row],
+    read_as: type[Row],
+    arguments: Sequence[Raw],
+    forgiven: Forgiven | None,
 ) -> tuple[str | None, tuple[Row, ...]]:
     """The contract id and the rows, in any shape; the id is None when no argument names it."""
     contract_id: str | None = None
@@ -216,7 +235,8 @@ def _carefully(
             contract_id = plain
         elif isinstance(plain, list | dict):
             found = True
-            rows += _rows_of(target, row_type, plain, forgiven or Forgiven())
+            read = _rows_of(target, read_as, plain, forgiven or Forgiven())
+            rows.extend(row_type(**_members(row)) for row in read)
     if not found:
         raise PayloadMalformed(target, "no payload")
     return contract_id, tuple(rows)

@@ -44,7 +44,13 @@ class UserTrade(Struct, frozen=True, gc=False):
 # ---- the market hub
 
 
-class Quote(Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
+# These three take no member that they do not know, so that nothing in them has to be searched
+# (`wire.market_records`); `wire.hub_events` reads what has more members, and leaves those out.
+
+
+class Quote(
+    Struct, frozen=True, kw_only=True, gc=False, rename="camel", forbid_unknown_fields=True
+):
     """What changed in a contract's quote: UNSET was not said, None was said to be nothing.
 
     Only the first quote after subscribing has (nearly) everything (verified). Prices and changes are
@@ -68,7 +74,15 @@ class Quote(Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     contract: str | None | UnsetType = UNSET
 
 
-class TapeTrade(Struct, frozen=True, kw_only=True, gc=False, rename="camel", omit_defaults=True):
+class TapeTrade(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    rename="camel",
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
     """One trade of the market; `type` is the side of the aggressor."""
 
     symbol_id: str | None = None
@@ -79,7 +93,15 @@ class TapeTrade(Struct, frozen=True, kw_only=True, gc=False, rename="camel", omi
     contract_id: str | None = None
 
 
-class DepthRow(Struct, frozen=True, kw_only=True, gc=False, rename="camel", omit_defaults=True):
+class DepthRow(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    rename="camel",
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
     """One change of the book; `type` RESET empties it.
 
     `volume` is the level's total in the update, `current_volume` what stands there after it (sources
