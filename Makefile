@@ -91,7 +91,9 @@ format: venv
 	$(BIN)/ruff format .
 
 # Long versions carry the mark `soak`; each has a compressed twin that `make test` runs.
+# First in asyncio's debug mode, where an exception that nobody retrieved fails its test.
 soak: venv interop aspnet
+	PYTHONASYNCIODEBUG=1 $(BIN)/pytest -q -n $(WORKERS) --dist loadfile --max-worker-restart 2 -o faulthandler_timeout=1800 tests/net tests/desk
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m soak -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 2 -o faulthandler_timeout=1800 $(ARGS) \
 	  || { code=$$?; [ $$code -eq 5 ] && echo "no soak tests yet" || exit $$code; }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -65,6 +66,31 @@ def _ears() -> None:
         return result
 
     pytest.CaptureFixture.readouterr = read_and_shown  # type: ignore[method-assign, assignment]  # the same
+
+
+class _Unheard(logging.Handler):
+    """What asyncio complains of at ERROR: exceptions that nobody retrieved, tasks that were dropped."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.told.append(record.getMessage())
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_unheard() -> Iterator[None]:
+    """In asyncio's debug mode (`make soak` has a pass in it), an exception that nobody hears fails its test."""
+    if not os.environ.get("PYTHONASYNCIODEBUG"):
+        yield
+        return
+    ear, log = _Unheard(), logging.getLogger("asyncio")
+    log.addHandler(ear)
+    yield
+    gc.collect()  # some are told only when their task goes
+    log.removeHandler(ear)
+    assert not ear.told, "\n".join(ear.told)
 
 
 @pytest.fixture(autouse=True)

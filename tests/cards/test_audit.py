@@ -14,12 +14,14 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import pytest
 
 from tests.support.trading import PRACTICE_ID, mnq, practice
+from topstepx.core.ledger import Ledger
 from topstepx.core.terms import Limit, Market
 from topstepx.errors import TopstepxError
-from topstepx.events import OrderObserved, TradeObserved
+from topstepx.events import Observation, OrderObserved, TradeObserved
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
 from topstepx.testing.eventually import eventually
@@ -193,6 +195,13 @@ async def day(seed: int, minutes: float) -> Day:
         await eventually(same, timeout_s=10)  # the promise: level within ten seconds
         level_s = asyncio.get_running_loop().time() - began_s
         await asyncio.sleep(60)
+        replayed = Ledger()
+        for row in pair.journal.committed:  # type: ignore[attr-defined]  # in memory
+            event = row.event()
+            if isinstance(event, Observation):
+                event = msgspec.structs.replace(event, origin="replayed")
+            replayed.apply(event)
+        assert replayed.state() == pair.tsx._record.ledger.state(), "the journal tells it again"
         return Day(audit(pair, told), level_s)
 
 
