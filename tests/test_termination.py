@@ -162,6 +162,24 @@ async def _comes_and_goes() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+def test_a_run_that_never_left_its_block_does_not_keep_the_next_one_from_it() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    async def again() -> None:
+        one = Termination()
+        one.begin()
+        one.leave()
+
+    try:
+        _begin_elsewhere()
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        asyncio.run(again())
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _begin_elsewhere() -> None:
     async def begin() -> None:
         Termination().begin()

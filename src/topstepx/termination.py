@@ -92,6 +92,11 @@ class _Watch:
     def add(self, one: Termination, loop: asyncio.AbstractEventLoop) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
+        if (
+            self._loop is not None and self._loop.is_closed()
+        ):  # nobody left a block of an earlier run
+            self._open.clear()
+            self._let_go()
         if self._loop is None:
             if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
                 return
