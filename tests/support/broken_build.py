@@ -151,9 +151,9 @@ BUILDS: dict[str, Broken] = {
                 "        if self.negative >= 1:\n",
             ),
         },
-        "Flatness",
-        12,
-        {"answers lost": 20.0, "late lists": 10.0, "hubs deaf": 4.0, "hubs cut": 6.0},
+        "Honesty",
+        8,
+        {"answers lost": 30.0, "late lists": 30.0, "hubs deaf": 20.0},
         {"market": 3.0, "rest": 3.0},
     ),
     "token refresh without single flight": Broken(
