@@ -53,7 +53,7 @@ class Bench:
         jitter: float = 0.5,
     ) -> TokenKeeper:
         rest = self.world.rest()
-        self.rests.append(rest)  # type: ignore[arg-type]  # the twin, for its list of what left
+        self.rests.append(rest)  # the twin, for its list of what left
         keeper = TokenKeeper(
             rest,
             self.credentials,

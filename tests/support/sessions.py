@@ -84,7 +84,7 @@ class SessionWorld:
     def client(self, *, api_key: str | None = None, shared: SharedSession | None = None) -> Client:
         rest = self.world.rest()
         if not hasattr(self, "rest"):
-            self.rest = rest  # type: ignore[assignment]  # the twin, for its list of what left
+            self.rest = rest  # the twin, for its list of what left
         credentials = Credentials(
             self.gateway.user_name, Secret(api_key or self.gateway.api_key), "the simulated gateway"
         )

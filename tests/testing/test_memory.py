@@ -199,7 +199,7 @@ async def test_a_closed_transport_sends_nothing_and_counts_what_left() -> None:
         await rest.close()
         with pytest.raises(NotSent):
             await post(rest, "Account/search", {})
-        assert [path for _, path, _ in rest.sent] == ["/api/Auth/loginKey"]  # type: ignore[attr-defined]  # the twin's own
+        assert [path for _, path, _ in rest.sent] == ["/api/Auth/loginKey"]
 
 
 class Broken(Exception):
