@@ -62,7 +62,7 @@ def test_p05_a_disk_that_fills_up_stops_entries_and_no_exit_and_ends_by_itself(
                 resting = await desk.buy(1, at=Limit("28000"))
                 disk.fill()
                 refusals: list[RecordUnavailable | ModeRefused] = []
-                for tick in range(40):  # what room the log still has is used up first
+                for tick in range(110):  # what room the log still has is used up first
                     try:
                         await desk.buy(1, at=Limit(27900 - tick))
                     except (RecordUnavailable, ModeRefused) as error:
@@ -93,7 +93,7 @@ def test_p05_a_disk_that_is_read_only_lets_nobody_in_and_everybody_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOPSTEPX_HOME", str(tmp_path / "home"))
-    with small_disk(tmp_path) as disk, running_sim() as sim:
+    with small_disk(tmp_path, "4m") as disk, running_sim() as sim:
         journal = disk.folder / "j.sqlite"
 
         async def run(*, writable: bool) -> None:
