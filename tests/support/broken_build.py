@@ -101,8 +101,8 @@ BUILDS: dict[str, Broken] = {
         "Manners",
         5,
         {},
-        {"burst": 1.0, "rest": 4.0, "cancel": 4.0, "close": 2.0, "flatten": 1.0},
-        {"storm_s": 100.0, "jitter_s": 0.4, "pace_s": 0.12},
+        {"rest": 20.0, "flatten": 0.4, "burst": 0.3},  # only exits can fill the window's end
+        {"storm_s": 150.0, "jitter_s": 0.4, "pace_s": 0.08},
     ),
     "breaker that blocks exits": Broken(
         {"topstepx.net.gate": ("exits=lane is Lane.EXIT)\n", "exits=False)\n")},
