@@ -22,7 +22,7 @@ async def test_alone_looks_come_as_often_as_they_want_and_beside_a_greedy_user_s
     for _ in range(60):
         await limiter.permit(Lane.READ, deadline_ns=LONG_NS)
     assert 6 < budget.pause_s(5, 3.0) < 9
-    for _ in range(35):  # outages close to each other
+    for _ in range(46):  # outages close to each other
         await limiter.permit(Lane.RECONCILE, deadline_ns=LONG_NS)
     assert budget.pause_s(5, 3.0) == PAUSE_MAX_S
     for _ in range(50):  # orders and exits may take all of it: they go before

@@ -143,6 +143,8 @@ def test_all_seven_events_pings_both_ways_and_a_reconnect(hub_socket: str) -> No
                 await here.until_live()
                 await eventually(lambda: here.server.count("opened", "market") == 2, timeout_s=60)
                 assert here.server.count("subscribed", "GatewayUserTrade") == 2, "asked for again"
+                heard = here.tsx.health  # nothing is entered on a contract that is not heard
+                await eventually(lambda: heard().market_hub is LinkState.LIVE, timeout_s=60)
                 await here.round_trip()
                 assert {one["token"] for one in here.server.said if "token" in one} == {"header"}
 

@@ -24,6 +24,7 @@ def go_on_elsewhere(storm: Storm) -> Storm:
     """The same day with a venue that was loaded from the data of this one."""
     twin = Storm({}, None)
     twin.middle, twin.told, twin.trails = storm.middle, dict(storm.told), dict(storm.trails)
+    twin.wished = dict(storm.wished)
     twin.told_position, twin.start_balance = storm.told_position, storm.start_balance
     old = storm.pit.venue
     twin.pit.now, twin.pit.venue = storm.pit.now, Venue((), (), old.switches)

@@ -47,7 +47,7 @@ class LookBudget:
         """Seconds from one look of so many requests to the next: `least_s`, or more where room is short."""
         for_recovery = min(RECOVERY_EACH * self._accounts + 2, kept_for(self._accounts) // 3)
         now, a_window = self._limiter.room(Lane.RECONCILE)
-        if now < calls + for_recovery:
+        if now < for_recovery // 2:  # steady looks leave all of it
             return max(least_s, PAUSE_MAX_S)  # outages close to each other have used it up
         steady_s = _WINDOW_S * calls / max(1, a_window - for_recovery)
         return max(least_s, min(PAUSE_MAX_S, steady_s))

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from topstepx.events import ModeCauseAdded
 from topstepx.testing.loop import virtual
 from topstepx.testing.storm.auditors import Convergence, Flatness
 from topstepx.testing.storm.calm import Calm, until
@@ -13,7 +14,7 @@ from topstepx.testing.storm.world import World
 
 
 @virtual
-async def test_a_cause_that_stands_and_a_lock_that_is_not_known_are_found() -> None:
+async def test_a_cause_that_nothing_ends_is_found() -> None:
     async with World(Options(seed=1)) as world:
         life = world.new_life()
         await life.begin()
@@ -21,10 +22,14 @@ async def test_a_cause_that_stands_and_a_lock_that_is_not_known_are_found() -> N
         calm = Calm(world, [convergence, Flatness(world)], life)
         await calm.run((), ())
         assert not convergence.findings
-        world.gateway.venue.floor.accounts[world.account_id].can_trade = False  # nobody is told
-        await calm.run((), ())
+        record = life.client._record  # a cause that nothing ever ends
+        stays = ModeCauseAdded(
+            at=record.stamp(), account_id=world.account_id, reason="lease_unusable", subject="planted"
+        )
+        record.commit(stays)
+        await calm._flatten()
         assert "not free to trade" in convergence.findings[0].what
-        assert "account_cannot_trade" in convergence.findings[0].what
+        assert "lease_unusable" in convergence.findings[0].what
         await life.end()
 
 
