@@ -24,7 +24,10 @@ async def test_a_cause_that_nothing_ends_is_found() -> None:
         assert not convergence.findings
         record = life.client._record  # a cause that nothing ever ends
         stays = ModeCauseAdded(
-            at=record.stamp(), account_id=world.account_id, reason="lease_unusable", subject="planted"
+            at=record.stamp(),
+            account_id=world.account_id,
+            reason="lease_unusable",
+            subject="planted",
         )
         record.commit(stays)
         await calm._flatten()
