@@ -20,7 +20,7 @@ COVERAGE = {
     "orders of ours": 638,
     "trades": 804,
     "told accepted": 632,
-    "told unknown": 54,
+    "told unknown": 30,
     "told nothing": 41,
     "faults struck": 586,
     "IntentResolved": 73,

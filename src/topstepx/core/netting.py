@@ -9,8 +9,7 @@ both are possible, and a limit has to hold for either: the range reaches from th
 A word that equals the sum settles it. A list that goes on contradicting the sum for `BELIEVED_AFTER_S`
 without a further fill is right, and the sum was not: trades of other software were never told, or an
 account was reset. A fill that the base is old enough to contain (by the gateway's own clock) is history
-that was read late, and counts for nothing. One from about the moment of a run's first list, or from before
-it, may be in that list or not: it is *doubtful*, and both are possible until a word or a quiet list settles it.
+that was read late, and counts for nothing.
 
 For our own orders the sum alone is already enough: what they filled without our knowing is still counted
 as what they may yet fill. The words about the position add what other software did.
@@ -40,8 +39,6 @@ OVERTAKES_S: Final = 3.0
 
 _CLOCKS_DIFFER: Final = timedelta(seconds=10)
 _STREAM_IS_LATE: Final = timedelta(seconds=60)
-_READ_LATE: Final = timedelta(seconds=0.9)
-"""How much later than its stamp a list may have been read: the gateway's clock tells whole seconds."""
 _EARLY_MAX: Final = 256
 _SECOND_NS: Final = 1_000_000_000
 _SIGN: Final = {PositionType.LONG: 1, PositionType.SHORT: -1}
@@ -114,9 +111,6 @@ class ContractNet:
     def __init__(self) -> None:
         self._base: int | None = None
         self._based_at: datetime | None = None
-        self._first_at: datetime | None = None
-        self._ahead: Heard | None = None
-        self._newest: Heard | None = None
         self._fills: list[Fill] = []
         self._doubtful: list[Fill] = []
         self._early: deque[Fill] = deque(maxlen=_EARLY_MAX)
@@ -127,11 +121,6 @@ class ContractNet:
     def expected(self) -> int | None:
         """The base and every fill since; None while no list was ever read."""
         return None if self._base is None else self._base + _sum(self._fills)
-
-    @property
-    def _whole(self) -> int:
-        """The same if none of the doubtful fills was in the first list."""
-        return (self.expected or 0) + _sum(self._doubtful)
 
     @property
     def is_settled(self) -> bool:
@@ -158,10 +147,6 @@ class ContractNet:
             return
         if self._contains(fill):
             return
-        self._newest = fill.heard
-        if self._is_doubtful(fill):
-            self._doubtful.append(fill)
-            return
         self._fills.append(fill)
         rival = self._rival
         if rival is None or rival.net != self.expected:
@@ -177,9 +162,6 @@ class ContractNet:
             self._told = heard
             if net == self.expected:
                 self._settle(net)
-            elif self._doubtful and net == self._whole:
-                self._settle(net)
-                self._doubtful, self._ahead = [], heard  # or it was the word of a fill to come
             else:
                 self._contradict(net, heard)
 
@@ -190,7 +172,6 @@ class ContractNet:
             return
         if self._base is None:
             self._base, self._based_at, self._told = net, server_at, heard
-            self._first_at = server_at or heard.at
             left = (fill for fill in self._early if not self._contains(fill))
             self._doubtful = [replace(fill, heard=heard) for fill in left]
             self._early.clear()
@@ -199,22 +180,22 @@ class ContractNet:
         if not agrees and self._told is not None and heard.at < self._told.at:
             return  # what was told since it was asked for is newer
         self._told = heard
+        self._doubtful = [
+            fill for fill in self._doubtful if heard.least_s(fill.heard) < BELIEVED_AFTER_S
+        ]
         if agrees:
             self._settle(net, server_at)
-            self._believe(heard)
             return
         since = self._contradict(net, heard)
         newest = max([since, *(fill.heard for fill in self._fills)], key=lambda one: one.at)
         if heard.least_s(newest) >= BELIEVED_AFTER_S:
             self._settle(net, server_at)
-            self._believe(heard)
 
     def forget(self) -> None:
         """Nothing is known any more until the next list; the fills so far may or may not be in it."""
         self._early.extend(self._fills)
-        self._early.extend(self._doubtful)
-        self._base = self._based_at = self._first_at = self._rival = self._told = None
-        self._fills, self._doubtful, self._ahead = [], [], None
+        self._base = self._based_at = self._rival = self._told = None
+        self._fills, self._doubtful = [], []
 
     def _settle(self, net: int, server_at: datetime | None = None) -> None:
         self._base, self._fills, self._rival = net, [], None
@@ -224,19 +205,6 @@ class ContractNet:
         since = heard if self._rival is None else self._rival.since
         self._rival = _Rival(net, heard, since)
         return since
-
-    def _believe(self, heard: Heard) -> None:
-        """A list was right: it contains what filled so long before it, doubtful or not."""
-        moments = [fill.heard for fill in self._doubtful]
-        moments += [self._newest] if self._newest is not None else []
-        if all(heard.least_s(one) >= BELIEVED_AFTER_S for one in moments):
-            self._doubtful = []
-
-    def _is_doubtful(self, fill: Fill) -> bool:
-        """Whether the base may contain it: as the first list of a run, or by a word that came before it."""
-        if self._ahead is not None and fill.heard.most_s(self._ahead) < OVERTAKES_S:
-            return True
-        return self._first_at is not None and fill.moment <= self._first_at + _READ_LATE
 
     def _contains(self, fill: Fill) -> bool:
         """Whether the base was read so long after the fill that it must be part of it."""
