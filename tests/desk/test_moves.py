@@ -21,7 +21,7 @@ class Line:
         self.takes_s = takes_s
         self.tasks: list[asyncio.Task[None]] = []
 
-    async def change(self, _order_id: int, price: Decimal) -> None:
+    async def change(self, _order_id: int, price: Decimal, _tighten_only: bool) -> None:
         self.sent.append((asyncio.get_running_loop().time(), price))
         await asyncio.sleep(self.takes_s)
         if self.errors:

@@ -98,6 +98,41 @@ async def test_a_stop_is_only_tightened_when_that_is_asked_for() -> None:
         assert w.requests("modify") == 1
 
 
+@pytest.mark.parametrize("between_s", [0, 0.05])
+@virtual
+async def test_moves_that_may_only_tighten_do_not_loosen_each_other(between_s: float) -> None:
+    async with world() as w:
+        order = await w.buy(at=Market(), bracket=Bracket(stop_ticks=400))
+        await order.stop.working()
+        w.pair.network.latency_s = 0.1
+        start = order.stop.stop_price
+        moving = []
+        for points in (20, 10, 30, 15):
+            moving.append(asyncio.create_task(order.stop.move(start + points, tighten_only=True)))
+            await asyncio.sleep(between_s)
+        await asyncio.gather(*moving)
+        stops = [
+            getattr(one.request, "stop_price", None)
+            for one in w.pair.truth.requests
+            if one.verb == "modify"
+        ]
+        assert stops == [start + 20, start + 30]
+
+
+@virtual
+async def test_a_move_back_is_not_lost_beside_the_one_that_it_takes_back() -> None:
+    async with world() as w:
+        order = await w.buy(at=Market(), bracket=Bracket(stop_ticks=400))
+        await order.stop.working()
+        w.pair.network.latency_s = 0.1
+        start = order.stop.stop_price
+        moving = asyncio.create_task(order.stop.move(start + 10))
+        await asyncio.sleep(0.05)
+        await order.stop.move(start)
+        await moving
+        assert w.pair.truth.order(order.stop.id).stop_price == start
+
+
 @virtual
 async def test_trailing_at_every_tick_costs_a_change_a_second() -> None:
     async with world() as w:

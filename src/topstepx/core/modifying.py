@@ -88,4 +88,9 @@ def is_tighter(order: OrderModel, price: Decimal) -> bool:
         return False
     if order.stop_price is None:
         return True
-    return price >= order.stop_price if order.side is Side.SELL else price <= order.stop_price
+    return is_closer(order.side, price, order.stop_price)
+
+
+def is_closer(side: Side, price: Decimal, than: Decimal) -> bool:
+    """Whether a stop of that side is at `price` no further from the market than at `than`."""
+    return price >= than if side is Side.SELL else price <= than

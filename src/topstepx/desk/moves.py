@@ -3,6 +3,9 @@
 A trailing strategy may ask for a new stop at every tick. Only the latest price matters: while one
 change is under way, and for a second after it, newer wishes replace each other, and then the last one
 leaves. Whoever asked for a replaced one waits for that.
+
+A move that may only tighten is measured against what is wanted already, and once more in the moment
+before it leaves: by then the order may stand elsewhere than when it was asked for.
 """
 
 from __future__ import annotations
@@ -11,11 +14,14 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from topstepx.core.modifying import is_closer
 from topstepx.errors import RateLimited, TopstepxError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from decimal import Decimal
+
+    from topstepx.wire.enums import Side
 
 MOVE_EVERY_S = 1.0
 """At most one change per order leaves in this time."""
@@ -28,15 +34,16 @@ class _Wish:
     """The latest price wanted, and everybody who waits for it or for one that it replaced."""
 
     price: Decimal
+    tighten_only: bool
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
 
 class Moves:
-    """Coalesces the moves of each order; `change` sends one."""
+    """Coalesces the moves of each order; `change(order_id, price, tighten_only)` sends one."""
 
     def __init__(
         self,
-        change: Callable[[int, Decimal], Awaitable[None]],
+        change: Callable[[int, Decimal, bool], Awaitable[None]],
         *,
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
     ) -> None:
@@ -45,13 +52,19 @@ class Moves:
         self._wishes: dict[int, _Wish] = {}
         self._working: set[int] = set()
 
-    async def move(self, order_id: int, price: Decimal) -> None:
+    def is_under_way(self, order_id: int) -> bool:
+        """Whether a move of this order is on its way, or was a second ago."""
+        return order_id in self._working
+
+    async def move(self, order_id: int, price: Decimal, *, tightens: Side | None = None) -> None:
         """Done when this price, or a later one, is in force; raises what its change raised.
 
-        Cancelling the wait does not take the wish back.
+        With `tightens`, the side of a stop that may only come closer to the market, a price further off
+        than the one that waits to leave joins that one. Cancelling the wait does not take the wish back.
         """
-        wish = self._wishes.setdefault(order_id, _Wish(price))
-        wish.price = price
+        wish = self._wishes.setdefault(order_id, _Wish(price, tightens is not None))
+        if tightens is None or is_closer(tightens, price, wish.price):
+            wish.price, wish.tighten_only = price, tightens is not None
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         wish.waiting.append(done)
         if order_id not in self._working:
@@ -63,7 +76,7 @@ class Moves:
     async def _work(self, order_id: int) -> None:
         while (wish := self._wishes.pop(order_id, None)) is not None:
             try:
-                await self._change(order_id, wish.price)
+                await self._change(order_id, wish.price, wish.tighten_only)
             except RateLimited as limited:
                 self._put_back(order_id, wish)
                 await asyncio.sleep(min(_BUDGET_WAIT_MAX_S, limited.retry_after_s or MOVE_EVERY_S))

@@ -302,14 +302,15 @@ class OrderChanges:
             raise InvalidRequest("order", kind, "has no price to move.", "Cancel it instead.")
         if tighten_only and not is_tighter(belief.order, level):
             return order
-        if _price_of(belief) == level:
+        if _price_of(belief) == level and not self._moves.is_under_way(order_id):
             return order
-        await self._moves.move(order_id, level)
+        tightens = belief.order.side if tighten_only else None
+        await self._moves.move(order_id, level, tightens=tightens)
         return order
 
-    async def _move_now(self, order_id: int, price: Decimal) -> None:
+    async def _move_now(self, order_id: int, price: Decimal, tighten_only: bool) -> None:  # noqa: FBT001  as `Moves` calls it
         belief = self._record.ledger.order(order_id)
-        if belief is None:
+        if belief is None or (tighten_only and not is_tighter(belief.order, price)):
             return
         order = self._orders.handle(belief.order)
         if _price_of(belief) == price:
