@@ -194,6 +194,14 @@ def test_accounts_and_contracts_are_kept_apart() -> None:
     assert ledger.netting.range(1, MNQ) is None, "that account was never read"
 
 
+def test_a_list_that_tells_of_a_fill_first_does_not_make_it_count_twice() -> None:
+    ledger = Ledger()
+    ledger.apply(listed(0))
+    ledger.apply(listed(30, 2))
+    ledger.apply(events.TradeObserved(trade=bought(29, size=2), at=at(30.2)))
+    assert ledger.netting.range(ACCOUNT, MNQ) == NetRange(2, 2)
+
+
 def test_a_new_run_counts_from_its_own_first_list() -> None:
     ledger = Ledger()
     ledger.apply(listed(0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -86,6 +87,39 @@ async def test_without_a_hub_legs_do_not_outlive_the_position() -> None:
         (closed,) = [one for one in w.pair.truth.trades(w.account.id) if one.side is Side.SELL]
         ends = [w.pair.truth.history(one.id)[-1].at for one in (order.stop, order.target)]
         assert all((end - closed.creation_timestamp).total_seconds() < 1 for end in ends)
+
+
+@pytest.mark.parametrize("hub", [f.DropEvents("*"), f.DelayEvents(2.0, "*")])
+@virtual
+async def test_legs_do_not_outlive_a_position_that_is_seconds_old(hub: object) -> None:
+    async with world() as w:
+        w.break_("hub/user", hub, times=None)
+        w.pair.network.latency_s = 0.05
+        await w.buy(at=Market(), bracket=Bracket(400, 400))
+        await asyncio.sleep(0.3)
+        began = w.pair.world.now()
+        await w.desk.close()
+        ends = [one.at for one in w.pair.truth.requests if one.verb == "cancel"]
+        assert len(ends) == 2
+        assert (max(ends) - began).total_seconds() < 2
+
+
+@virtual
+async def test_legs_stay_while_nobody_has_told_that_the_position_is_closed() -> None:
+    async with world() as w:
+        w.break_("hub/user", f.DropEvents("*"), times=None)
+        w.pair.gateway.venue.faults.visibility_trades = timedelta(seconds=60)
+        w.pair.network.latency_s = 0.05
+        order = await w.buy(at=Market(), bracket=Bracket(400, 400))
+        w.break_("*", f.RefuseNext(verb="close", code=5, count=9))
+        w.break_("Order/searchById", f.Answer(503), times=None)
+        closing = asyncio.create_task(w.desk.close())
+        await asyncio.sleep(3)
+        assert w.net == 2
+        assert order.stop.status is OrderStatus.OPEN
+        asked = [getattr(one.request, "order_id", None) for one in w.pair.truth.requests]
+        assert not {order.stop.id, order.target.id} & set(asked)
+        closing.cancel()
 
 
 @virtual

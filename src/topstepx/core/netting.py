@@ -285,7 +285,7 @@ class Netting:
         rows = {row.contract_id: _signed(row) for row in event.positions}
         known = {contract_id for account, contract_id in self._nets if account == account_id}
         for contract_id in known | rows.keys():
-            net = self._nets.setdefault((account_id, contract_id), ContractNet())
+            net = self._net(account_id, contract_id)  # not in the list before: it was flat then
             net.listed(rows.get(contract_id, 0), heard, server_at)
         self._lists[account_id] = heard, server_at
 

@@ -16,6 +16,7 @@ from topstepx.clock import NANOSECONDS
 from topstepx.core.asked import accepted_unseen, place_of
 from topstepx.core.flatten import Flattening, Look, Move, State
 from topstepx.core.lanes import Lane
+from topstepx.core.netting import NetRange
 from topstepx.desk.exits import Came, Exits
 from topstepx.desk.waiting import until
 from topstepx.errors import TopstepxError
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 FLATTEN_S = 60.0
 """How long a flatten goes on before it says what remains."""
 
+_FLAT = NetRange(0, 0)
 _EARLIER = timedelta(seconds=300)
 _CANCEL_S = 1.0
 """How long cancels are waited for until everything is looked at again."""
@@ -288,16 +290,17 @@ class _Run:
             await asyncio.sleep(wait_s)
 
     async def _flat(self, contract_id: str, wait_s: float) -> None:
-        """Return once the contract is flat by what is told: fills, the hub's word or a list."""
+        """Return once the contract is flat by all that is told: fills, the hub's words and lists.
+
+        Fills alone do not do: where those of the entry are not known yet, the sum of none is flat.
+        """
 
         async def ask() -> None:
             await self._reader.positions(self._account_id, lane=Lane.EXIT)
 
         def look() -> bool | None:
-            belief = self._record.ledger.position(self._account_id, contract_id)
-            if belief is None or belief.net is None:
-                return None
-            return True if belief.net + belief.unshown == 0 else None
+            where = self._record.ledger.netting.range(self._account_id, contract_id)
+            return True if where == _FLAT else None
 
         every_s = max(_ASK_EVERY_S, wait_s / _ASKS_A_WAIT)
         await until(self._record, look, timeout_s=None, ask=ask, every_s=every_s)
