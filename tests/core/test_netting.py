@@ -107,11 +107,12 @@ def test_history_that_is_read_late_counts_for_nothing() -> None:
     account.filled(fill(2, 5, moment=-60, by_hub=False))
     assert (span(account), account.is_settled) == ((3, 3), True)
     account.filled(fill(2, 6, moment=-5, by_hub=False))
-    assert span(account) == (5, 5), "too close to the reading to be sure"
+    assert span(account) == (3, 5), "too close to the reading to be sure"
+    assert account.expected == 5
     unclear = ContractNet()
     unclear.listed(3, heard(0), None)
     unclear.filled(fill(2, 5, moment=-3600))
-    assert span(unclear) == (5, 5), "without the gateway's clock nothing is compared"
+    assert span(unclear) == (3, 5), "without the gateway's clock it may be in the list or not"
 
 
 def test_what_filled_right_before_the_first_list_may_or_may_not_be_in_it() -> None:
@@ -224,3 +225,34 @@ def test_a_position_reads_as_a_trader_says_it(net: int) -> None:
     odd = position(1, average_price=Decimal("29092.416666667"), type=PositionType(9))
     ledger.apply(events.PositionObserved(position=odd, at=at(1)))
     assert str(ledger.position(ACCOUNT, MNQ)) == "MNQZ6 in a direction that is not known"
+
+
+def test_a_fill_from_the_moment_of_the_first_list_may_be_in_it_until_a_word_says_which() -> None:
+    account = based(-1)
+    account.filled(fill(-1, 0.3, moment=0.1))
+    assert span(account) == (-2, -1), "the list may have been read after the fill"
+    account.told(-2, heard(0.4))
+    assert span(account) == (-2, -2)
+    assert account.is_settled
+
+
+def test_such_a_fill_that_the_list_had_is_counted_no_more_after_a_while() -> None:
+    account = based(-1)
+    account.filled(fill(-1, 0.3, moment=0.1))
+    account.listed(-1, heard(0.5), at(0.5))
+    assert span(account) == (-2, -1), "that list may be late"
+    late = 1 + BELIEVED_AFTER_S
+    account.listed(-1, heard(late), at(late))
+    assert span(account) == (-1, -1)
+    account.filled(fill(-1, late + 10, moment=late + 10))
+    assert span(account) == (-2, -2), "nothing is in question any more"
+
+
+def test_a_word_that_fits_such_a_fill_may_have_been_about_the_next_one() -> None:
+    account = based(0)
+    account.filled(fill(1, 0.3, moment=0.1))
+    account.told(1, heard(5))
+    account.filled(fill(1, 5.5, moment=5))
+    assert span(account) == (1, 2), "the first was in the list, or the word came before its own"
+    account.told(2, heard(6))
+    assert span(account) == (2, 2)

@@ -9,7 +9,9 @@ both are possible, and a limit has to hold for either: the range reaches from th
 A word that equals the sum settles it. A list that goes on contradicting the sum for `BELIEVED_AFTER_S`
 without a further fill is right, and the sum was not: trades of other software were never told, or an
 account was reset. A fill that the base is old enough to contain (by the gateway's own clock) is history
-that was read late, and counts for nothing.
+that was read late, and counts for nothing. One from about the moment of a run's first list, or from before
+it, is counted, and is *questioned*: the list may have had it, and a limit has to hold for that as well, until
+a word or a quiet list settles it.
 
 For our own orders the sum alone is already enough: what they filled without our knowing is still counted
 as what they may yet fill. The words about the position add what other software did.
@@ -39,6 +41,8 @@ OVERTAKES_S: Final = 3.0
 
 _CLOCKS_DIFFER: Final = timedelta(seconds=10)
 _STREAM_IS_LATE: Final = timedelta(seconds=60)
+_READ_LATE: Final = timedelta(seconds=0.9)
+"""How much later than its stamp a list may have been read: the gateway's clock tells whole seconds."""
 _EARLY_MAX: Final = 256
 _SECOND_NS: Final = 1_000_000_000
 _SIGN: Final = {PositionType.LONG: 1, PositionType.SHORT: -1}
@@ -111,7 +115,10 @@ class ContractNet:
     def __init__(self) -> None:
         self._base: int | None = None
         self._based_at: datetime | None = None
+        self._first_at: datetime | None = None
+        self._ahead: Heard | None = None
         self._fills: list[Fill] = []
+        self._questioned: list[Fill] = []
         self._doubtful: list[Fill] = []
         self._early: deque[Fill] = deque(maxlen=_EARLY_MAX)
         self._rival: _Rival | None = None
@@ -132,8 +139,9 @@ class ContractNet:
         expected = self.expected
         if expected is None:
             return None
-        low = expected + sum(min(0, fill.net) for fill in self._doubtful)
-        high = expected + sum(max(0, fill.net) for fill in self._doubtful)
+        either_way = [fill.net for fill in self._doubtful] + [-one.net for one in self._questioned]
+        low = expected + sum(min(0, net) for net in either_way)
+        high = expected + sum(max(0, net) for net in either_way)
         if self._rival is not None:
             since = (fill for fill in self._fills if fill.heard.at > self._rival.heard.at)
             rival = self._rival.net + _sum(since)
@@ -148,6 +156,8 @@ class ContractNet:
         if self._contains(fill):
             return
         self._fills.append(fill)
+        if self._is_questioned(fill):
+            self._questioned.append(fill)
         rival = self._rival
         if rival is None or rival.net != self.expected:
             return
@@ -161,7 +171,7 @@ class ContractNet:
         elif self._base is not None:
             self._told = heard
             if net == self.expected:
-                self._settle(net)
+                self._agreed(net, heard)
             else:
                 self._contradict(net, heard)
 
@@ -172,6 +182,7 @@ class ContractNet:
             return
         if self._base is None:
             self._base, self._based_at, self._told = net, server_at, heard
+            self._first_at = server_at or heard.at
             left = (fill for fill in self._early if not self._contains(fill))
             self._doubtful = [replace(fill, heard=heard) for fill in left]
             self._early.clear()
@@ -184,7 +195,7 @@ class ContractNet:
             fill for fill in self._doubtful if heard.least_s(fill.heard) < BELIEVED_AFTER_S
         ]
         if agrees:
-            self._settle(net, server_at)
+            self._agreed(net, heard, server_at)
             return
         since = self._contradict(net, heard)
         newest = max([since, *(fill.heard for fill in self._fills)], key=lambda one: one.at)
@@ -194,17 +205,29 @@ class ContractNet:
     def forget(self) -> None:
         """Nothing is known any more until the next list; the fills so far may or may not be in it."""
         self._early.extend(self._fills)
-        self._base = self._based_at = self._rival = self._told = None
-        self._fills, self._doubtful = [], []
+        self._base = self._based_at = self._first_at = self._rival = self._told = self._ahead = None
+        self._fills, self._questioned, self._doubtful = [], [], []
+
+    def _agreed(self, net: int, heard: Heard, server_at: datetime | None = None) -> None:
+        """A word equals the sum; with fills in question it may have been about one that is yet to come."""
+        if self._questioned:
+            self._ahead = heard
+        self._settle(net, server_at)
 
     def _settle(self, net: int, server_at: datetime | None = None) -> None:
-        self._base, self._fills, self._rival = net, [], None
+        self._base, self._fills, self._questioned, self._rival = net, [], [], None
         self._based_at = server_at or self._based_at
 
     def _contradict(self, net: int, heard: Heard) -> Heard:
         since = heard if self._rival is None else self._rival.since
         self._rival = _Rival(net, heard, since)
         return since
+
+    def _is_questioned(self, fill: Fill) -> bool:
+        """Whether the base may contain it: as the first list of a run, or by a word that came before it."""
+        if self._ahead is not None and fill.heard.most_s(self._ahead) < OVERTAKES_S:
+            return True
+        return self._first_at is not None and fill.moment <= self._first_at + _READ_LATE
 
     def _contains(self, fill: Fill) -> bool:
         """Whether the base was read so long after the fill that it must be part of it."""
