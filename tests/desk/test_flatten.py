@@ -123,6 +123,18 @@ async def test_legs_stay_while_nobody_has_told_that_the_position_is_closed() -> 
 
 
 @virtual
+async def test_a_program_that_starts_right_after_a_fill_is_flat_within_seconds() -> None:
+    """Whether its first list has the fill is open for fifteen seconds; what closes find is not."""
+    async with world() as w:
+        await (await w.buy(at=Market())).filled(timeout=5)
+        tsx = await w.pair.restart()
+        begun = w.pair.world.now()
+        assert isinstance(await tsx.flatten(w.account), Flattened)
+        assert w.net == 0
+        assert (w.pair.world.now() - begun).total_seconds() < 6
+
+
+@virtual
 async def test_an_order_that_the_late_list_does_not_show_yet_is_cancelled() -> None:
     async with world() as w:
         w.break_("*", f.Visibility("all", 10))

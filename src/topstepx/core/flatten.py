@@ -10,7 +10,9 @@ else trades) only changes the next step: also a leg that fills beside the close 
 What it opened is closed like any other position.
 
 Two fresh looks in a row without position and order are *flat*: one look may be a moment old. A look that
-failed is no look. Then only what is believed held is closed, which is harmless where nothing is held.
+failed is no look. Then only what is believed held is closed, which is harmless where nothing is held. Where
+a list says flat and the fills that are known do not (a program that starts right after a fill cannot tell
+whether the list had it), closes decide: two in a row that find nothing end the doubt.
 
 It ends as done, as hopeless when everything that is left was refused for good again and again, or as
 out of time.
@@ -35,6 +37,9 @@ LOOKS = 2
 
 REFUSALS_MAX = 3
 """How often the same thing must be refused for good before it is given up."""
+
+NOTHINGS = 2
+"""How many closes in a row must find no position until it is gone although its fills do not add up."""
 
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 5.0)
 VERIFY_S = 1.0
@@ -113,6 +118,8 @@ class Flattening:
     last: Look | None = None
     refused: dict[int | str, int] = field(default_factory=dict)
     """How often an order id or a contract id was refused for good."""
+    nothing: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """How many closes in a row found no position, and the fills that did not add up meanwhile."""
 
     def looked(self, look: Look, now_ns: int) -> Move:
         """The next step after a look."""
@@ -153,6 +160,21 @@ class Flattening:
     def was_refused(self, what: int | str) -> None:
         """The gateway refused to cancel this order or close this contract, for good."""
         self.refused[what] = self.refused.get(what, 0) + 1
+
+    def close_came(self, contract_id: str, unshown: int, *, found: bool) -> None:
+        """A close was answered: by "there is no position", unless `found`.
+
+        That is the gateway's word for this moment, where its lists may be late. A fill that becomes known
+        afterwards (`unshown` is another) makes it worthless.
+        """
+        count, before = self.nothing.get(contract_id, (0, unshown))
+        again = 0 if found else count + 1 if before == unshown else 1
+        self.nothing[contract_id] = again, unshown
+
+    def is_empty(self, contract_id: str, unshown: int) -> bool:
+        """Whether nothing is there to close, whatever the fills that are known add up to."""
+        count, before = self.nothing.get(contract_id, (0, unshown))
+        return count >= NOTHINGS and before == unshown
 
     def _is_hopeless(self, look: Look) -> bool:
         left: list[int | str] = [order.id for order in look.orders] if not look.positions else []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core.asked import accepted_unseen, place_of
-from topstepx.core.flatten import Flattening, Look, Move, State
+from topstepx.core.flatten import VERIFY_S, Flattening, Look, Move, State
 from topstepx.core.lanes import Lane
 from topstepx.core.netting import NetRange
 from topstepx.desk.exits import Came, Exits
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
     from topstepx.clock import Clock
+    from topstepx.core.ledger_positions import PositionBelief
     from topstepx.desk.exits import Try
     from topstepx.desk.reading import Reader
     from topstepx.desk.record import Record
@@ -176,12 +177,18 @@ class _Run:
         positions: dict[str, int] = {}
         for contract_id in wanted:
             belief = self._record.ledger.position(self._account_id, contract_id)
-            if self._concerns(contract_id) and (belief is None or not belief.is_flat):
+            if self._concerns(contract_id) and not self._is_flat(contract_id, belief):
                 positions[contract_id] = (belief.net or 0) if belief is not None else 0
                 self._turned(contract_id, positions[contract_id])
         orders = (*orders, *await self._unshown({order.id for order in orders}))
         live = [order for order in orders if self._concerns(order.contract_id)]
         return Look(tuple(order for order in live if not self._is_over(order)), positions)
+
+    def _is_flat(self, contract_id: str, belief: PositionBelief | None) -> bool:
+        """Also where fills seem to be missing, if the gateway finds nothing to close, again and again."""
+        if belief is None or belief.is_flat:
+            return belief is not None
+        return belief.net == 0 and self._machine.is_empty(contract_id, belief.unshown)
 
     async def _unshown(self, listed: set[int]) -> list[OrderModel]:
         """Orders that work as far as is known, and that the list does not show: it may be seconds late.
@@ -274,7 +281,8 @@ class _Run:
         flat = asyncio.ensure_future(self._flat(contract_id, wait_s))
         try:
             await asyncio.wait({closing, flat}, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait({flat}, timeout=wait_s if closing.done() else None)
+            if not (closing.done() and closing.result().came is Came.GONE):
+                await asyncio.wait({flat}, timeout=wait_s if closing.done() else None)
             if flat.done():
                 await self._clear(contract_id)
             tried = await closing
@@ -284,10 +292,13 @@ class _Run:
         if tried.came is Came.ACCEPTED and contract_id not in self._closed:
             self._closed.append(contract_id)
         self._note(contract_id, tried)
-        if (
-            tried.came is Came.GONE
-        ):  # a late list shows what is closed already: no hurry to ask again
-            await asyncio.sleep(wait_s)
+        belief = self._record.ledger.position(self._account_id, contract_id)
+        unshown = 0 if belief is None else belief.unshown
+        self._machine.close_came(contract_id, unshown, found=tried.came is not Came.GONE)
+        if tried.came is Came.GONE:
+            # A late list shows what is closed already: no hurry then.
+            is_listed = belief is not None and belief.net != 0
+            await asyncio.sleep(wait_s if is_listed else VERIFY_S)
 
     async def _flat(self, contract_id: str, wait_s: float) -> None:
         """Return once the contract is flat by all that is told: fills, the hub's words and lists.
