@@ -163,6 +163,27 @@ def test_the_loop_goes_on_while_the_disk_is_slow(tmp_path: Path) -> None:
     assert asyncio.run(main()) == 100
 
 
+def test_what_the_file_does_not_take_at_the_end_is_kept_beside_it(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+
+    async def main() -> errors.RecordUnavailable:
+        journal = SqliteJournal(tmp_path / "j.sqlite3")
+        await journal.open()
+        await journal.append_durable(fact(1))
+        (tmp_path / "j.sqlite3").rename(tmp_path / "moved.sqlite3")
+        journal.append(fact(2))
+        journal.append(fact(3))
+        with pytest.raises(errors.RecordUnavailable) as refused:
+            await journal.close()
+        return refused.value
+
+    said = str(asyncio.run(main()))
+    (beside,) = tmp_path.glob("j.sqlite3.unwritten-*[0-9a-f]")
+    assert [row.event() for row in stored_rows(beside)] == [fact(2), fact(3)]
+    assert str(beside) in said
+    assert beside.stat().st_mode & 0o077 == 0
+
+
 WRITER = """
 import asyncio, sys
 from pathlib import Path

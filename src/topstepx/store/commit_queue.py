@@ -103,6 +103,10 @@ class CommitQueue:
             if self._writing is not None:
                 await asyncio.wait([self._writing])
 
+    def unwritten(self) -> list[Queued]:
+        """What is not known to be on the disk, oldest first."""
+        return list(self._pending)
+
     def abandon(self) -> None:
         """Forget everything that is queued, as a crash would; who waits is cancelled."""
         self._closed = True

@@ -90,12 +90,18 @@ class SqliteJournal:
         await self._opened().flush()
 
     async def close(self) -> None:
-        """Flush and let go of the file; see `Journal.close`."""
+        """Flush and let go of the file; see `Journal.close`.
+
+        What the file does not take (another program holds it) goes into a journal of its own beside it.
+        """
         if self._thread is None:
             return
         try:
             if self._commits is not None:
                 await self._commits.close()
+        except errors.RecordUnavailable as error:
+            unwritten = self._commits.unwritten() if self._commits is not None else []
+            raise await self._on_thread(self._keep_beside, unwritten, error) from error
         finally:
             if self._idle is not None:
                 self._idle.cancel()
@@ -118,6 +124,23 @@ class SqliteJournal:
     def _write_out(self, queued: Sequence[Queued]) -> None:
         """On the thread: facts never change, so the loop need not wait until they are text."""
         self._file.write([entry_of(event, number) for number, event in queued])
+
+    def _keep_beside(
+        self, unwritten: Sequence[Queued], error: errors.RecordUnavailable
+    ) -> errors.RecordUnavailable:
+        path = self.path.with_name(f"{self.path.name}.unwritten-{self._file.writer}")
+        beside = JournalFile(path)
+        try:
+            beside.open(prove=False)
+            beside.write([entry_of(event, number) for number, event in unwritten])
+        except errors.RecordUnavailable:
+            return error  # the disk takes nothing at all
+        finally:
+            beside.close()
+        return errors.RecordUnavailable(
+            f"{error} What this program did and could not write there is in {path}.",
+            next_step=f"Read it with `topstepx journal show --journal {path}`.",
+        )
 
     def _tidy(self) -> None:
         if self._thread is not None:
