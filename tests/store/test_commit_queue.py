@@ -26,7 +26,10 @@ class Disk:
         self.attempts = 0
         self.error: Exception | None = None
 
-    async def write(self, queued: Sequence[Queued]) -> None:
+    def write(self, queued: Sequence[Queued]) -> asyncio.Future[None]:
+        return asyncio.ensure_future(self._write(queued))
+
+    async def _write(self, queued: Sequence[Queued]) -> None:
         self.attempts += 1
         await asyncio.sleep(1)
         if self.error is not None:

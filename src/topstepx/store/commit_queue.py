@@ -20,18 +20,21 @@ from topstepx import errors, events
 from topstepx.store.rows import Queued
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
 BATCH_MAX = 1000
 
 
 class CommitQueue:
-    """Gathers facts and hands them to ``write``, which raises `errors.RecordUnavailable` on failure."""
+    """Gathers facts and hands them to ``write``, which begins at once and gives what tells of its end.
+
+    That future fails with `errors.RecordUnavailable` when the facts could not be written.
+    """
 
     def __init__(
         self,
-        write: Callable[[Sequence[Queued]], Awaitable[None]],
+        write: Callable[[Sequence[Queued]], asyncio.Future[None]],
         *,
         group_delay_s: float,
         retry_s: float,
@@ -46,7 +49,8 @@ class CommitQueue:
         self._lost = 0
         self._lost_at: datetime | None = None
         self._failure: str | None = None
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: asyncio.Future[None] | None = None
+        self._batch: list[Queued] = []
         self._timer: asyncio.TimerHandle | None = None
         self._listeners: list[Callable[[str | None], None]] = []
         self._closed = False
@@ -138,23 +142,30 @@ class CommitQueue:
             self._timer.cancel()
             self._timer = None
         if self._writing is None and self._pending:
-            self._writing = self._loop.create_task(self._drain(), name="topstepx journal")
+            self._begin()
 
-    async def _drain(self) -> None:
-        try:
-            while self._pending:
-                batch = list(islice(self._pending, BATCH_MAX))
-                await self._write(batch)
-                for _ in batch:
-                    self._pending.popleft()
-                self._written(batch[-1].number)
-        except errors.RecordUnavailable as error:
+    def _begin(self) -> None:
+        """Write what is at the head of the queue. An order waits for this, so no task stands between."""
+        self._batch = list(islice(self._pending, BATCH_MAX))
+        self._writing = self._write(self._batch)
+        self._writing.add_done_callback(self._ended)
+
+    def _ended(self, writing: asyncio.Future[None]) -> None:
+        batch, self._batch, self._writing = self._batch, [], None
+        if writing.cancelled():
+            return
+        error = writing.exception()
+        if error is None:
+            last = batch[-1].number
+            while self._pending and self._pending[0].number <= last:
+                self._pending.popleft()
+            self._written(last)
+            if self._pending and self._writing is None:
+                self._begin()
+        elif isinstance(error, errors.RecordUnavailable):
             self._failed(error)
-        # boundary: whatever breaks the disk side must reach who waits
-        except Exception as error:  # noqa: BLE001  it is passed on, as the reason
+        else:  # whatever breaks the disk side must reach who waits
             self._failed(errors.RecordUnavailable(f"The journal cannot be written: {error!r}."))
-        finally:
-            self._writing = None
 
     def _written(self, number: int) -> None:
         while self._waiters and self._waiters[0][0] <= number:

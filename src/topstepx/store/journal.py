@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -54,6 +55,7 @@ class SqliteJournal:
         self._thread: ThreadPoolExecutor | None = None
         self._commits: CommitQueue | None = None
         self._idle: asyncio.TimerHandle | None = None
+        self._written_s = 0.0
 
     async def open(self) -> None:
         """Make the file if there is none, else prove that it is whole; see `Journal.open`."""
@@ -115,11 +117,30 @@ class SqliteJournal:
         if self._commits is not None:
             self._commits.watch(listener)
 
-    async def _write(self, queued: Sequence[Queued]) -> None:
-        await self._on_thread(self._write_out, queued)
-        if self._idle is not None:
-            self._idle.cancel()
-        self._idle = asyncio.get_running_loop().call_later(_IDLE_S, self._tidy)
+    def _write(self, queued: Sequence[Queued]) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        self._written_s = loop.time()
+        if self._idle is None:
+            self._idle = loop.call_later(_IDLE_S, self._tidy)
+        if self._thread is None:
+            raise self._not_open()
+        if not _runs_threads_as_usual(loop):
+            return loop.run_in_executor(self._thread, self._write_out, queued)
+        # An order waits for this: one call on the loop tells it, instead of a chain of three futures.
+        done: asyncio.Future[None] = loop.create_future()
+        self._thread.submit(self._write_and_tell, queued, loop, done)
+        return done
+
+    def _write_and_tell(
+        self, queued: Sequence[Queued], loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]
+    ) -> None:
+        error: Exception | None = None
+        try:
+            self._write_out(queued)
+        except Exception as raised:  # noqa: BLE001  # boundary: the queue tells it to who waits
+            error = raised
+        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody is left to be told
+            loop.call_soon_threadsafe(_settle, done, error)
 
     def _write_out(self, queued: Sequence[Queued]) -> None:
         """On the thread: facts never change, so the loop need not wait until they are text."""
@@ -143,17 +164,39 @@ class SqliteJournal:
         )
 
     def _tidy(self) -> None:
-        if self._thread is not None:
+        self._idle = None
+        loop = asyncio.get_running_loop()
+        left_s = self._written_s + _IDLE_S - loop.time()
+        if left_s > 0:
+            self._idle = loop.call_later(left_s, self._tidy)
+        elif self._thread is not None:
             self._thread.submit(self._file.tidy)
 
     async def _on_thread(self, work: Callable[P, T], *args: P.args, **_: P.kwargs) -> T:
         if self._thread is None:
-            raise errors.RecordUnavailable(f"The journal {self.path} is not open.")
+            raise self._not_open()
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
 
     def _opened(self) -> CommitQueue:
         if self._commits is None:
-            raise errors.RecordUnavailable(
-                f"The journal {self.path} is not open.", next_step="Await `open` first."
-            )
+            raise self._not_open()
         return self._commits
+
+    def _not_open(self) -> errors.RecordUnavailable:
+        return errors.RecordUnavailable(
+            f"The journal {self.path} is not open.", next_step="Await `open` first."
+        )
+
+
+def _runs_threads_as_usual(loop: asyncio.AbstractEventLoop) -> bool:
+    """False for a loop with a way of its own, such as one whose time stands still while threads work."""
+    return getattr(type(loop), "run_in_executor", None) is asyncio.BaseEventLoop.run_in_executor
+
+
+def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
