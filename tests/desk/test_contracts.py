@@ -134,7 +134,7 @@ def test_an_unknown_id_names_close_ones(contract_id: str, near: str | None) -> N
     @virtual
     async def run() -> None:
         async with Pair() as pair:
-            with pytest.raises(ContractUnknown) as unknown:
+            with pytest.raises(ContractUnknown, match=r"with that id\. ") as unknown:
                 await pair.tsx.contracts.by_id(contract_id)
             assert (unknown.value.field, unknown.value.value) == ("contract", contract_id)
             assert near is None or near in unknown.value.near

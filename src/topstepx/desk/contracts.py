@@ -148,7 +148,7 @@ class Contracts:
             if error.code is None:
                 raise  # busy, or the request itself: that says nothing about the contract
             near = await self._near(contract_id)
-            raise ContractUnknown("contract", contract_id, error.meaning, near) from None
+            raise ContractUnknown("contract", contract_id, f"{error.meaning}.", near) from None
         if not isinstance(answer.contract, models.ContractModel):
             msg = "Contract/searchById answered without a contract."
             raise AnswerUnusable(msg, route="Contract/searchById", status=200, did_it_happen="no")
