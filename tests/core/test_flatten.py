@@ -96,6 +96,8 @@ def test_the_waits_grow_and_stay_bounded() -> None:
     assert waits == sorted(waits)
     assert waits[0] <= 0.5
     assert waits[-1] == 5
+    assert machine.looked(Look((LEG,), {}), 0).wait_s == waits[0], "something happened"
+    assert machine.looked(Look((LEG,), {}), 0).wait_s > waits[0]
 
 
 def kept(net: int, *orders: OrderModel, most: int | None = None) -> list[int]:

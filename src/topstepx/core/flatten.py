@@ -52,6 +52,12 @@ class Look:
     orders: tuple[OrderModel, ...]
     positions: Mapping[str, int]
 
+    def shows_as(self, before: Look | None) -> bool:
+        """Whether the same orders and positions are left; their prices may have moved."""
+        if before is None or self.positions != before.positions:
+            return False
+        return {order.id for order in self.orders} == {order.id for order in before.orders}
+
 
 @unique
 class State(Enum):
@@ -114,6 +120,8 @@ class Flattening:
     ends_ns: int
     most: int | None = None
     rounds: int = 0
+    stalled: int = 0
+    """How many looks in a row found just what the one before found: the waits grow with it."""
     clean: int = 0
     last: Look | None = None
     refused: dict[int | str, int] = field(default_factory=dict)
@@ -124,6 +132,7 @@ class Flattening:
     def looked(self, look: Look, now_ns: int) -> Move:
         """The next step after a look."""
         self.rounds += 1
+        self.stalled = self.stalled + 1 if look.shows_as(self.last) else 0
         self.last = look
         if not look.orders and not look.positions:
             self.clean += 1
@@ -152,6 +161,7 @@ class Flattening:
     def blind(self, believed: tuple[str, ...], now_ns: int) -> Move:
         """The next step when the gateway could not be read: close what is believed held."""
         self.rounds += 1
+        self.stalled += 1
         self.clean = 0
         if now_ns >= self.ends_ns:
             return Move(State.LATE)
@@ -182,4 +192,4 @@ class Flattening:
         return all(self.refused.get(one, 0) >= REFUSALS_MAX for one in left)
 
     def _wait_s(self) -> float:
-        return PAUSES_S[min(self.rounds - 1, len(PAUSES_S) - 1)]
+        return PAUSES_S[min(self.stalled, len(PAUSES_S) - 1)]
