@@ -7,6 +7,7 @@ order of that size until it was seen once, and goes by its own reports from then
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -22,8 +23,19 @@ if TYPE_CHECKING:
     from topstepx.core.ledger import Ledger
     from topstepx.core.ledger_orders import OrderBelief
     from topstepx.events import IntentRecorded
+    from topstepx.wire.enums import Side
 
 _MEMBERS: Final = ('"stopLossBracket":{', '"takeProfitBracket":{')
+
+
+@dataclass(frozen=True, slots=True)
+class MissingLegs:
+    """An entry some of whose legs were never seen, and how much of what it filled they could take back."""
+
+    recorded: IntentRecorded
+    side: Side
+    order_id: int | None
+    left: int
 
 
 class ExpectedLegs:
@@ -48,33 +60,54 @@ class ExpectedLegs:
         now: datetime,
     ) -> Iterator[PlaceRequest]:
         """What such legs may fill, one order for each entry: its two legs cancel each other."""
-        asked = self._asked.get((account_id, contract_id), {})
-        for intent_id, recorded in list(asked.items()):
-            if now - recorded.at > watched:
-                del asked[intent_id]
+        for entry in self.missing(ledger, account_id, contract_id, watched=watched, now=now):
+            yield PlaceRequest(
+                account_id=account_id,
+                contract_id=contract_id,
+                type=OrderType.MARKET,
+                side=entry.side.opposite,
+                size=entry.left,
+            )
+
+    def missing(
+        self,
+        ledger: Ledger,
+        account_id: int,
+        contract_id: str | None,
+        *,
+        watched: timedelta,
+        now: datetime,
+    ) -> Iterator[MissingLegs]:
+        """The entries that filled and whose legs were not all seen; None: on every contract."""
+        for where, asked in self._asked.items():
+            if where[0] != account_id or contract_id not in {None, where[1]}:
                 continue
-            request = msgspec.json.decode(recorded.body, type=PlaceRequest)
-            order_id = _id_of(ledger, account_id, intent_id, request)
-            if order_id is None:
-                continue
-            entry, filled = ledger.order(order_id), ledger.netting.filled(order_id)
-            seen = dict.fromkeys(_legs(request))
-            if entry is not None:
-                filled = max(filled, entry.filled)
-                seen = {leg: leg_of(ledger, entry, leg) for leg in seen}
-            rejected = entry is not None and entry.status is OrderStatus.REJECTED
-            if None not in seen.values() or rejected:
-                del asked[intent_id]  # what was seen once is an order like any other
-                continue
-            left = filled - sum(map(_covers, seen.values()))
-            if left > 0:
-                yield PlaceRequest(
-                    account_id=account_id,
-                    contract_id=contract_id,
-                    type=OrderType.MARKET,
-                    side=request.side.opposite,
-                    size=left,
-                )
+            for intent_id, recorded in list(asked.items()):
+                found = None
+                if now - recorded.at <= watched:
+                    found = _missing(ledger, recorded)
+                if found is None:
+                    del asked[intent_id]
+                elif found.left > 0:
+                    yield found
+
+
+def _missing(ledger: Ledger, recorded: IntentRecorded) -> MissingLegs | None:
+    """What is missing of an entry's legs; None: nothing any more, for good."""
+    request = msgspec.json.decode(recorded.body, type=PlaceRequest)
+    order_id = _id_of(ledger, recorded.account_id, recorded.intent_id, request)
+    if order_id is None:
+        return MissingLegs(recorded, request.side, None, 0)
+    entry, filled = ledger.order(order_id), ledger.netting.filled(order_id)
+    seen = dict.fromkeys(_legs(request))
+    if entry is not None:
+        filled = max(filled, entry.filled)
+        seen = {leg: leg_of(ledger, entry, leg) for leg in seen}
+    rejected = entry is not None and entry.status is OrderStatus.REJECTED
+    if None not in seen.values() or rejected:
+        return None  # what was seen once is an order like any other
+    left = filled - sum(map(_covers, seen.values()))
+    return MissingLegs(recorded, request.side, order_id, left)
 
 
 def _id_of(ledger: Ledger, account_id: int, intent_id: str, request: PlaceRequest) -> int | None:

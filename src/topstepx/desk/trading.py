@@ -17,6 +17,7 @@ from topstepx.desk.evidence import Evidence
 from topstepx.desk.exits import Exits
 from topstepx.desk.fitting import Fitting
 from topstepx.desk.flatten import Flattener
+from topstepx.desk.late_legs import LateLegs
 from topstepx.desk.legs import LegPrices
 from topstepx.desk.lives import Lives
 from topstepx.desk.order_changes import OrderChanges
@@ -173,6 +174,7 @@ class Trading:
             record, self.resolver, self.remainders, self.legs, self.protection
         )
         self.account_watch = AccountWatch(record)
+        self.late_legs = LateLegs(record, self.cancelling.insist)
 
     def _quietly(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """A task whose error is for whoever waits for it."""
