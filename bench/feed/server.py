@@ -35,10 +35,7 @@ class Player:
         self._door = Door(gateway, _now, 1.0, asyncio.Event())
         self._scripts = scripts
         self._paced = paced
-        self._blobs = {
-            play: b"".join(record.frame(number) for number, record in enumerate(script, 1))
-            for play, script in scripts.items()
-        }
+        self._pieces = {play: _pieces(script) for play, script in scripts.items()}
         self._open: dict[str, asyncio.Transport] = {}
         self._playing: set[asyncio.Task[None]] = set()
 
@@ -80,11 +77,21 @@ class Player:
         if pace == "paced":
             await _paced(transport, self._scripts[play][: self._paced])
             return
-        blob = memoryview(self._blobs[play])
-        for at in range(0, len(blob), _PIECE):
-            transport.write(blob[at : at + _PIECE])
+        for piece in self._pieces[play]:
+            transport.write(piece)
             while transport.get_write_buffer_size() > _UNSENT_MAX:  # noqa: ASYNC110  nobody tells when
                 await asyncio.sleep(0.0005)
+
+
+def _pieces(script: list[Record]) -> list[bytes]:
+    """The frames of a script in pieces of whole frames: between two of them a pong may go out."""
+    pieces, piece = [], bytearray()
+    for number, record in enumerate(script, 1):
+        piece += record.frame(number)
+        if len(piece) >= _PIECE or number == len(script):
+            pieces.append(bytes(piece))
+            piece.clear()
+    return pieces
 
 
 async def _paced(transport: asyncio.Transport, script: list[Record]) -> None:
