@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
@@ -69,9 +68,30 @@ def test_each_part_goes_to_its_own_place_and_is_kept_there() -> None:
     for theirs, ours in numbers.items():  # the first is zero, which is a price like any other
         assert getattr(whole, ours) == said[theirs], ours
     assert (whole.volume, whole.at, whole.updated_at) == (0, AT, AT + timedelta(seconds=1))
-    assert merged(whole, "C", Sparse(), count=3) == msgspec.structs.replace(whole, merged=3)
+    assert merged(whole, "C", Sparse()) == whole
     zero = merged(whole, "C", Sparse(best_ask=Decimal(0), volume=0))
     assert (zero.ask, zero.volume) == (Decimal(0), 0)
+
+
+MOMENTS = st.one_of(st.just(UNSET), st.none(), st.datetimes(timezones=st.just(UTC)))
+SPARSE = st.builds(
+    Sparse,
+    **dict.fromkeys(
+        ["best_bid", "best_ask", "last_price", "change", "change_percent", "open", "high", "low"],
+        PARTS,
+    ),
+    volume=st.one_of(st.just(UNSET), st.none(), st.integers(0, 9)),
+    timestamp=MOMENTS,
+    last_updated=MOMENTS,
+)
+
+
+@given(SPARSE, st.lists(SPARSE, max_size=4))
+def test_many_at_once_are_what_one_after_the_other_is(first: Sparse, later: list[Sparse]) -> None:
+    quote = merged(None, "C", first)
+    for update in later:
+        quote = merged(quote, "C", update)
+    assert merged(None, "C", first, *later) == quote
 
 
 def test_a_quote_reads_as_a_trader_says_it() -> None:

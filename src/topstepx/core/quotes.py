@@ -59,31 +59,34 @@ _UNKNOWN = Quote(contract_id="")
 
 
 def merged(
-    before: Quote | None,
-    contract_id: str,
-    update: SparseQuote,
-    *,
-    count: int = 1,
-    heard_ns: int = 0,
+    before: Quote | None, contract_id: str, *updates: SparseQuote, heard_ns: int = 0
 ) -> Quote:
-    """The whole quote after `update`. Absent and null both mean "not said", never zero (observed live)."""
+    """The whole quote after the updates, oldest first.
+
+    Absent and null both mean "not said", never zero (observed live).
+    """
     before = before or _UNKNOWN
+    bid, ask, last = before.bid, before.ask, before.last
+    change, change_percent = before.change, before.change_percent
+    opened, high, low, volume = before.open, before.high, before.low, before.volume
+    at, updated_at = before.at, before.updated_at
     # Member by member: a loop over their names takes eight times as long, for each quote.
-    bid = before.bid if (said := update.best_bid) is UNSET or said is None else said
-    ask = before.ask if (said := update.best_ask) is UNSET or said is None else said
-    last = before.last if (said := update.last_price) is UNSET or said is None else said
-    change = before.change if (said := update.change) is UNSET or said is None else said
-    change_percent = (
-        before.change_percent if (said := update.change_percent) is UNSET or said is None else said
-    )
-    opened = before.open if (said := update.open) is UNSET or said is None else said
-    high = before.high if (said := update.high) is UNSET or said is None else said
-    low = before.low if (said := update.low) is UNSET or said is None else said
-    volume = before.volume if (total := update.volume) is UNSET or total is None else total
-    at = before.at if (moment := update.timestamp) is UNSET or moment is None else moment
-    updated_at = (
-        before.updated_at if (moment := update.last_updated) is UNSET or moment is None else moment
-    )
+    for update in updates:
+        bid = bid if (said := update.best_bid) is UNSET or said is None else said
+        ask = ask if (said := update.best_ask) is UNSET or said is None else said
+        last = last if (said := update.last_price) is UNSET or said is None else said
+        change = change if (said := update.change) is UNSET or said is None else said
+        change_percent = (
+            change_percent if (said := update.change_percent) is UNSET or said is None else said
+        )
+        opened = opened if (said := update.open) is UNSET or said is None else said
+        high = high if (said := update.high) is UNSET or said is None else said
+        low = low if (said := update.low) is UNSET or said is None else said
+        volume = volume if (total := update.volume) is UNSET or total is None else total
+        at = at if (moment := update.timestamp) is UNSET or moment is None else moment
+        updated_at = (
+            updated_at if (moment := update.last_updated) is UNSET or moment is None else moment
+        )
     return Quote(
         contract_id=contract_id,
         bid=bid,
@@ -97,6 +100,5 @@ def merged(
         volume=volume,
         at=at,
         updated_at=updated_at,
-        merged=count,
         heard_ns=heard_ns,
     )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from topstepx.net.hub import HubLink
     from topstepx.settings import Settings
     from topstepx.wire.hub_models import MarketEvents
+    from topstepx.wire.hub_models import Quote as SparseQuote
     from topstepx.wire.models import BarModel
 
 _METHODS = (routes.SUBSCRIBE_QUOTES, routes.SUBSCRIBE_TAPE, routes.SUBSCRIBE_DEPTH)
@@ -174,26 +175,42 @@ class MarketData:
     # -- from the hub
 
     def take(self, events: MarketEvents) -> None:
-        """Messages of any kind that came together."""
-        on_depth, on_quote, on_tape = self.on_depth, self.on_quote, self.on_tape
+        """Messages of any kind that came together.
+
+        Of a contract's quotes nobody can see more than the last, for nobody reads in between: the first
+        takes its usual way, which keeps the order in which readers are woken, and the others are put
+        together at the end.
+        """
+        on_depth, on_tape = self.on_depth, self.on_tape
+        later: dict[str, list[SparseQuote]] = {}
         for event in events.events:
             if type(event) is DepthUpdate:
                 on_depth(event)
             elif type(event) is QuoteUpdate:
-                on_quote(event)
+                more = later.get(event.contract_id)
+                if more is None:
+                    later[event.contract_id] = []
+                    self.on_quote(event)
+                else:
+                    more.append(event.quote)
             elif type(event) is TapeUpdate:
                 on_tape(event)
+        for contract_id, quotes in later.items():
+            if quotes:
+                self._update_quote(contract_id, *quotes)
 
     def on_quote(self, event: QuoteUpdate) -> None:
         """A quote message came."""
-        contract_id = event.contract_id
-        self._spoke[0].add(contract_id)
+        self._spoke[0].add(event.contract_id)
+        self._update_quote(event.contract_id, event.quote)
+
+    def _update_quote(self, contract_id: str, *updates: SparseQuote) -> None:
         heard_ns = self._hub.link.heard_ns
-        quote = self._board.update(contract_id, event.quote, heard_ns)
+        quote = self._board.update(contract_id, *updates, heard_ns=heard_ns)
         for reference in self._quotes.streams.get(contract_id, ()):
             stream = reference()
-            if stream is not None:
-                stream.push(quote)
+            if isinstance(stream, QuoteStream):  # not one that was dropped
+                stream.push(quote, len(updates))
 
     def on_bar(self, contract_id: str, bar: BarModel, age_s: float) -> None:
         """The hub is away and this is the contract's last bar, which began `age_s` ago."""
@@ -208,9 +225,12 @@ class MarketData:
         self._spoke[1].add(event.contract_id)
         if self._silent:
             self._speaks(Subscription(routes.SUBSCRIBE_TAPE, event.contract_id))
-        for trade in event.trades:
-            self._tapes.push(event.contract_id, trade)
-            self._gapped_tapes.push(event.contract_id, trade)
+        for audience in (self._tapes, self._gapped_tapes):
+            for reference in audience.streams.get(event.contract_id, ()):
+                stream = reference()
+                if stream is not None:
+                    for trade in event.trades:
+                        stream.push(trade)
 
     def on_depth(self, event: DepthUpdate) -> None:
         """A depth message came."""

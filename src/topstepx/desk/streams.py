@@ -201,16 +201,16 @@ class QuoteStream(MarketStream[Quote]):
             return msgspec.structs.replace(item, merged=item.merged + self._replaced)
         return item
 
-    def push(self, item: Quote) -> None:
-        """The newest whole quote."""
+    def push(self, item: Quote, count: int = 1) -> None:
+        """The newest whole quote, after `count` messages that were not pushed before."""
         if self._closed or not self._started:
             return
         items = self._items
         if items:
-            self._replaced += items[0].merged
+            self._replaced += count
             items[0] = item
             return
-        self._replaced = 0
+        self._replaced = count - 1
         items.append(item)
         if self._waits:
             self._waits = False
@@ -266,9 +266,10 @@ class QuoteBoard:
         self._quotes: dict[str, Quote] = {}
         self._bars: dict[str, Quote] = {}
 
-    def update(self, contract_id: str, update: SparseQuote, heard_ns: int = 0) -> Quote:
-        """Merge what came; the whole quote after it."""
-        quote = merged(self._quotes.get(contract_id), contract_id, update, heard_ns=heard_ns)
+    def update(self, contract_id: str, *updates: SparseQuote, heard_ns: int = 0) -> Quote:
+        """Merge what came, oldest first; the whole quote after it."""
+        before = self._quotes.get(contract_id)
+        quote = merged(before, contract_id, *updates, heard_ns=heard_ns)
         self._quotes[contract_id] = quote
         return quote
 
