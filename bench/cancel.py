@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from topstepx.client import Client
 from topstepx.core.lanes import Lane
 from topstepx.core.terms import Limit
+from topstepx.net.transport_http import HttpTransport
 from topstepx.net.transport_hub import PicowsTransport
-from topstepx.net.transport_line import LineTransport
 from topstepx.ports import Ports
 from topstepx.settings import Credentials, Secret, Settings, Timeouts, simulator_environment
 from topstepx.sim.server import SimServer
@@ -42,7 +42,7 @@ CASES = ("nothing", "drained reads", "bars download", "open breaker", "all at on
 FOREVER_NS = 10**18
 
 
-class Noting(LineTransport):
+class Noting(HttpTransport):
     """The real transport, which notes when a cancel is handed to it."""
 
     cancels: list[float]

@@ -33,7 +33,7 @@ from bench.feed.answers import ACCOUNT, MNQ, answering, headers
 from topstepx.client import Client
 from topstepx.core.permits import BucketPolicy
 from topstepx.core.terms import Limit
-from topstepx.net.transport_line import LineTransport
+from topstepx.net.transport_http import HttpTransport
 from topstepx.ports import Ports
 from topstepx.settings import Credentials, Secret, Settings, simulator_environment
 from topstepx.store.journal import SqliteJournal
@@ -138,7 +138,7 @@ class Split:
         journal.append_durable = append_durable
         return journal  # type: ignore[no-any-return]  # as it was
 
-    def around_rest(self, rest: LineTransport) -> LineTransport:
+    def around_rest(self, rest: HttpTransport) -> HttpTransport:
         """The transport, with each order's sending measured."""
         send = rest.send
 
@@ -158,7 +158,7 @@ async def open_topstepx(
 ) -> tuple[Call, After]:
     hubs = StubHubs()
     ports = Ports(
-        split.around_rest(LineTransport(url)),
+        split.around_rest(HttpTransport(url)),
         hubs,
         journal=split.around_journal(journal),
         policies=[BucketPolicy(Bucket.GENERAL, 1_000_000, 0.05)],

@@ -28,8 +28,8 @@ from bench.feed.answers import ACCOUNT, answering, headers
 from topstepx.client import Client
 from topstepx.core.lanes import Lane
 from topstepx.core.permits import BucketPolicy
+from topstepx.net.transport_http import HttpTransport
 from topstepx.net.transport_hub import PicowsTransport
-from topstepx.net.transport_line import LineTransport
 from topstepx.ports import Ports
 from topstepx.settings import Credentials, Secret, Settings, simulator_environment
 from topstepx.wire import codec, models, routes
@@ -51,7 +51,7 @@ REQUEST = models.PositionSearchOpenRequest(account_id=ACCOUNT)
 async def open_topstepx(url: str, stack: AsyncExitStack) -> Call:
     environment = simulator_environment(url)
     ports = Ports(
-        LineTransport(url),
+        HttpTransport(url),
         PicowsTransport(environment.hub_url),
         # No call may wait here, and the log holds about as much as it does in earnest.
         policies=[BucketPolicy(Bucket.GENERAL, 1_000_000, 0.05)],

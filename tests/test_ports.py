@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from topstepx.clock import SystemClock
+from topstepx.net.transport_http import HttpTransport
 from topstepx.net.transport_hub import PicowsTransport
-from topstepx.net.transport_line import LineTransport
 from topstepx.ports import Ports
 from topstepx.store.journal_memory import MemoryJournal
 
 
 def _ports() -> Ports:
-    return Ports(LineTransport("http://127.0.0.1:9"), PicowsTransport("ws://127.0.0.1:9"))
+    return Ports(HttpTransport("http://127.0.0.1:9"), PicowsTransport("ws://127.0.0.1:9"))
 
 
 def test_the_defaults_are_the_systems_clock_and_chance_and_a_journal_in_memory() -> None:

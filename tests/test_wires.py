@@ -7,7 +7,7 @@ import contextlib
 import random
 import socket
 import threading
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -133,15 +133,3 @@ def test_certificates_that_cannot_be_read() -> None:
     )
     with pytest.raises(ConfigurationError, match="nowhere"):
         Wires.of(chosen, SystemClock())
-
-
-def test_rest_goes_over_lines_of_our_own_unless_asked_or_behind_a_proxy() -> None:
-    def made(**more: Any) -> str:  # noqa: ANN401  fields of the settings
-        chosen = Settings(
-            environment=Environment("private", "https://a.test", "wss://a.test"), **more
-        )
-        return type(Wires(chosen, SystemClock(), None).rest()).__name__
-
-    assert made() == "LineTransport"
-    assert made(rest_socket="aiohttp") == "HttpTransport"
-    assert made(proxy=Proxy("127.0.0.1", 9)) == "HttpTransport"

@@ -106,7 +106,6 @@ def wire_options(profile: Profile, proxy: str | Secret | Proxy | None = None) ->
     return {
         "hub_token": profile.get("hub_token", default="auto").value,
         "hub_socket": profile.get("hub_socket", default="picows").value,
-        "rest_socket": profile.get("rest_socket", default="lines").value,
         "ca_file": profile.get("ca_file").value,
         "pins": pins_of(profile.get("pins")),
         "proxy": proxy_of(profile, proxy),

@@ -48,7 +48,6 @@ FIELDS: Final[Mapping[str, type]] = {
     "live_data": bool,
     "hub_token": str,
     "hub_socket": str,
-    "rest_socket": str,
     "ca_file": str,
     "proxy": str,
     "share_session": bool,
@@ -63,7 +62,6 @@ FIELDS: Final[Mapping[str, type]] = {
 _CHOICES: Final = {
     "hub_token": ("header", "query", "auto"),
     "hub_socket": ("picows", "aiohttp"),
-    "rest_socket": ("lines", "aiohttp"),
 }
 _NEVER: Final = {
     "api_key": "Keys are kept by `topstepx login`, never in a settings file.",

@@ -358,7 +358,6 @@ class Settings:
     timeouts: Timeouts = field(default_factory=Timeouts)
     hub_token: TokenPlacement = "auto"  # noqa: S105  a place, not a token
     hub_socket: Literal["picows", "aiohttp"] = "picows"
-    rest_socket: Literal["lines", "aiohttp"] = "lines"
     ca_file: str | None = None
     """A PEM file with certificate authorities of your own, besides the system's."""
     pins: Pins | None = None

@@ -32,19 +32,10 @@ class Wires:
         return cls(settings, clock, tls)
 
     def rest(self) -> RestTransport:
-        """REST: on lines of our own; by aiohttp through a proxy, or where the settings name it."""
+        """REST."""
+        from topstepx.net.transport_http import HttpTransport  # noqa: PLC0415  opened only when connecting
+
         settings = self.settings
-        if settings.proxy is None and settings.rest_socket == "lines":
-            from topstepx.net.transport_line import LineTransport  # noqa: PLC0415  opened only when connecting
-
-            return LineTransport(
-                settings.environment.rest_url,
-                connect_timeout_s=settings.timeouts.connect_s,
-                tls=self.tls,
-                clock=self.clock,
-            )
-        from topstepx.net.transport_http import HttpTransport  # noqa: PLC0415  one of two
-
         return HttpTransport(
             settings.environment.rest_url,
             connect_timeout_s=settings.timeouts.connect_s,

@@ -11,7 +11,7 @@ import pytest
 
 from topstepx.errors import Fault, NotSent
 from topstepx.net.transport_dial import fault_of
-from topstepx.net.transport_line import LineTransport
+from topstepx.net.transport_http import HttpTransport
 
 
 class Wrapped(OSError):
@@ -46,7 +46,7 @@ def test_from_the_systems_error(error: BaseException | None, fault: Fault) -> No
 )
 def test_from_a_real_transport(url: str, fault: Fault) -> None:
     async def run() -> Fault:
-        rest = LineTransport(url)
+        rest = HttpTransport(url)
         try:
             with pytest.raises(NotSent) as failed:
                 await rest.send("POST", "/api/x", headers={}, body=b"{}", timeout_s=3.0)

@@ -1,7 +1,4 @@
-"""REST over real sockets: what is sent, what is never sent, and what each failure is called.
-
-Both transports pass all of it: our own lines, and aiohttp, which is used behind a proxy.
-"""
+"""REST over real sockets: what is sent, what is never sent, and what each failure is called."""
 
 from __future__ import annotations
 
@@ -21,7 +18,6 @@ from topstepx.clock import ManualClock
 from topstepx.errors import AnswerLost, NotSent, TopstepxError
 from topstepx.net.tls import client_context
 from topstepx.net.transport_http import HttpTransport
-from topstepx.net.transport_line import LineTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,28 +30,15 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json
 PLACE = "/api/Order/place"
 
 
-class Chosen:
-    made: type[HttpTransport | LineTransport] = LineTransport
-
-
-@pytest.fixture(autouse=True, params=[LineTransport, HttpTransport], ids=["line", "aiohttp"])
-def _each_transport(request: pytest.FixtureRequest) -> None:
-    Chosen.made = request.param
-
-
 async def post(
-    transport: HttpTransport | LineTransport,
-    path: str = PLACE,
-    *,
-    body: bytes = b"{}",
-    timeout_s: float = 5.0,
+    transport: HttpTransport, path: str = PLACE, *, body: bytes = b"{}", timeout_s: float = 5.0
 ) -> HttpAnswer:
     return await transport.send("POST", path, headers=HEADERS, body=body, timeout_s=timeout_s)
 
 
 def one_call(url: str, **options: float) -> HttpAnswer:
     async def call() -> HttpAnswer:
-        transport = Chosen.made(url, body_bytes_max=int(options.get("body_bytes_max", 1 << 20)))
+        transport = HttpTransport(url, body_bytes_max=int(options.get("body_bytes_max", 1 << 20)))
         try:
             return await post(transport, timeout_s=options.get("timeout_s", 5.0))
         finally:
@@ -92,7 +75,7 @@ def test_a_request_arrives_as_it_was_given() -> None:
         wire.answer(b'{"success":true}', headers={"Date": "Mon, 05 Jan 2026 15:00:00 GMT"})
 
     async def call() -> HttpAnswer:
-        transport = Chosen.made(server.http_url + "/")
+        transport = HttpTransport(server.http_url + "/")
         answer = await post(transport, body=b'{"a":1}')
         await transport.close()
         return answer
@@ -111,7 +94,7 @@ def test_an_empty_post_still_says_its_length() -> None:
         wire.answer()
 
     async def call() -> int:
-        transport = Chosen.made(server.http_url)
+        transport = HttpTransport(server.http_url)
         answer = await post(transport, body=b"")
         await transport.close()
         return answer.status
@@ -156,7 +139,7 @@ def test_cookies_are_not_kept() -> None:
             wire.answer(headers={"Set-Cookie": "a=b"})
 
     async def call() -> None:
-        transport = Chosen.made(server.http_url)
+        transport = HttpTransport(server.http_url)
         await post(transport)
         await post(transport)
         await transport.close()
@@ -183,7 +166,7 @@ def test_proxies_and_netrc_of_the_environment_are_ignored(
             wire.answer()
 
         async def call() -> int:
-            transport = Chosen.made(server.http_url)
+            transport = HttpTransport(server.http_url)
             answer = await transport.send(
                 "GET", "/api/Status/ping", headers={}, body=b"", timeout_s=5
             )
@@ -201,7 +184,7 @@ def test_proxies_and_netrc_of_the_environment_are_ignored(
 @pytest.mark.parametrize("path", ["@127.0.0.1:1/x", "api/x", "/a b\n", "/ü", ""])
 def test_a_path_that_could_lead_elsewhere_is_refused(path: str) -> None:
     async def call() -> None:
-        transport = Chosen.made(server.http_url)
+        transport = HttpTransport(server.http_url)
         with pytest.raises(NotSent):
             await post(transport, path)
         await transport.close()
@@ -217,7 +200,7 @@ def test_a_path_that_could_lead_elsewhere_is_refused(path: str) -> None:
 )
 def test_a_header_that_could_smuggle_is_refused(headers: dict[str, str]) -> None:
     async def call() -> None:
-        transport = Chosen.made(server.http_url)
+        transport = HttpTransport(server.http_url)
         with pytest.raises(NotSent) as caught:
             await transport.send("POST", PLACE, headers=headers, body=b"", timeout_s=5)
         assert "Evil" not in str(caught.value)
@@ -240,7 +223,7 @@ def test_what_was_checked_before_vouches_for_nothing_else(
     path: str, headers: dict[str, str]
 ) -> None:
     async def call() -> None:
-        transport = Chosen.made(server.http_url)
+        transport = HttpTransport(server.http_url)
         mine = dict(HEADERS)
         for _ in range(2):
             await transport.send("POST", PLACE, headers=mine, body=b"", timeout_s=5)
@@ -302,7 +285,7 @@ def test_a_host_that_swallows_packets_is_given_up_in_time() -> None:
 
 def test_a_closed_transport_sends_nothing() -> None:
     async def call() -> None:
-        transport = Chosen.made(server.http_url)
+        transport = HttpTransport(server.http_url)
         await post(transport)
         await transport.close()
         await transport.close()
@@ -401,7 +384,7 @@ def test_a_cancelled_call_closes_its_connection() -> None:
         ended.append(True)
 
     async def call() -> None:
-        transport = Chosen.made(server.http_url)
+        transport = HttpTransport(server.http_url)
         calling = asyncio.create_task(post(transport))
         await until(lambda: server.arrived.endswith(b"{}"))
         calling.cancel()
@@ -470,7 +453,7 @@ def test_a_gzip_bomb_goes_off_outside() -> None:
 
 def test_connections_are_kept_and_used_again() -> None:
     async def call() -> None:
-        transport = Chosen.made(server.http_url)
+        transport = HttpTransport(server.http_url)
         for _ in range(3):
             await post(transport)
         await transport.close()
@@ -484,7 +467,7 @@ def test_connections_are_kept_and_used_again() -> None:
 def test_an_idle_connection_is_used_for_fifteen_seconds(idle_s: float, connections: int) -> None:
     async def call() -> None:
         clock = ManualClock()
-        transport = Chosen.made(server.http_url, clock=clock)
+        transport = HttpTransport(server.http_url, clock=clock)
         await post(transport)
         clock.advance(idle_s)  # as a closed laptop passes the time: the loop's clock stands still
         await post(transport)
@@ -506,7 +489,7 @@ def test_the_idle_time_counts_from_the_answer_and_spares_calls_under_way() -> No
 
     async def call() -> None:
         clock = ManualClock()
-        transport = Chosen.made(server.http_url, clock=clock)
+        transport = HttpTransport(server.http_url, clock=clock)
         slow = asyncio.create_task(post(transport, "/slow"))
         await until(lambda: b"/slow" in server.arrived)
         clock.advance(60)
@@ -545,7 +528,7 @@ def test_a_post_into_a_dying_connection_is_never_repeated() -> None:
             closed.set()
 
     async def call() -> None:
-        transport = Chosen.made(server.http_url)
+        transport = HttpTransport(server.http_url)
         await post(transport)
         closed.wait(5)  # blocks the loop, so that the client cannot have noticed
         with pytest.raises(AnswerLost) as caught:
@@ -566,7 +549,7 @@ def test_a_post_read_but_not_answered_on_a_kept_connection_is_never_repeated() -
         wire.request()
 
     async def call() -> None:
-        transport = Chosen.made(server.http_url)
+        transport = HttpTransport(server.http_url)
         await post(transport)
         with pytest.raises(AnswerLost):
             await post(transport)
@@ -584,7 +567,7 @@ def test_a_connection_closed_while_idle_is_replaced() -> None:
         wire.answer()
 
     async def call() -> None:
-        transport = Chosen.made(server.http_url)
+        transport = HttpTransport(server.http_url)
         for _ in range(3):
             await post(transport)
             await asyncio.sleep(0.05)
@@ -603,7 +586,7 @@ def test_closing_does_not_wait_for_a_silent_peer_behind_tls() -> None:
         done.wait(10)  # answers nothing, not even the goodbye of TLS
 
     async def call() -> None:
-        transport = Chosen.made(server.http_url, tls=client_context(str(authority().ca_file)))
+        transport = HttpTransport(server.http_url, tls=client_context(str(authority().ca_file)))
         with pytest.raises(AnswerLost):
             await post(transport, timeout_s=0.2)
         await transport.close()

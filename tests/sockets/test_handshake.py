@@ -16,8 +16,8 @@ from topstepx.client import Client
 from topstepx.core.terms import Limit
 from topstepx.errors import NotSent
 from topstepx.net.tls import client_context
+from topstepx.net.transport_http import HttpTransport
 from topstepx.net.transport_hub import PicowsTransport
-from topstepx.net.transport_line import LineTransport
 from topstepx.ports import Ports
 from topstepx.settings import Credentials, Environment, Secret, Settings, Timeouts
 from topstepx.sim.server import SimServer
@@ -62,7 +62,7 @@ async def _run(how: Literal["fin", "reset"]) -> None:
         settings = Settings(
             Environment("sim", url, hubs, simulated=True), timeouts=Timeouts(shutdown_s=0.3)
         )
-        rest = LineTransport(url, tls=client_context(str(authority().ca_file)))
+        rest = HttpTransport(url, tls=client_context(str(authority().ca_file)))
         credentials = Credentials(sim.user_name, Secret(sim.api_key))
         async with Client(settings, credentials, Ports(rest, PicowsTransport(hubs))) as tsx:
             account = await tsx.accounts.one(PRACTICE)

@@ -11,8 +11,8 @@ from tests.support.trading import PRACTICE, PRACTICE_ID
 from topstepx.client import Client
 from topstepx.core.terms import Limit, Market
 from topstepx.errors import TopstepxError
+from topstepx.net.transport_http import HttpTransport
 from topstepx.net.transport_hub import PicowsTransport
-from topstepx.net.transport_line import LineTransport
 from topstepx.ports import Ports
 from topstepx.settings import Credentials, Environment, Limits, Secret, Settings, Timeouts
 from topstepx.sim.server import SimServer
@@ -34,7 +34,7 @@ def client_of(sim: SimServer, proxy: FaultProxy) -> Client:
         limits=Limits(contracts_max=50),
         timeouts=Timeouts(resolve_s=0.3, shutdown_s=0.3),
     )
-    ports = Ports(LineTransport(proxy.url), PicowsTransport(environment.hub_url))
+    ports = Ports(HttpTransport(proxy.url), PicowsTransport(environment.hub_url))
     return Client(settings, Credentials(sim.user_name, Secret(sim.api_key)), ports)
 
 

@@ -8,7 +8,6 @@ from tests.support import websocket as ws
 from topstepx.net.transport_http import HttpTransport
 from topstepx.net.transport_hub import PicowsTransport
 from topstepx.net.transport_hub_fallback import AiohttpHubTransport
-from topstepx.net.transport_line import LineTransport
 
 if TYPE_CHECKING:
     import ssl
@@ -54,9 +53,7 @@ async def call(
     http = server if isinstance(server, str) else server.http_url
     headers = {"Authorization": f"Bearer {token}"}
     if kind == "rest":
-        rest: HttpTransport | LineTransport = LineTransport(http, tls=tls)
-        if proxy is not None:
-            rest = HttpTransport(http, tls=tls, proxy=proxy)
+        rest = HttpTransport(http, tls=tls, proxy=proxy)
         try:
             await rest.send("POST", "/api/x", headers=headers, body=b"{}", timeout_s=timeout_s)
         finally:

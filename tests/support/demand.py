@@ -23,8 +23,8 @@ from topstepx.core.lanes import Lane
 from topstepx.core.permits import DOCUMENTED, BucketPolicy
 from topstepx.core.terms import Limit
 from topstepx.errors import RateLimited, TopstepxError
+from topstepx.net.transport_http import HttpTransport
 from topstepx.net.transport_hub import PicowsTransport
-from topstepx.net.transport_line import LineTransport
 from topstepx.ports import Ports
 from topstepx.settings import Credentials, Environment, Secret, Settings, Timeouts
 from topstepx.store.budget import SqliteBudget
@@ -60,7 +60,7 @@ def client_of(
     environment = Environment("sim", rest_url, hub_url.replace("http", "ws", 1), simulated=True)
     settings = Settings(environment, timeouts=Timeouts(shutdown_s=0.5))
     ports = Ports(
-        LineTransport(rest_url),
+        HttpTransport(rest_url),
         PicowsTransport(environment.hub_url),
         budget=store,
         policies=limits,

@@ -130,10 +130,6 @@ class Sockets:
         self._made.add(made)
         return made
 
-    def keep(self, made: socket.socket) -> None:
-        """One that was made elsewhere belongs to the pool too."""
-        self._made.add(made)
-
     async def let_go(self) -> None:
         """End what is still open, and give its owner a moment to notice."""
         await let_go(self._made)

@@ -23,7 +23,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from topstepx.client import Client
-from topstepx.net.transport_line import LineTransport
+from topstepx.net.transport_http import HttpTransport
 from topstepx.ports import Ports
 from topstepx.settings import Credentials, Environment, Limits, Secret, Settings, Timeouts
 from topstepx.sim.gateway import Gateway
@@ -111,7 +111,7 @@ class SocketPair:
             self.gateway.user_name, Secret(self.gateway.api_key), "the simulated gateway"
         )
         ports = Ports(
-            LineTransport(self.proxy.url, clock=self.clock),
+            HttpTransport(self.proxy.url, clock=self.clock),
             self._hubs(hub_url, settings),
             clock=self.clock,
             journal=self.journal,
