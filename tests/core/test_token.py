@@ -337,6 +337,20 @@ def test_an_exit_does_not_wait_out_a_pause() -> None:
         assert life.start() is Renewal.LOGIN
 
 
+@pytest.mark.parametrize("jitter", [0.0, 0.999])
+def test_an_exit_without_a_network_tries_again_within_seconds_and_never_at_once(
+    jitter: float,
+) -> None:
+    life = Life(jitter)
+    life.machine.need_for_exit()
+    for _ in range(200):
+        life.start()
+        life.machine.bounds.take_back()  # it never left
+        life.machine.failed("Connection refused", now_ns=life.ns)
+        assert life.wanted() is None
+        assert 0.25 <= life.until(life.machine.deadline(life.ns)) <= 2
+
+
 def test_contested_validates_but_never_logs_in() -> None:
     life = Life().logged_in()
     life.machine.evicted("user", life.ns)

@@ -250,3 +250,22 @@ async def test_the_market_hubs_quotes_are_forgotten_when_it_goes() -> None:
     for state in (LinkState.CONNECTING, LinkState.LIVE, LinkState.WAITING, LinkState.CONNECTING):
         bench.linkage.market(Changed(state, 1, "x"))
     assert (bench.market.interruptions, bench.recovery.lost) == (1, 0)
+
+
+@virtual
+async def test_seed_720216_a_look_for_a_move_that_ends_after_the_line_was_lost_levels_nothing() -> (
+    None
+):
+    bench = Bench()
+    await bench.record.open()
+    bench.user(LinkState.LIVE, 1)
+    bench.recovery.takes_s = 20
+    bench.user(LinkState.RECOVERING, 2)  # the line to move to hears
+    await asyncio.sleep(1)
+    bench.user(LinkState.WAITING, 1)  # and takes the place of the lost one
+    bench.user(LinkState.RECOVERING, 2)
+    await asyncio.sleep(25)
+    assert (bench.hub.levelled, bench.recovery.opened) == ([], [])
+    await asyncio.sleep(60)
+    assert (bench.hub.levelled, bench.recovery.opened) == ([2], [1])
+    await bench.tasks.stop()

@@ -16,7 +16,7 @@ from tests.support.trading import (
     subscribed,
     until_subscribed,
 )
-from topstepx.core.link import Subscription
+from topstepx.core.link import LinkState, Subscription
 from topstepx.errors import DeadlinePassed, InvalidRequest, NotSent, TopstepxError
 from topstepx.events import AlarmRaised
 from topstepx.net.hub import TokenPlace
@@ -274,3 +274,24 @@ async def test_records_torn_into_single_bytes_are_put_together() -> None:
         async with pair.tsx.market.quotes(await mnq(pair)) as quotes:
             assert (await anext(quotes)).bid is not None
         assert pair.tsx.health().malformed == 0
+
+
+@virtual
+async def test_two_lines_never_share_a_number_and_a_line_that_recovers_is_not_left_for_another() -> (
+    None
+):
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        one = link(pair)
+        assert one.life == 1
+        before = set(pair.network.connections)
+        one.move()
+        await eventually(lambda: set(pair.network.connections) - before)
+        for new in set(pair.network.connections) - before:
+            pair.network.connections[new]("the new line was cut")
+        pair.network.cut_all()
+        await eventually(lambda: one.state is LinkState.RECOVERING, timeout_s=60)
+        assert one.life == 3, "2 was the one to move to"
+        one.move()
+        assert one._next is None, "not while it recovers"
+        await eventually(lambda: one.life == 4 and one.state is LinkState.LIVE, timeout_s=60)

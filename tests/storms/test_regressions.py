@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from tests.support.trading import mnq, practice
 from topstepx.core.lanes import Lane
 from topstepx.core.ledger import Ledger
 from topstepx.core.terms import Limit, Market
+from topstepx.errors import TopstepxError
 from topstepx.events import Flattened, Observation
 from topstepx.sim.fault_kinds import DelayEvents, DropEvents
 from topstepx.sim.faults import Fault
@@ -142,3 +144,25 @@ async def test_seed_710333_a_lock_that_the_hub_never_told_is_known_within_half_a
             belief = pair.tsx.state.account(account)
             assert belief is not None
             assert belief.account.can_trade == may_trade
+
+
+@virtual
+async def test_seed_721315_an_exit_without_token_and_network_does_not_try_without_a_pause() -> None:
+    async with Pair() as pair:
+        account = await practice(pair)
+        await pair.tsx.ready(account)
+        desk = pair.tsx.desk(account, await mnq(pair))
+        await desk.buy(1, at=Market())
+        pair.network.up = False
+        pair.network.cut_all()
+        pair.clock.suspend(25 * 3600)  # the token has died of age
+        before = pair.network.refused
+        closing = asyncio.create_task(desk.close())
+        await asyncio.sleep(8)
+        assert 3 < pair.network.refused - before < 60
+        pair.network.up = True
+        with contextlib.suppress(TopstepxError):
+            await closing
+        await eventually(lambda: pair.tsx.health().ok, timeout_s=90)
+        await desk.close()
+        assert pair.truth.net_size(account.id, desk.contract.id) == 0

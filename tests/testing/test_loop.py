@@ -160,6 +160,23 @@ def test_what_repeats_for_ever_ends() -> None:
     assert len(beats) == 6
 
 
+def test_work_that_repeats_without_time_ends_the_run() -> None:
+    async def main() -> None:
+        await asyncio.sleep(5)
+        for _ in range(1900):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.001)  # time passes, and it may go on
+        while True:  # noqa: ASYNC110  waiting for nothing is the point
+            await asyncio.sleep(0)
+
+    loop = VirtualLoop(turns_max=2000)
+    with (
+        asyncio.Runner(loop_factory=lambda: loop) as runner,
+        pytest.raises(OverTime, match=r"stands still at 5\.001 s"),
+    ):
+        runner.run(main())
+
+
 async def start_a_server() -> None:
     await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
 

@@ -18,6 +18,7 @@ token says when that is over. CLOSED is final until `revive`.
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 from topstepx.clock import NANOSECONDS
@@ -48,7 +49,7 @@ from topstepx.errors import HandshakeRefused, RemoteProtocolError
 from topstepx.wire.hub_models import MarketEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from topstepx.core.signalr.connection import Quick
 
@@ -86,13 +87,13 @@ class Link:
         record_bytes_max: int,
         recovers: bool = False,
         reconnecting: Reconnecting | None = None,
-        after: int = 0,
+        numbers: Iterator[int] | None = None,
         quick: Quick | None = None,
     ) -> None:
-        """`recovers`: somebody calls `recovered` before it is LIVE; `after`: the last generation."""
+        """`recovers`: somebody calls `recovered` before it is LIVE; `numbers` of its lives."""
         self.hub = hub
         self.state = LinkState.IDLE
-        self.generation = after
+        self.generation, self._numbers = 0, numbers or count(1)
         self.attempt = 0
         self._jitter = jitter
         self._recovers = recovers
@@ -146,7 +147,7 @@ class Link:
     # -- the socket's life
 
     def _connect(self, *, again: bool = False) -> list[Effect]:
-        self.generation += 0 if again else 1
+        self.generation = self.generation if again else next(self._numbers)
         self.state = LinkState.CONNECTING
         fresh, self._fresh_token = self._fresh_token, False
         order = Open(self.generation, fresh)

@@ -55,6 +55,7 @@ _WALL_STEP_S = 2.0
 _WALL_DRIFT = 0.001
 _BROKEN_PAUSE_NS = 300 * NANOSECONDS
 _PATIENT = Backoff(base_s=30.0, cap_s=600.0, floor_s=15.0)
+_EXIT = Backoff(base_s=0.5, cap_s=2.0, floor_s=0.25)  # the time of one login, and no busy loop
 _URGENT = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.5)
 
 CONTESTED_BECAUSE = (
@@ -127,11 +128,10 @@ class TokenMachine:
         self._generation = 0
         self._seen: tuple[int, datetime] | None = None
         self._renew_ns = 0
-        self._not_before_ns = 0
+        self._not_before_ns = self._exit_not_before_ns = 0
         self._failures = 0
         self._refused_generation = 0
-        self._after_refusal = False
-        self._unproven = False
+        self._after_refusal = self._unproven = False
         self.exit_waits = False
         """Whether an exit waits for a token."""
 
@@ -173,17 +173,15 @@ class TokenMachine:
             return renewal, due_ns
         if self.exit_waits:
             if self._session is not Session.BROKEN:
-                due_ns = 0
+                due_ns = self._exit_not_before_ns
         elif self.contested:
             return self._plan_contested(now_ns, due_ns)
         return renewal, max(due_ns, self.bounds.next_ns(exit_waits=self.exit_waits))
 
     def _plan_contested(self, now_ns: int, due_ns: int) -> tuple[Renewal, int] | None:
         """No login: a token that still works is validated instead, one that does not is left alone."""
-        token = self.usable(now_ns)
-        if token is None:
-            return None
-        return Renewal.VALIDATE, max(due_ns, self._not_before_ns)
+        due = Renewal.VALIDATE, max(due_ns, self._not_before_ns)
+        return due if self.usable(now_ns) is not None else None
 
     def _compare_clocks(self, now_ns: int, now: datetime) -> None:
         """The wall clock jumped against the other one: ask the gateway about the token."""
@@ -308,6 +306,8 @@ class TokenMachine:
         else:
             self.reason = reason
         self._failures += 1
+        exit_s = _EXIT.delay_s(self._failures - 1, self._jitter)
+        self._exit_not_before_ns = now_ns + round(exit_s * NANOSECONDS)
         waits = _PATIENT if live else _URGENT
         pause_s = max(waits.delay_s(self._failures - 1, self._jitter), retry_after_s or 0.0)
         self._not_before_ns = now_ns + round(pause_s * NANOSECONDS)

@@ -208,6 +208,7 @@ class Linkage:
 
     async def _moving(self, generation: int) -> None:
         """Both lines are heard, so nothing is missed: look all the same, then move."""
+        trusted = self._life
         for _ in range(_MOVE_TRIES):
             try:
                 for account_id in self._recovery.accounts:
@@ -217,7 +218,8 @@ class Linkage:
                 await asyncio.sleep(self._backoff.delay_s(1, self._jitter))
             else:
                 break
-        self._hub.recovered(generation)
+        if self._is_trusted and self._life == trusted:  # lost meanwhile: then it is recovery's
+            self._hub.recovered(generation)
 
     # -- connected and not to be trusted
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import count
 from typing import TYPE_CHECKING
 
 from topstepx.clock import NANOSECONDS
@@ -89,10 +90,11 @@ class HubLink:
             rest_accepts=rest_accepts,
             open_timeout_s=open_timeout_s,
         )
-        self._line = self._new_line(0)
+        self._numbers = count(1)  # no two lives share one, whichever line they are of
+        self._line = self._new_line()
         self._next: Line | None = None
         self._next_since_ns = 0
-        self._moves = 0
+        self._moves, self._moves_once_live = 0, False
         self._ended: NotSent | None = None
         self._running: asyncio.TaskGroup | None = None
         self._closing = False
@@ -101,14 +103,14 @@ class HubLink:
         self._users: dict[Subscription, int] = {}
         self._forget = keeper.listen(self._new_token)
 
-    def _new_line(self, after: int) -> Line:
+    def _new_line(self) -> Line:
         link = Link(
             self.hub,
             self._jitter,
             record_bytes_max=self._record_bytes_max,
             recovers=self._recovers,
             reconnecting=self._reconnecting,
-            after=after,
+            numbers=self._numbers,
             quick=read_market if self.hub == "market" else None,
         )
         return Line(link, self._door, self._clock, self, first=self._let_first)
@@ -262,14 +264,15 @@ class HubLink:
         """Come back with the present token, without a gap where the venue allows it."""
         if self._running is None or self._closing or self._next is not None:
             return
-        if not (self.link.state.hears and self.link.wanted):
+        self._moves_once_live = self.link.state is LinkState.RECOVERING  # one recovery at a time
+        if self.link.state is not LinkState.LIVE or not self.link.wanted:
             return
         if self.one_session:
             self._line.end(LinkEnd(EndKind.MOVING, "moving to a new token"))
             return
         self._moves += 1
         self._next_since_ns = self._clock.monotonic_ns()
-        line = self._next = self._new_line(self.link.generation)
+        line = self._next = self._new_line()
         self._running.create_task(line.run(), name=f"{self.hub} hub, next line")
         for subscription in self.link.wanted:
             line.want(subscription)
@@ -317,8 +320,10 @@ class HubLink:
             )
             self._fail_waiting()
         elif change.state is LinkState.CONNECTING:
-            self._ended = None
+            self._ended, self._moves_once_live = None, False
         self._told(change)
+        if change.state is LinkState.LIVE and self._moves_once_live:
+            self.move()
         following = self._next
         if following is None or not change.state.is_down or self._closing:
             return

@@ -54,7 +54,7 @@ class Stalled(TopstepxError, AssertionError):
 
 
 class OverTime(TopstepxError, AssertionError):
-    """The run went past its limit of virtual time, or a thread past its limit of real time."""
+    """The run went past its limit: of virtual time, of turns in one moment of it, or of a thread's real time."""
 
 
 class UnhandledInLoop(TopstepxError, AssertionError):
@@ -104,6 +104,7 @@ class _Selector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout == 0:
+            self.loop.turns()
             return super().select(0)
         return super().select(self.loop.real_wait_s())
 
@@ -119,11 +120,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     now_ns: int
 
     def __init__(
-        self, *, seed: int | None = None, limit_s: float = WEEK_S, thread_limit_s: float = 30.0
+        self,
+        *,
+        seed: int | None = None,
+        limit_s: float = WEEK_S,
+        thread_limit_s: float = 30.0,
+        turns_max: int = 300_000,
     ) -> None:
-        self.now_ns = 0
+        self.now_ns, self._turns, self._turns_at_ns = 0, 0, 0
         self.problems: list[dict[str, Any]] = []
         self._limit_s, self._thread_limit_s = limit_s, thread_limit_s
+        self._turns_max = turns_max
         self._jobs: collections.deque[_Job] = collections.deque()
         self._threads: ThreadPoolExecutor | None = None
         selector = _Selector()
@@ -141,6 +148,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def callbacks(self) -> int:
         """How many callbacks were run so far: the work a run is made of."""
         return self._ready.taken
+
+    def turns(self) -> None:
+        """Another turn of the loop; raises when time has stood still for too many of them."""
+        if self.now_ns != self._turns_at_ns:
+            self._turns, self._turns_at_ns = 0, self.now_ns
+        self._turns += 1
+        if self._turns > self._turns_max:
+            self._turns = 0  # what is left is cancelled, which takes turns too
+            raise OverTime(
+                f"Virtual time stands still at {self.time():g} s, {self._turns_max} turns of the loop long;"
+                f" {_who_waits(self)}.",
+                next_step="Somebody tries again and again without a pause.",
+            )
 
     def real_wait_s(self) -> float:
         """Nothing is ready: deliver a thread's result, or jump; then how long to really wait."""

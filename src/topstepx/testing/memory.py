@@ -42,7 +42,7 @@ class Network:
 
     `latency_s` one way, plus up to `jitter_s` drawn from `chance` (in [0, 1)); order is kept on a
     socket. `up` False: nothing can be opened (connection refused). `lose_up`, `lose_down`: what is
-    sent that way vanishes, and nobody is told: a half-open link.
+    sent that way vanishes, and nobody is told: a half-open link. `refused` counts requests that found it down.
     """
 
     latency_s: float = 0.0
@@ -51,6 +51,7 @@ class Network:
     up: bool = True
     lose_up: bool = False
     lose_down: bool = False
+    refused: int = 0
     planned: deque[RequestEvent] = field(default_factory=deque)
     connections: dict[object, Callable[[str], None]] = field(default_factory=dict)
 
@@ -191,6 +192,7 @@ class MemoryRest:
         if self._closed:
             raise NotSent("The transport is closed.")
         if not network.up:
+            network.refused += 1
             raise NotSent("Connection refused (the simulated network is down).")
         event = network.planned.popleft() if network.planned else None
         self.sent.append((self._world.now(), path, body))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from topstepx.errors import TopstepxError
-from topstepx.testing.loop import Stalled, VirtualLoop
+from topstepx.testing.loop import OverTime, Stalled, VirtualLoop
 from topstepx.testing.storm import request_troubles, stream_troubles, world_troubles
 from topstepx.testing.storm.auditors import AUDITORS, Finding
 from topstepx.testing.storm.auditors.books import SESSION_WITHIN_S
@@ -72,7 +72,7 @@ def run_storm(seed: int | Options, auditors: tuple[type[Auditor], ...] = AUDITOR
         director = Director(options, auditors)
         try:
             runner.run(director.run())
-        except Stalled as error:
+        except (Stalled, OverTime) as error:
             director.finding("Soundness", f"the run can never go on: {error}")
         virtual_s = loop.time()
     return Outcome(
