@@ -259,6 +259,18 @@ async def test_an_account_that_may_not_trade_is_halted_and_says_so() -> None:
                 await _rest(tsx)
 
 
+@virtual
+async def test_seed_721023_an_account_that_is_locked_while_it_is_read_stays_halted() -> None:
+    async with Runs() as runs, runs.client() as tsx:
+        account = await tsx.accounts.one(PRACTICE)
+        runs.faults.add(Fault(where="Trade/search", what=fault_kinds.Delay(2.0)))
+        reading = asyncio.create_task(tsx.ready(account))
+        await asyncio.sleep(1)
+        runs.gateway.venue.set_can_trade(PRACTICE_ID, False, runs.world.now())
+        assert (await reading).exit is None
+        assert tsx.state.mode(account) is Mode.HALTED
+
+
 # ---- a journal that cannot be used
 
 

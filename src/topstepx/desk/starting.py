@@ -235,6 +235,9 @@ class Starting:
 
     def _look_at_exit(self, account: AccountModel) -> None:
         """Say how it is known that the account can be left again, before its first entry."""
+        belief = self._record.ledger.account(account.id)
+        if belief is not None:
+            account = belief.account  # the firm may have locked it while it was read
         trading = account.can_trade
         kind = ModeCauseCleared if trading else ModeCauseAdded
         self._record.commit(

@@ -33,6 +33,15 @@ def test_the_firm_ends_it() -> None:
     assert pit.place(OrderType.MARKET, Side.BUY, account_id=OTHER_ID).success
 
 
+def test_the_firm_cannot_close_what_a_shut_exchange_holds() -> None:
+    pit = Pit(market_fill_ms=0)
+    pit.buy(2)
+    pit.venue.set_session(MNQ.id, False, pit.now)
+    pit.venue.liquidate(ACCOUNT_ID, pit.now)
+    assert (pit.net, pit.venue.truth.working(ACCOUNT_ID)) == (2, [])
+    assert not pit.account.can_trade
+
+
 def test_expiry_ends_orders_and_their_sleeping_legs() -> None:
     pit = Pit()
     entry = pit.accepted(OrderType.LIMIT, Side.BUY, limit=99, stop_ticks=-8)

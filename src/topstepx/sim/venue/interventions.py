@@ -37,10 +37,14 @@ def adjust_balance(floor: Floor, account_id: int, amount: Decimal) -> None:
 
 
 def liquidate(floor: Floor, account_id: int, *, lock: bool) -> None:
-    """The firm ends it: every order cancelled, every position closed, the account locked."""
+    """The firm ends it: every order cancelled, every position closed, the account locked.
+
+    A shut exchange takes no closing order, so what is held there stays (assumed).
+    """
     cancel_all(floor, account_id, "liquidated")
     for (owner, _), position in list(floor.positions.items()):
-        if owner == account_id and position.size:
+        is_open = floor.books[position.contract.id].is_open
+        if owner == account_id and position.size and is_open:
             send_exit(floor, position, abs(position.size), "firm")
     if lock:
         set_can_trade(floor, account_id, can_trade=False)
