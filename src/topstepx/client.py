@@ -171,13 +171,12 @@ class Client:
             self._record,
             self._recovery,
             clock,
-            slept=self._limiter.resumed,
+            slept=self._slept,
             blocked=self._linkage.stalled,
             look_again=(
                 self._keeper.look_again,
                 self._user_hub.look_again,
                 self._market_hub.look_again,
-                self._linkage.slept,
             ),
             spawn=self._tasks.spawn,
             backoff=Backoff(base_s=0.5, cap_s=10.0),
@@ -185,6 +184,11 @@ class Client:
         )
         self.trades = Trades(self.accounts, self._rest, settings)
         self.state = State(self._record, self.accounts, kept_ns=self._linkage.kept_ns)
+
+    def _slept(self, seconds: float) -> None:
+        """The computer slept."""
+        self._limiter.resumed()
+        self._linkage.slept(seconds)
 
     def _open_trading(self, ports: Ports) -> None:
         """What changes something: orders, positions, the right to do so, and how to leave."""

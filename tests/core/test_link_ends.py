@@ -69,6 +69,23 @@ def test_every_registered_close_code_has_a_row_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "reaction"),
+    [
+        (401, Reaction.REFRESH),
+        (403, Reaction.RETRY_SLOWLY),
+        (429, Reaction.RETRY_SLOWLY),
+        (500, Reaction.RETRY),
+        (501, Reaction.RETRY_SLOWLY),
+        (502, Reaction.RETRY),
+        (503, Reaction.RETRY_SLOWLY),
+        (599, Reaction.RETRY),
+    ],
+)
+def test_http_statuses(status: int, reaction: Reaction) -> None:
+    assert classify(LinkEnd(EndKind.UPGRADE, "", status)) is reaction
+
+
+@pytest.mark.parametrize(
     ("words", "reaction"),
     [
         ("The protocol 'json' is not supported.", Reaction.RETRY_SLOWLY),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 from tests.support.trading import hub_session, mnq, practice
@@ -105,7 +106,7 @@ class Market:
     """Counts interruptions."""
 
     def __init__(self) -> None:
-        self.interruptions = self.gaps = 0
+        self.interruptions = self.gaps = self.heard_ns = 0
 
     def interrupted(self) -> None:
         self.interruptions += 1
@@ -122,6 +123,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.levelled: list[int] = []
+        self.link = SimpleNamespace(heard_ns=0)
 
     def recovered(self, generation: int) -> None:
         self.levelled.append(generation)

@@ -93,7 +93,7 @@ async def test_an_hour_of_ordinary_time_says_nothing() -> None:
 async def test_after_a_sleep_the_budget_takes_the_past_for_unknown() -> None:
     async with Pair() as pair:
         told: list[int] = []
-        pair.tsx._timekeeper._slept = lambda: told.append(pair.clock.monotonic_ns())
+        pair.tsx._timekeeper._slept = lambda _seconds: told.append(pair.clock.monotonic_ns())
         before_ns = pair.clock.monotonic_ns()
         pair.clock.suspend(600)
         pair.world.suspended(600)

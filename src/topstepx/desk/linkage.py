@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from topstepx.core.link_effects import Changed, LinkState
@@ -47,6 +48,8 @@ _PAUSE_S: Final = 0.5
 _LOOKS: Final = 2
 _MOVE_TRIES: Final = 3
 _STALL_S: Final = 10.0
+_WAKES_IN: Final = timedelta(seconds=30)
+"""How long after a sleep a hub may be found lost that was lost in it."""
 
 
 class Linkage:
@@ -77,6 +80,8 @@ class Linkage:
         self._life: int | None = None
         self._is_trusted = False
         self._lost_at: dict[Hub, datetime] = {}
+        """Since when nothing that it tells can be relied upon: when it was last heard."""
+        self._stood_still: tuple[datetime, datetime] | None = None
         self._lost_why = ""
         intake.suspect = self.suspect
         self.poller = Poller(record, recovery, read_accounts=read_accounts, spawn=spawn)
@@ -247,15 +252,24 @@ class Linkage:
         """We ourselves did nothing for so long: what came meanwhile may be lost."""
         if seconds >= _STALL_S:
             reason = f"this program stood still for {seconds:.0f} s"
-            at = self._record.stamp()
-            self._market.gapped(at, reason)
+            self._missed(seconds, reason)
             if self._record.ledger.link("market") is not None:
+                at = self._record.stamp()
                 self._record.commit(GapSuspected(at=at, hub="market", reason=reason))
             self.watch.suspect(reason)
 
-    def slept(self) -> None:
-        """The computer slept: no book is whole, and the timekeeper has the accounts read."""
-        self._market.gapped(self._record.stamp(), "the computer slept")
+    def slept(self, seconds: float) -> None:
+        """The computer slept for so long: no book is whole, and the timekeeper has the accounts read."""
+        self._missed(seconds, "the computer slept")
+
+    def _missed(self, seconds: float, reason: str) -> None:
+        """Nobody listened for so long: a hub that was lost meanwhile, or is found lost now, was lost then."""
+        at = self._record.stamp()
+        since = at - timedelta(seconds=seconds)
+        self._stood_still = since, at
+        for hub, lost_at in self._lost_at.items():
+            self._lost_at[hub] = min(lost_at, since)
+        self._market.gapped(since, reason)
 
     # -- the market hub
 
@@ -324,9 +338,19 @@ class Linkage:
     def _degraded(self, hub: Hub, reason: str) -> None:
         """Once per outage."""
         if hub not in self._lost_at:
-            at = self._lost_at[hub] = self._record.stamp()
+            at = self._record.stamp()
+            self._lost_at[hub] = self._last_heard(hub, at)
             self._record.commit(HubDegraded(at=at, hub=hub, reason=reason))
             _LOG.warning("the %s hub cannot be relied upon: %s", hub, reason)
+
+    def _last_heard(self, hub: Hub, at: datetime) -> datetime:
+        """Until when a hub that is lost at `at` was heard: a dead one is found out half a minute later."""
+        heard_ns = self._hub.link.heard_ns if hub == "user" else self._market.heard_ns
+        silent_ns = self._record.now_ns() - heard_ns if heard_ns else 0
+        since = at - timedelta(microseconds=silent_ns // 1000)
+        if self._stood_still is not None and at - self._stood_still[1] <= _WAKES_IN:
+            since = min(since, self._stood_still[0])
+        return since
 
     def _told_back(self, hub: Hub, generation: int, found: int) -> None:
         since = self._lost_at.pop(hub, None)

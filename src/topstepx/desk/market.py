@@ -174,6 +174,11 @@ class MarketData:
 
     # -- from the hub
 
+    @property
+    def heard_ns(self) -> int:
+        """When the market hub last gave a sign of life, on the monotonic clock; 0: never."""
+        return self._hub.link.heard_ns
+
     def take(self, events: MarketEvents) -> None:
         """Messages of any kind that came together.
 

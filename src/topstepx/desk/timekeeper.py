@@ -30,7 +30,7 @@ CAUSE = "clock_jumped"
 
 
 class Timekeeper:
-    """`run` it. `slept` hears of a sleep at once; `look_again` are the parts whose timers stood still."""
+    """`run` it. `slept` hears of a sleep and its seconds at once; `look_again` are the parts whose timers stood still."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Timekeeper:
         recovery: Recovery,
         clock: Clock,
         *,
-        slept: Callable[[], None],
+        slept: Callable[[float], None],
         blocked: Callable[[float], None] | None = None,
         look_again: Sequence[Callable[[], None]],
         spawn: Callable[[Coroutine[Any, Any, None], str], object],
@@ -79,7 +79,7 @@ class Timekeeper:
             )
             return
         if jump.kind == "slept":
-            self._slept()
+            self._slept(jump.seconds)
         at = self._record.stamp()
         self._record.commit(ModeCauseAdded(at=at, reason=CAUSE, account_id=None, detail=jump.words))
         self._alarm(CAUSE, f"{jump.words}. Nothing opens a position until all is read again.")
