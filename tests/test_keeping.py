@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,12 +54,28 @@ def test_a_reader_and_the_simulator_touch_no_disk(home: Path, settings: Settings
     assert list(home.iterdir()) == []
 
 
-def test_the_simulator_takes_a_path_and_the_leases_are_beside_it(tmp_path: Path) -> None:
+def test_the_simulator_takes_a_path(tmp_path: Path) -> None:
     keeps = kept(Settings(SIM), "me", tmp_path / "j.sqlite")
     assert isinstance(keeps.journal, SqliteJournal)
-    assert keeps.leases is not None
-    assert keeps.leases.folder == tmp_path / "j.sqlite.d"
-    assert leases_of(SIM, "me", tmp_path / "j.sqlite").folder == keeps.leases.folder
+    assert keeps.journal.path == tmp_path / "j.sqlite"
+
+
+@pytest.mark.parametrize("settings", [TRADES, Settings(SIM)])
+def test_an_account_has_one_lease_whatever_journals_are_kept(
+    tmp_path: Path, settings: Settings
+) -> None:
+    now = datetime(2026, 11, 23, 15, tzinfo=UTC)
+    first, second = (
+        kept(settings, "me", tmp_path / name).leases for name in ("a.sqlite", "b.sqlite")
+    )
+    assert first is not None
+    assert second is not None
+    mine, other = first.lease(7), second.lease(7)
+    assert mine.try_take(now)
+    assert not other.try_take(now)
+    leases_of(settings.environment, "Me").raise_epoch(7, "flatten", now, why="out")
+    assert not mine.is_current()
+    mine.release()
 
 
 def test_real_orders_need_a_disk() -> None:

@@ -72,10 +72,6 @@ def kept(
     if not settings.may_trade or (target.simulated and journal is None):
         return Kept(MemoryJournal())
     path = journal_path(target, user_name, journal)
-    # Beside a journal of one's own there are leases of one's own: they are about the same past.
-    folder = (
-        trading_folder(target, user_name) if journal is None else path.parent / f"{path.name}.d"
-    )
     try:
         installation = installation_code(state_folder(), chance)
     except OSError as error:
@@ -83,7 +79,7 @@ def kept(
         raise ConfigurationError(msg, next_step="Make the folder writable for you.") from None
     return Kept(
         SqliteJournal(path, prove=not settings.exits_only),
-        Leases(folder, who_we_are()),
+        leases_of(target, user_name),
         installation,
     )
 
@@ -110,12 +106,12 @@ def journals_in(folders: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(sorted(path for folder in folders for path in folder.glob("*.sqlite")))
 
 
-def leases_of(target: Environment, user_name: str, journal: JournalChoice = None) -> Leases:
-    """The leases that a program trading there holds: to fence it, without any client."""
-    if journal is None:
-        return Leases(trading_folder(target, user_name), who_we_are())
-    path = journal_path(target, user_name, journal)
-    return Leases(path.parent / f"{path.name}.d", who_we_are())
+def leases_of(target: Environment, user_name: str) -> Leases:
+    """The leases that a program trading there holds, whatever journal it keeps: to fence it, too.
+
+    They are about accounts, and an account is traded by one process; who wants out knows no journal.
+    """
+    return Leases(trading_folder(target, user_name), who_we_are())
 
 
 def who_we_are() -> str:

@@ -77,8 +77,7 @@ class Where:
 
     def leases(self, target: Target, credentials: Credentials) -> Leases:
         """The leases of whoever trades there from this computer."""
-        kept_in = self._kept_in(target, credentials.user_name)
-        return leases_of(target.reached, credentials.user_name, kept_in)
+        return leases_of(target.reached, credentials.user_name)
 
     def connection(
         self,
