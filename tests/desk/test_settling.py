@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cards.world import CANCEL, MODIFY, World, world
-from topstepx.errors import AnswerLost
+from topstepx.errors import AnswerLost, GatewayRefused
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
 
@@ -57,3 +57,33 @@ async def test_a_cancel_stays_open_while_its_order_works() -> None:
         assert [one.state for one in w.ledger.open_intents()] == ["unknown"]
         await w.tsx._trading.reader.order(w.account.id, order.id)
         assert not w.ledger.open_intents()
+
+
+@virtual
+async def test_a_cancel_that_was_heard_and_did_nothing_is_settled_when_the_next_is_refused() -> (
+    None
+):
+    async with world() as w:
+        order = await w.buy()
+        w.break_("*", f.RefuseNext(verb="cancel", code=5))
+        await w.tsx._trading.exits.cancel(w.account.id, order.id, w.contract.id)
+        assert [one.state for one in w.ledger.open_intents()] == ["unknown"]
+        w.break_("*", f.RefuseNext(verb="cancel", code=3))
+        with pytest.raises(GatewayRefused):
+            await order.cancel()
+        assert verdicts(w) == [("cancel", "presumed_absent"), ("cancel", "refused")]
+        assert not w.ledger.open_intents()
+        assert w.working, "and it works"
+
+
+@virtual
+async def test_a_lost_cancel_may_still_come_when_the_next_is_refused() -> None:
+    async with world() as w:
+        order = await w.buy()
+        w.break_(CANCEL, f.LoseRequest())
+        await w.tsx._trading.exits.cancel(w.account.id, order.id, w.contract.id)
+        w.break_("*", f.RefuseNext(verb="cancel", code=3))
+        with pytest.raises(GatewayRefused):
+            await order.cancel()
+        assert [one.state for one in w.ledger.open_intents()] == ["unknown"]
+        await order.cancel()

@@ -159,7 +159,6 @@ CAUSES: dict[str, CauseRule] = {
         "the gateway says that the account cannot trade", "Ask the firm.", latched=False
     ),
     "account_gone": _halt("the account is no longer listed", "Ask the firm.", latched=False),
-    "liquidated": _halt("the firm closed the account's positions", _RELEASE),
     "foreign_tag": _halt("an order carries our tag but is not ours", _RELEASE),
     "limit_breached": _halt("one of your limits was breached", _RELEASE),
     "internal_error": _halt("a part of this program contradicted itself", _RELEASE),

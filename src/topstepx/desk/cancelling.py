@@ -39,7 +39,9 @@ class Cancelling:
         record: Record,
         *,
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+        refused: Callable[[int, str], None],
     ) -> None:
+        self._refused = refused
         self._exits = exits
         self._reader = reader
         self._record = record
@@ -77,8 +79,10 @@ class Cancelling:
             if self._is_over(order_id):
                 return
             if tried.came in {Came.FORBIDDEN, Came.REFUSED} and tried.error is not None:
+                if found:
+                    self._refused(order_id, f"order {order_id} works, and: {tried.error}")
                 raise tried.error
-            if tried.came is Came.GONE and not found:
+            if tried.came is Came.GONE and found is False:
                 not_there += 1
                 if not_there >= _NOT_THERE_MAX and tried.error is not None:
                     raise tried.error
@@ -108,12 +112,12 @@ class Cancelling:
             every_s=1.0,
         )
 
-    async def _read(self, account_id: int, order_id: int) -> bool:
-        """Whether the gateway showed the order; True also when it could not be asked."""
+    async def _read(self, account_id: int, order_id: int) -> bool | None:
+        """Whether the gateway showed the order; None: it could not be asked."""
         try:
             return await self._reader.order(account_id, order_id, lane=Lane.EXIT) is not None
         except TopstepxError:
-            return True
+            return None
 
     def _belief(self, order_id: int) -> OrderBelief | None:
         return self._record.ledger.order(order_id)

@@ -2,6 +2,9 @@
 
 They make no order that could be looked for. A cancel is settled when its order is over, a modify when
 the order reads as wanted or is over. Until then the intent stays open, and closing the client says so.
+
+A cancel that the gateway answered without saying what came of it is settled as well when a later one is
+refused and the order still works: it was heard, and did nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import msgspec
 from topstepx.core.ledger_intents import INTENT_FACTS, IntentChanged
 from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.modifying import Reading, reading
+from topstepx.core.moot import may_arrive
 from topstepx.events import IntentResolved, OrderObserved
 from topstepx.wire.models import ModifyRequest
 
@@ -39,6 +43,15 @@ class Settling:
         intent = self._record.ledger.intent(intent_id)
         if intent is not None and intent.is_open:
             self._resolve(intent, "presumed_absent", evidence)
+
+    def cancel_refused(self, order_id: int, evidence: str) -> None:
+        """A cancel of this order was refused for good, and a read after that showed it working."""
+        for intent_id, about in list(self._open.items()):
+            intent = self._record.ledger.intent(intent_id)
+            if about != order_id or intent is None or intent.recorded is None:
+                continue
+            if intent.recorded.action == "cancel" and not may_arrive(intent, 0.0):
+                self._resolve(intent, "presumed_absent", evidence)
 
     def _on_fact(self, _event: Event, changes: tuple[Change, ...]) -> None:
         for change in changes:

@@ -100,7 +100,13 @@ class Trading:
             lost=self._lost,
         )
         self.exits = Exits(writer, record, settings)
-        self.cancelling = Cancelling(self.exits, self.reader, record, spawn=self._quietly)
+        self.cancelling = Cancelling(
+            self.exits,
+            self.reader,
+            record,
+            spawn=self._quietly,
+            refused=self.settling.cancel_refused,
+        )
         self.flattener = Flattener(
             self.exits,
             self.reader,
