@@ -99,25 +99,7 @@ class Trading:
             epoch=around.epoch,
             lost=self._lost,
         )
-        self.exits = Exits(writer, record, settings)
-        self.cancelling = Cancelling(
-            self.exits,
-            self.reader,
-            record,
-            spawn=self._quietly,
-            refused=self.settling.cancel_refused,
-        )
-        self.flattener = Flattener(
-            self.exits,
-            self.reader,
-            record,
-            clock,
-            spawn=self._quietly,
-            give_up=lambda intent_id, account_id: self._quietly(
-                self.resolver.want_cancelled(intent_id, account_id), f"give up {intent_id}"
-            ),
-            most=settings.limits.contracts_max,
-        )
+        self._open_exits(around, writer)
         self.orders = Orders(
             around.accounts,
             around.contracts,
@@ -144,6 +126,29 @@ class Trading:
         )
         self.positions = self._positions(around)
         self._look_after(around)
+
+    def _open_exits(self, around: Surroundings, writer: Writer) -> None:
+        """What cancels and closes."""
+        record, settings, clock = around.record, around.settings, around.clock
+        self.exits = Exits(writer, record, settings)
+        self.cancelling = Cancelling(
+            self.exits,
+            self.reader,
+            record,
+            spawn=self._quietly,
+            refused=self.settling.cancel_refused,
+        )
+        self.flattener = Flattener(
+            self.exits,
+            self.reader,
+            record,
+            clock,
+            spawn=self._quietly,
+            give_up=lambda intent_id, account_id: self._quietly(
+                self.resolver.want_cancelled(intent_id, account_id), f"give up {intent_id}"
+            ),
+            most=settings.limits.contracts_max,
+        )
 
     def _positions(self, around: Surroundings) -> Positions:
         record, settings = around.record, around.settings
