@@ -5,10 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.support.broken_build import BUILDS
+from topstepx.testing.storm.auditors import AUDITORS
+
+
+def test_no_auditor_is_blind() -> None:
+    assert {one.auditor for one in BUILDS.values()} == {kind.__name__ for kind in AUDITORS}
+
+
+def test_the_documented_builds_are_these() -> None:
+    text = Path("docs/testing.md").read_text(encoding="utf-8")
+    for name, build in BUILDS.items():
+        assert f"| {name} | `{build.auditor}` | {build.within} |" in text
 
 
 @pytest.mark.parametrize("name", BUILDS)

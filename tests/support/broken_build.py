@@ -247,6 +247,62 @@ BUILDS: dict[str, Broken] = {
         {"requests lost": 20.0, "crashes": 3.0},
         {"market": 3.0, "rest": 3.0},
     ),
+    "trades that the journal never gets": Broken(
+        {
+            "topstepx.desk.record": (
+                "            self._journal.append(event)\n            self._publish(event, changes)\n",
+                (
+                    "            if event.kind != 'TradeObserved':\n"
+                    "                self._journal.append(event)\n"
+                    "            self._publish(event, changes)\n"
+                ),
+            )
+        },
+        "Replay",
+        2,
+        {},
+        {"market": 3.0},
+    ),
+    "a flatten that looks and does nothing": Broken(
+        {
+            "topstepx.desk.flatten": (
+                "            await self._cancel_all(move.cancel)\n",
+                "            return State.FLAT\n",
+            )
+        },
+        "Flatness",
+        3,
+        {},
+        {"market": 3.0, "rest": 3.0},
+    ),
+    "a listener that raises": Broken(
+        {
+            "topstepx.desk.account_watch": (
+                '        listed_at = ledger.listed_at("accounts")\n',
+                '        listed_at = {}["accounts"]\n',
+            )
+        },
+        "Soundness",
+        1,
+        {},
+        {"market": 1.0},
+    ),
+    "the token in the log": Broken(
+        {
+            "topstepx.net.renewal": (
+                "            self.error = None\n            if token is None and",
+                (
+                    "            self.error = None\n"
+                    '            _LOG.warning("logged in: %s", value)\n'
+                    "            if token is None and"
+                ),
+            )
+        },
+        "Silence",
+        1,
+        {},
+        {"market": 1.0},
+    ),
 }
 
 
