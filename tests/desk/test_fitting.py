@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from tests.cards.world import MODIFY, world
 from topstepx import Bracket, Market, Stop
@@ -96,3 +97,22 @@ async def test_a_leg_that_is_about_to_wake_is_waited_for_and_one_that_never_does
         begun = asyncio.get_running_loop().time()
         assert (await w.desk.reduce_to(1)).resized == ()
         assert asyncio.get_running_loop().time() - begun < 5
+
+
+@virtual
+async def test_legs_that_sleep_are_waited_for_without_using_up_the_request_budget() -> None:
+    gateway = Gateway.build(at=START, rate=0.1, switches=Switches(bracket_wake_ms=99_000))
+    async with world(gateway=gateway) as w:
+        order = await w.buy(2, at=Market(), bracket=Bracket(400, 400))
+        await order.filled(timeout=5)
+        asked, answer = [], gateway.request
+
+        def request(method: str, path: str, *rest: Any) -> Any:  # noqa: ANN401  as the gateway takes and gives it
+            asked.append(path)
+            return answer(method, path, *rest)
+
+        gateway.request = request  # type: ignore[assignment, method-assign]  # it counts
+        began_s = asyncio.get_running_loop().time()
+        await w.desk.reduce_to(1)
+        assert asyncio.get_running_loop().time() - began_s < 3
+        assert len(asked) < 30

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from topstepx.core.fitting import fitted
 from topstepx.core.ownership import is_external
 from topstepx.core.reach import at_worst
+from topstepx.desk.waiting import until
 from topstepx.errors import TopstepxError
 from topstepx.events import AlarmRaised
 from topstepx.wire.enums import OrderStatus
@@ -92,7 +93,7 @@ class Fitting:
         if waiting:
             await asyncio.wait(waiting, timeout=_LOOK_S)
         elif wakes:
-            await asyncio.sleep(_LOOK_S / 10)
+            await self._until_awake(before, done, now_s)
         for order_id, (effort, since_s) in list(done.under_way.items()):
             if effort.done():
                 del done.under_way[order_id]
@@ -101,9 +102,17 @@ class Fitting:
                 done.too_large[order_id] = "it is being changed, without an answer so far"
         return bool(wanted or waiting or wakes)
 
+    async def _until_awake(self, before: Held, done: Fitted, now_s: float) -> None:
+        """A moment, or less if they wake: each return is followed by a look, which costs requests."""
+        await until(
+            self._record,
+            lambda: None if self._wakes(before, done, now_s) else True,
+            timeout_s=_LOOK_S,
+        )
+
     def _wakes(self, before: Held, done: Fitted, now_s: float) -> bool:
         """Whether a leg sleeps that is about to wake, because its entry filled."""
-        ledger = self._record.ledger
+        ledger, wakes = self._record.ledger, False
         for belief in ledger.working(before.account_id, before.contract_id):
             parent_id = belief.order.parent_order_id
             parent = None if parent_id is None else ledger.order(parent_id)
@@ -111,9 +120,8 @@ class Fitting:
                 continue
             if parent.is_terminal and parent.filled:
                 since_s = done.asleep.setdefault(belief.id, now_s)
-                if now_s - since_s < _WAKES_S:
-                    return True
-        return False
+                wakes = wakes or now_s - since_s < _WAKES_S
+        return wakes
 
     def _wanted(
         self, before: Held, net: int, done: Fitted, *, external: bool = False
