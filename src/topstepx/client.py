@@ -149,7 +149,7 @@ class Client:
         settings, clock = self.settings, ports.clock
         self.accounts = Accounts(self._rest, self._record, settings)
         self.contracts = Contracts(self._rest, settings)
-        bars = BarReader(self._rest, settings)
+        bars = BarReader(self._rest, settings, self._limiter)
         self.market = MarketData(self._market_hub, bars, settings, now_ns=clock.monotonic_ns)
         self._market_watch = MarketWatch(
             self._market_hub, self.market, bars, self._record, spawn=self._tasks.spawn

@@ -466,6 +466,22 @@ def test_the_bars_bucket_treats_all_alike_and_shows_one_lane() -> None:
     assert list(limiter.snapshot(0).lanes) == [Lane.READ]
 
 
+def test_what_is_kept_of_the_bars_is_for_looks_alone_and_gone_when_nothing_is_kept() -> None:
+    limiter = Limiter(BARS, None, 0)
+    limiter.keep(5)
+    for _ in range(45):
+        assert isinstance(limiter.ask(Lane.READ, "me", 10**15, 0), Granted)
+    assert isinstance(limiter.ask(Lane.READ, "me", 10**15, 0), Waiting)
+    for _ in range(5):
+        assert isinstance(limiter.ask(Lane.RECONCILE, "me", 10**15, 0), Granted)
+    assert isinstance(limiter.ask(Lane.RECONCILE, "me", 10**15, 0), Waiting)
+    limiter = Limiter(BARS, None, 0)
+    limiter.keep(5)
+    limiter.keep(0)
+    for _ in range(50):
+        assert isinstance(limiter.ask(Lane.READ, "me", 10**15, 0), Granted)
+
+
 def test_what_is_kept_for_looks_is_out_of_reach_of_reads_and_used_once() -> None:
     limiter = Limiter(GENERAL, None, 0)
     limiter.keep(50)

@@ -128,6 +128,33 @@ async def test_while_the_hub_is_away_the_last_bar_stands_in_and_is_marked() -> N
 
 
 @virtual
+async def test_a_last_bar_comes_although_a_download_takes_all_it_may() -> None:
+    async with Pair() as pair:
+        contract, market = await mnq(pair), pair.tsx.market
+
+        async def download() -> None:
+            while True:
+                await market.bars(contract, "1m", last=10)
+
+        async with market.quotes(contract) as quotes:
+            await anext(quotes)
+            await asyncio.sleep(2)
+            downloads = [asyncio.create_task(download()) for _ in range(3)]
+            await asyncio.sleep(60)
+            pair.faults.add(Fault(where="hub/market", what=f.RefuseUpgrade(503), times=None))
+            pair.faults.add(Fault(where="hub/market", what=f.CutHub()))
+            for _ in range(3):
+                await asyncio.sleep(20)
+                stood_in = market.newest(contract)
+                assert stood_in is not None
+                assert (stood_in.source, market.age_s(stood_in) < 30) == ("bar", True)
+            for one in downloads:
+                one.cancel()
+            await asyncio.gather(*downloads, return_exceptions=True)
+            assert pair.gateway.limits.refused == 0
+
+
+@virtual
 async def test_a_silenced_stream_that_speaks_again_says_so_and_its_book_is_not_whole() -> None:
     async with Pair() as pair:
         contract = await mnq(pair)

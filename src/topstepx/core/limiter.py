@@ -116,7 +116,7 @@ class Limiter:
     ) -> Granted | Waiting | Denied:
         """A permit now, a place in the waiting room, or no. Call `advance` afterwards."""
         self._see(now_ns)
-        lane = lane if self._has_reserves else Lane.READ
+        lane = lane if self._has_reserves or (self._kept and lane is Lane.RECONCILE) else Lane.READ
         if now_ns >= self._calm_from_ns and lane not in self._watched:
             free_at_ns = self._log.free_at_ns(self._lines[lane], self.window_ns)
         else:
@@ -293,7 +293,8 @@ class Limiter:
         self._see(now_ns)
         used = self._log.count(self.window_ns, self._now_ns)
         lanes = {}
-        for lane in Lane if self.policy.reserves else (Lane.READ,):
+        two = self._kept or self._rooms[Lane.RECONCILE]
+        for lane in Lane if self._has_reserves else _PATIENT if two else (Lane.READ,):
             line, free_at_ns = self.line(lane, now_ns), self._free_at_ns(lane, now_ns)
             lanes[lane] = LaneState(
                 line=line,

@@ -17,6 +17,7 @@ from topstepx.errors import AnswerUnusable, InvalidRequest
 from topstepx.wire import models, routes
 
 if TYPE_CHECKING:
+    from topstepx.net.limiter import RateLimiter
     from topstepx.net.rest import Rest
     from topstepx.settings import Settings
 
@@ -46,9 +47,14 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True):
 class BarReader:
     """Asks for bars."""
 
-    def __init__(self, rest: Rest, settings: Settings) -> None:
+    def __init__(self, rest: Rest, settings: Settings, limiter: RateLimiter) -> None:
         self._rest = rest
         self._settings = settings
+        self._limiter = limiter
+
+    def keep(self, count: int) -> None:
+        """Keep so many requests of each window for `newest`, out of reach of `read`."""
+        self._limiter.keep(Lane.RECONCILE, count, routes.Bucket.BARS)
 
     async def read(
         self,
@@ -108,18 +114,24 @@ class BarReader:
     ) -> tuple[datetime, list[models.BarModel]]:
         """The last bars since then, newest first, the forming one too, and the gateway's time when asked.
 
-        Asked only if there is room in the budget now.
+        Asked only if there is room in the budget now, of which some is kept for it.
         """
         asked_at = self._rest.server_now()
         window = _Window(contract_id, read_interval(interval), since, asked_at, partial=True)
-        return asked_at, await self._page(window, asked_at, rows, wait_s=0.5)
+        return asked_at, await self._page(window, asked_at, rows, lane=Lane.RECONCILE, wait_s=0.5)
 
     def server_now(self) -> datetime:
         """The gateway's time, as far as it is known."""
         return self._rest.server_now()
 
     async def _page(
-        self, window: _Window, end: datetime, room: int, *, wait_s: float = _BARS_WAIT_S
+        self,
+        window: _Window,
+        end: datetime,
+        room: int,
+        *,
+        lane: Lane = Lane.READ,
+        wait_s: float = _BARS_WAIT_S,
     ) -> list[models.BarModel]:
         answer = await self._rest.call(
             routes.RETRIEVE_BARS,
@@ -133,7 +145,7 @@ class BarReader:
                 limit=room,
                 include_partial_bar=window.partial,
             ),
-            lane=Lane.READ,
+            lane=lane,
             timeout_s=self._settings.timeouts.bars_s,
             wait_s=wait_s,
         )

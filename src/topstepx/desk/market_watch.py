@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("topstepx.hub")
 _LOOK_S: Final = 1.0
 QUESTION_EVERY_S: Final = 3.0
+KEPT: Final = 5
+"""Bars requests of each 30 s that other downloads leave to our questions while anything is streamed."""
 _CLOSED_EVERY_S: Final = 60.0
 _MARGIN: Final = timedelta(seconds=3)
 _SECOND: Final = timedelta(seconds=1)
@@ -60,6 +62,7 @@ class MarketWatch:
         self._bars = bars
         self._record = record
         self._spawn = spawn
+        self._keeps = False
         self._silences = Silences(are_neighbours)
         self._stale = StaleContracts(record)
         self._life: int | None = None
@@ -85,6 +88,9 @@ class MarketWatch:
                 await self._hub.next_move()
             await asyncio.sleep(_LOOK_S)
             link = self._hub.link
+            if self._keeps != bool(link.wanted):
+                self._keeps = bool(link.wanted)
+                self._bars.keep(KEPT if self._keeps else 0)
             life = link.generation if link.state is LinkState.LIVE else None
             if life != self._life:
                 self._life = life

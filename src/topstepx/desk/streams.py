@@ -271,6 +271,8 @@ class QuoteBoard:
         before = self._quotes.get(contract_id)
         quote = merged(before, contract_id, *updates, heard_ns=heard_ns)
         self._quotes[contract_id] = quote
+        if self._bars:
+            self._bars.pop(contract_id, None)
         return quote
 
     def stand_in(self, quote: Quote) -> None:
@@ -286,10 +288,12 @@ class QuoteBoard:
         return self._quotes.get(contract_id)
 
     def forget(self, contract_id: str | None = None) -> None:
-        """Forget one contract's quote, or all: what comes next starts from nothing."""
+        """Forget one contract's quote, or all that the hub said: what comes next starts from nothing.
+
+        What stands in goes on standing in until the hub speaks, however often it fails meanwhile.
+        """
         if contract_id is None:
             self._quotes.clear()
-            self._bars.clear()
         else:
             self._quotes.pop(contract_id, None)
             self._bars.pop(contract_id, None)

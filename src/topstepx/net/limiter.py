@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from topstepx.core.budget import BudgetStore
 
 ALONE_SHARE = 0.25
-_DOCUMENTED_LIMIT = DOCUMENTED[0].limit
+_DOCUMENTED_LIMITS = {each.bucket: each.limit for each in DOCUMENTED}
 
 
 class RateLimiter:
@@ -152,12 +152,15 @@ class RateLimiter:
             self._shared.release(permit.bucket.value, permit.at_ns)
         self._drive(permit.bucket)
 
-    def keep(self, lane: Lane, count: int) -> None:
-        """Keep so many of each minute's 200 for looks (`Lane.RECONCILE`), out of reach of other reads."""
-        limiter = self._limiters.get(Bucket.GENERAL)
+    def keep(self, lane: Lane, count: int, bucket: Bucket = Bucket.GENERAL) -> None:
+        """Keep so many of a window for looks (`Lane.RECONCILE`), out of reach of other reads.
+
+        `count` is of the documented limit: a smaller one of ours shrinks it alike.
+        """
+        limiter = self._limiters.get(bucket)
         if limiter is not None and lane is Lane.RECONCILE:
-            limiter.keep(round(count * min(1.0, limiter.policy.limit / _DOCUMENTED_LIMIT)))
-            self._drive(Bucket.GENERAL)
+            limiter.keep(round(count * min(1.0, limiter.policy.limit / _DOCUMENTED_LIMITS[bucket])))
+            self._drive(bucket)
 
     def room(self, lane: Lane) -> tuple[int, int]:
         """How many requests this lane may send now, and a minute if all others go on as they do."""
