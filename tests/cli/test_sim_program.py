@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -93,3 +94,17 @@ def test_a_plan_that_this_run_cannot_do_is_refused_before_anything_starts(
     told = capsys.readouterr().err
     assert "faults[0].what.kind='disk_lies'" in told
     assert "Use the kit" in told
+
+
+def test_a_port_in_use_is_no_wrong_option_and_nothing_is_started(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for verb in (["serve"], ["run"]):
+            program = ["--", sys.executable, "-c", "print('started')"] if verb == ["run"] else []
+            assert main(["sim", *verb, "--port", port, *program]) == 1
+            told = capsys.readouterr()
+            assert f"port={port}: another program on this machine listens there already" in told.err
+            assert "--port 0" in told.err
+            assert "started" not in told.out

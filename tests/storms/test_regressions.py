@@ -20,6 +20,8 @@ from topstepx.sim.faults import Fault
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import LoopClock, virtual
 from topstepx.testing.pair import START, Pair
+from topstepx.testing.storm.options import Options
+from topstepx.testing.storm.run import run_storm
 
 
 @virtual
@@ -166,3 +168,54 @@ async def test_seed_721315_an_exit_without_token_and_network_does_not_try_withou
         await eventually(lambda: pair.tsx.health().ok, timeout_s=90)
         await desk.close()
         assert pair.truth.net_size(account.id, desk.contract.id) == 0
+
+
+def test_seed_721908_a_close_that_cannot_leave_is_not_tried_without_a_pause() -> None:
+    """No token is good, nothing can be read, and fills have told a flatten flat: it waits all the same."""
+    options = Options(
+        seed=721908,
+        storm_s=60.0,
+        latency_s=0.1,
+        jitter_s=0.1,
+        pace_s=2.0,
+        limited=False,
+        contracts_max=8,
+        write_s=0.0005,
+        troubles={
+            "answers lost": 2.198277431763218,
+            "requests held": 1.4227818574751276,
+            "answers late": 1.522699766806013,
+            "too many requests": 0.44400824217460544,
+            "unauthorized": 1.514151429513361,
+            "hubs cut": 0.364349423475659,
+            "hubs mute": 0.12619919086450831,
+            "hubs deaf": 0.27428302813455485,
+            "handshakes refused": 0.5513371305274581,
+            "outages": 0.1315061186508009,
+            "connections reset": 0.6999992138984519,
+            "slow minutes": 0.25067925108434747,
+            "late lists": 0.3665747095703996,
+            "chopped fills": 0.7537580335791192,
+            "trades voided": 0.399350200698099,
+            "another program": 0.5080941871400253,
+            "legs hidden": 0.38061058681307247,
+            "wall clock set": 0.16672111291528388,
+            "restarts": 0.2135373037728179,
+        },
+        habits={
+            "market": 3.357467182449667,
+            "rest": 9.258860309531013,
+            "trailing": 1.1059590698045014,
+            "join": 0.2908531567266415,
+            "cancel": 8.279602931547359,
+            "move": 1.5783817261792517,
+            "await fill": 0.5897280789715263,
+            "close": 3.228215853699867,
+            "close part": 3.276244225906919,
+            "flatten": 0.179630420510441,
+            "read": 3.5943160725711403,
+            "bars": 1.070597986209332,
+            "burst": 0.8788040641381654,
+        },
+    )
+    assert not run_storm(options).findings

@@ -258,13 +258,19 @@ def _moment(text: str | None) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-async def _serve(options: SimOptions) -> int:
-    sim = server_of(options)
+async def is_started(sim: SimServer) -> bool:
+    """Start it; False, and said why, where this machine would not have it: the options were fine."""
     try:
         await sim.start()
     except ConfigurationError as error:
-        # The options were fine; this machine would not have it.
         sys.stderr.write(f"{error}\n")
+        return False
+    return True
+
+
+async def _serve(options: SimOptions) -> int:
+    sim = server_of(options)
+    if not await is_started(sim):
         return ExitCode.FAILED
     stop = asyncio.Event()
     _on_signals(stop)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from topstepx.cli.exit_codes import ExitCode
-from topstepx.cli.sim import SimOptions, announced, server_of
+from topstepx.cli.sim import SimOptions, announced, is_started, server_of
 from topstepx.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -113,7 +113,9 @@ async def _run(
     from topstepx.sim.server_program import SupervisedProgram
 
     sim = server_of(options)
-    async with sim:
+    if not await is_started(sim):
+        return ExitCode.FAILED
+    try:
         variables = {
             "TOPSTEPX_SIM_URL": sim.url,
             "TOPSTEPX_USERNAME": sim.user_name,
@@ -127,6 +129,8 @@ async def _run(
         with announced(sim):
             code = await program.run()
         left = _left(sim, program, code)
+    finally:
+        await sim.close()
     sys.stderr.write(f"{json.dumps(left.plain()) if as_json else left.told()}\n")
     return ExitCode.DONE if code == 0 else ExitCode.FAILED
 

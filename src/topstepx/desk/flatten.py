@@ -299,6 +299,8 @@ class _Run:
             # A late list shows what is closed already: no hurry then.
             is_listed = belief is not None and belief.net != 0
             await asyncio.sleep(wait_s if is_listed else VERIFY_S)
+        elif tried.came is not Came.ACCEPTED and flat.done():  # nothing was waited for
+            await asyncio.sleep(wait_s)
 
     async def _flat(self, contract_id: str, wait_s: float) -> None:
         """Return once the contract is flat by all that is told: fills, the hub's words and lists.

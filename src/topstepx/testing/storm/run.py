@@ -38,6 +38,7 @@ _AGAIN_S = 5.0
 _PATIENCE_MAX = 4
 _END_S = 120.0
 _LIMIT_S = 6 * 3600.0
+_TURNS_MAX = 20_000  # a whole storm has about ten thousand callbacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Outcome:
 def run_storm(seed: int | Options, auditors: tuple[type[Auditor], ...] = AUDITORS) -> Outcome:
     """Run the storm of a seed (or of options of your own) and judge it."""
     options = swarm(seed) if isinstance(seed, int) else seed
-    loop = VirtualLoop(seed=options.seed if options.shuffled else None, limit_s=_LIMIT_S)
+    order = options.seed if options.shuffled else None
+    loop = VirtualLoop(seed=order, limit_s=_LIMIT_S, turns_max=_TURNS_MAX)
     began = time.process_time()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         director = Director(options, auditors)
