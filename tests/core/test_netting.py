@@ -256,3 +256,37 @@ def test_a_word_that_fits_such_a_fill_may_have_been_about_the_next_one() -> None
     assert span(account) == (1, 2), "the first was in the list, or the word came before its own"
     account.told(2, heard(6))
     assert span(account) == (2, 2)
+
+
+def test_a_word_with_what_filled_before_the_first_list_says_that_the_list_was_late() -> None:
+    account = ContractNet()
+    account.filled(fill(1, -2, moment=-2))
+    account.listed(1, heard(0), at(0))
+    assert span(account) == (1, 2)
+    account.told(2, heard(1))
+    assert (span(account), account.is_settled) == ((2, 2), True)
+    account.filled(fill(-2, 10, moment=10))
+    assert span(account) == (0, 0), "closed: the next late list that says flat is right"
+
+
+def test_a_list_that_is_believed_against_the_sum_may_have_a_fill_that_is_told_after_it() -> None:
+    account = based(0)
+    account.listed(2, heard(1), at(1))
+    late = 1 + BELIEVED_AFTER_S
+    account.listed(1, heard(late), at(late))
+    assert span(account) == (1, 1)
+    account.filled(fill(-1, late + 0.5, moment=late + 0.1))
+    assert span(account) == (0, 1)
+    account.filled(fill(1, late + 10, moment=late + 10))
+    assert span(account) == (1, 2)
+
+
+def test_a_list_that_agrees_does_not_overrule_the_hub_at_once() -> None:
+    account = based(2)
+    account.filled(fill(-2, 1, moment=1))
+    account.told(-2, heard(2))
+    account.listed(0, heard(3), at(3))
+    assert span(account) == (-2, 0), "a late list can equal a wrong sum by chance"
+    late = 3 + BELIEVED_AFTER_S
+    account.listed(0, heard(late), at(late))
+    assert span(account) == (0, 0)

@@ -9,9 +9,9 @@ both are possible, and a limit has to hold for either: the range reaches from th
 A word that equals the sum settles it. A list that goes on contradicting the sum for `BELIEVED_AFTER_S`
 without a further fill is right, and the sum was not: trades of other software were never told, or an
 account was reset. A fill that the base is old enough to contain (by the gateway's own clock) is history
-that was read late, and counts for nothing. One from about the moment of a run's first list, or from before
-it, is counted, and is *questioned*: the list may have had it, and a limit has to hold for that as well, until
-a word or a quiet list settles it.
+that was read late, and counts for nothing. One from about the moment of a list that was believed alone (the
+first of a run, or one that went on contradicting), or from before it, is counted, and is *questioned*: the
+list may have had it, and a limit has to hold for that as well, until a word or a quiet list settles it.
 
 For our own orders the sum alone is already enough: what they filled without our knowing is still counted
 as what they may yet fill. The words about the position add what other software did.
@@ -107,6 +107,7 @@ class _Rival:
     net: int
     heard: Heard
     since: Heard
+    by_hub: bool
 
 
 class ContractNet:
@@ -115,7 +116,8 @@ class ContractNet:
     def __init__(self) -> None:
         self._base: int | None = None
         self._based_at: datetime | None = None
-        self._first_at: datetime | None = None
+        self._unproven_at: datetime | None = None
+        """When the list was read that was believed without a sum that agreed: fills of then may be in it."""
         self._ahead: Heard | None = None
         self._fills: list[Fill] = []
         self._questioned: list[Fill] = []
@@ -128,6 +130,11 @@ class ContractNet:
     def expected(self) -> int | None:
         """The base and every fill since; None while no list was ever read."""
         return None if self._base is None else self._base + _sum(self._fills)
+
+    @property
+    def _whole(self) -> int:
+        """The same with what was known before the first list, if that list had none of it."""
+        return (self.expected or 0) + _sum(self._doubtful)
 
     @property
     def is_settled(self) -> bool:
@@ -170,10 +177,10 @@ class ContractNet:
             self.forget()
         elif self._base is not None:
             self._told = heard
-            if net == self.expected:
+            if net in {self.expected, self._whole}:
                 self._agreed(net, heard)
             else:
-                self._contradict(net, heard)
+                self._contradict(net, heard, by_hub=True)
 
     def listed(self, net: int | None, heard: Heard, server_at: datetime | None) -> None:
         """A list's word, which it was asked for at `heard`, `server_at` by the gateway's clock."""
@@ -182,7 +189,7 @@ class ContractNet:
             return
         if self._base is None:
             self._base, self._based_at, self._told = net, server_at, heard
-            self._first_at = server_at or heard.at
+            self._unproven_at = server_at or heard.at
             left = (fill for fill in self._early if not self._contains(fill))
             self._doubtful = [replace(fill, heard=heard) for fill in left]
             self._early.clear()
@@ -194,6 +201,8 @@ class ContractNet:
         self._doubtful = [
             fill for fill in self._doubtful if heard.least_s(fill.heard) < BELIEVED_AFTER_S
         ]
+        if agrees and self._is_told_otherwise(heard):
+            return
         if agrees:
             self._agreed(net, heard, server_at)
             return
@@ -201,15 +210,19 @@ class ContractNet:
         newest = max([since, *(fill.heard for fill in self._fills)], key=lambda one: one.at)
         if heard.least_s(newest) >= BELIEVED_AFTER_S:
             self._settle(net, server_at)
+            self._unproven_at = server_at or heard.at
 
     def forget(self) -> None:
         """Nothing is known any more until the next list; the fills so far may or may not be in it."""
         self._early.extend(self._fills)
-        self._base = self._based_at = self._first_at = self._rival = self._told = self._ahead = None
+        self._base = self._based_at = self._unproven_at = self._rival = None
+        self._told = self._ahead = None
         self._fills, self._questioned, self._doubtful = [], [], []
 
     def _agreed(self, net: int, heard: Heard, server_at: datetime | None = None) -> None:
         """A word equals the sum; with fills in question it may have been about one that is yet to come."""
+        if net != self.expected:
+            self._doubtful, self._ahead = [], heard
         if self._questioned:
             self._ahead = heard
         self._settle(net, server_at)
@@ -218,16 +231,21 @@ class ContractNet:
         self._base, self._fills, self._questioned, self._rival = net, [], [], None
         self._based_at = server_at or self._based_at
 
-    def _contradict(self, net: int, heard: Heard) -> Heard:
+    def _contradict(self, net: int, heard: Heard, *, by_hub: bool = False) -> Heard:
         since = heard if self._rival is None else self._rival.since
-        self._rival = _Rival(net, heard, since)
+        self._rival = _Rival(net, heard, since, by_hub)
         return since
 
+    def _is_told_otherwise(self, heard: Heard) -> bool:
+        """Whether the hub said lately what the sum denies: then a late list may equal it by chance."""
+        rival = self._rival
+        return rival is not None and rival.by_hub and heard.least_s(rival.heard) < BELIEVED_AFTER_S
+
     def _is_questioned(self, fill: Fill) -> bool:
-        """Whether the base may contain it: as the first list of a run, or by a word that came before it."""
+        """Whether the base may contain it: as a list that was believed, or by a word that came before it."""
         if self._ahead is not None and fill.heard.most_s(self._ahead) < OVERTAKES_S:
             return True
-        return self._first_at is not None and fill.moment <= self._first_at + _READ_LATE
+        return self._unproven_at is not None and fill.moment <= self._unproven_at + _READ_LATE
 
     def _contains(self, fill: Fill) -> bool:
         """Whether the base was read so long after the fill that it must be part of it."""
