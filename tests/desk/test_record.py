@@ -129,6 +129,36 @@ async def test_journal_ledger_and_listeners_see_one_order() -> None:
 
 
 @virtual
+async def test_a_fact_told_soon_is_believed_at_once_and_told_in_its_place() -> None:
+    record, journal = await opened()
+    early: list[str] = []
+    late: list[str] = []
+
+    def echo(event: events.Event, _: tuple[Change, ...]) -> None:
+        early.append(event.id)
+        if isinstance(event, events.OrderObserved) and event.order.id == 1:
+            record.commit(seen(record, 9))
+
+    record.listen(echo)
+    record.commit(seen(record, 1), told_soon=True)
+    assert record.ledger.order(1) is not None
+    assert early == []
+    record.commit(seen(record, 2))  # does not overtake it
+    assert len(early) == 3
+    record.commit(seen(record, 3), told_soon=True)
+    record.listen(lambda event, _: late.append(event.id))  # nor is it this one's, who came later
+    assert (len(early), late) == (4, [])
+    record.commit(seen(record, 4), told_soon=True)
+    await asyncio.sleep(0)
+    assert len(early) == 5
+    record.commit(seen(record, 5), told_soon=True)
+    await record.close()
+    assert early == [row.event_id for row in journal.committed]
+    assert len(early) == 6
+    assert late == early[4:]
+
+
+@virtual
 async def test_a_listener_hears_the_kinds_it_named_and_no_others_in_the_order_of_all() -> None:
     record, _ = await opened()
     told: list[tuple[str, str]] = []

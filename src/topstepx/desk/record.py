@@ -14,6 +14,7 @@ an alarm is raised and every account is REDUCE_ONLY until it can.
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -134,6 +135,7 @@ class Record:
         Raises:
             errors.RecordUnavailable: the last facts could not be written.
         """
+        self._tell_all()
         for stream in self._open_streams():
             stream.end()
         self._streams.clear()
@@ -159,17 +161,22 @@ class Record:
 
     # ------------------------------------------------------------ writing
 
-    def commit(self, event: Event) -> tuple[Change, ...]:
+    def commit(self, event: Event, *, told_soon: bool = False) -> tuple[Change, ...]:
         """Make a fact true: journal, ledger, listeners. What it changed; empty when it is no news.
 
-        Never waits and never fails for the disk.
+        Never waits and never fails for the disk. With `told_soon` listeners hear of it in the loop's next
+        step, or before the next fact if that comes first: what is in a hurry leaves meanwhile.
         """
         if isinstance(event, _TO_MARK):
             event = self._marked(event)
         changes = self.ledger.apply(event, self._clock.monotonic_ns())
         if changes:
             self._journal.append(event)
-            self._publish(event, changes)
+            if told_soon:
+                self._outbox.append((event, changes))
+                asyncio.get_running_loop().call_soon(self._tell_all)
+            else:
+                self._publish(event, changes)
         return changes
 
     async def commit_durable(self, event: Event) -> tuple[Change, ...]:
@@ -237,6 +244,7 @@ class Record:
         For the parts of this library: the callback runs inside `commit`. One that raises is counted,
         raises an alarm at its 1st, 2nd, 4th, 8th … failure, and disturbs nobody.
         """
+        self._tell_all()  # what was true before is not for this one
         number = self._next_listener
         self._next_listener += 1
         self._listeners[number] = callback, kinds or (Event,)
@@ -263,6 +271,7 @@ class Record:
         A reader that falls ``limit`` facts behind still gets those, then `errors.StreamLagged`: a fact
         is never dropped silently, and nobody waits for a slow reader.
         """
+        self._tell_all()
         stream = EventStream(kinds, limit)
         # A stream that its reader let go of must not fill up for ever.
         self._streams.append(weakref.ref(stream))
@@ -276,6 +285,9 @@ class Record:
 
     def _publish(self, event: Event, changes: tuple[Change, ...]) -> None:
         self._outbox.append((event, changes))
+        self._tell_all()
+
+    def _tell_all(self) -> None:
         if self._telling:
             return
         self._telling = True

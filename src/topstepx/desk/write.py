@@ -259,7 +259,8 @@ class Writer:
                 intent_id=intent_id,
                 account_id=intent.account_id,
                 attempt=attempt,
-            )
+            ),
+            told_soon=True,  # the bytes first
         )
 
     async def _send(
