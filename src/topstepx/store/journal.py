@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from topstepx.store.rows import Queued, Row
 
 P = ParamSpec("P")
-_IDLE_S = 0.5
+_IDLE_S = 0.1
 """After so long without a write it is time to tidy up."""
 T = TypeVar("T")
 

@@ -29,7 +29,7 @@ _LOG_BYTES = 1_000_000
 disk need not note a new length with every one (measured: a quarter of the fastest commits' time)."""
 _LOG_PAGES_MAX = 4000
 """Where a commit moves the log into the database after all, although somebody waits for it."""
-_COMMITS_TO_MOVE = 64
+_COMMITS_TO_MOVE = 32
 
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
