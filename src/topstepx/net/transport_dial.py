@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import select
 import socket
 import ssl
 import weakref
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from topstepx.errors import NotSent
 from topstepx.settings import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from topstepx.errors import Fault
 
@@ -55,6 +56,8 @@ async def dial(host: str, port: int, *, timeout_s: float) -> socket.socket:
 
 DEAD_LINK: Final = "the link is dead: a ping was not answered"
 _UNACKNOWLEDGED_MS: Final = 20_000
+_STEPS_MAX: Final = 5
+_UNASKED: Final = "something came that nobody asked for"
 
 
 def bound_silence(connected: socket.socket) -> None:
@@ -113,26 +116,79 @@ def hang_up(sockets: Collection[socket.socket]) -> None:
             one.shutdown(socket.SHUT_RDWR)
 
 
+class _Guarded(socket.socket):
+    """A socket that breaks off when something comes that nobody can have asked for."""
+
+    asked: Callable[[], bool]
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """As ever; what was not asked for is an error instead."""
+        data = super().recv(size, flags)
+        if data and not self.asked():
+            raise ConnectionResetError(errno.ECONNRESET, _UNASKED)
+        return data
+
+    def recv_into(self, *args: Any) -> int:  # noqa: ANN401  passed through
+        """The same, as it is read behind TLS."""
+        count = super().recv_into(*args)
+        if count and not self.asked():
+            raise ConnectionResetError(errno.ECONNRESET, _UNASKED)
+        return count
+
+
 class Sockets:
     """The sockets of one pool that another library keeps, so that none outlives the pool.
 
     After a call that ran out of time behind TLS, asyncio waits half a minute for the peer's goodbye;
     a pool that is closed does not wait for it and would leave the socket behind.
+
+    `asked` says whether any call is under way (None: whatever comes is welcome). An answer that comes
+    while none is would be kept by the pool and given to the next call as its own (seen with aiohttp
+    3.14), so it ends its connection.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, asked: Callable[[], bool] | None = None) -> None:
+        self._asked = asked
         self._made: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     def make(self, address: AddressInfo) -> socket.socket:
         """A new socket for the address, remembered as long as it lives."""
         family, kind, protocol, _, _ = address
-        made = socket.socket(family, kind, protocol)
+        if self._asked is None:
+            made = socket.socket(family, kind, protocol)
+        else:
+            made = _Guarded(family, kind, protocol)
+            made.asked = self._asked
         self._made.add(made)
         return made
+
+    async def settle(self) -> None:
+        """While no call is under way: let the loop see what the system has received already."""
+        if not self._has_unread():
+            return
+        # It is read, found not to be asked for, and its connection let go.
+        for _ in range(_STEPS_MAX):
+            await asyncio.sleep(0)
+            if not self._has_unread():
+                break
+        await asyncio.sleep(0)  # behind TLS the pool hears of that one step later
+
+    def _has_unread(self) -> bool:
+        return _readable([one for one in self._made if one.fileno() >= 0])
 
     async def let_go(self) -> None:
         """End what is still open, and give its owner a moment to notice."""
         await let_go(self._made)
+
+
+def _readable(sockets: Collection[socket.socket]) -> bool:
+    """Whether the system has anything for one of these: bytes, an end, or an error."""
+    if not sockets or not hasattr(select, "poll"):
+        return bool(sockets) and bool(select.select(sockets, (), (), 0)[0])  # Windows
+    looking = select.poll()
+    for one in sockets:
+        looking.register(one, select.POLLIN)
+    return bool(looking.poll(0))
 
 
 async def let_go(sockets: Collection[socket.socket]) -> None:

@@ -88,8 +88,8 @@ class HttpTransport:
         self._failures: tuple[type[Exception], ...] = ()
         """All that a request can raise; known once aiohttp is imported."""
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
-        self._sockets = Sockets()
         self._under_way = 0
+        self._sockets = Sockets(lambda: self._under_way > 0)
         self._used_ns = 0
         self._closed = False
 
@@ -98,6 +98,8 @@ class HttpTransport:
     ) -> HttpAnswer:
         """Send once and give the answer whole, whatever its status."""
         check_request(path, headers)
+        if not self._under_way:
+            await self._sockets.settle()
         session = self._session
         now_ns = self._clock.monotonic_ns()
         if session is None or (not self._under_way and now_ns - self._used_ns > _IDLE_NS):
