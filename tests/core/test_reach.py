@@ -67,6 +67,19 @@ def test_only_what_is_on_the_same_side_adds() -> None:
     assert contracts(ledger, Side.SELL, 3) == 1
 
 
+def test_legs_whose_entry_was_read_before_the_first_position_may_be_awake() -> None:
+    ledger = Ledger()
+    entry = order(7, size=3)
+    leg = order(8, size=3, side=Side.SELL, status=OrderStatus.SUSPENDED, parent_order_id=7)
+    for one in (entry, leg):
+        ledger.apply(events.OrderObserved(order=one, at=at(1)))
+    ledger.apply(listed(2, -1))
+    assert contracts(ledger, Side.SELL) == 5, "the position was -4, and the entry has filled since"
+    ledger.apply(events.OrderObserved(order=entry, at=at(3)))
+    ledger.apply(listed(4, -1))
+    assert contracts(ledger, Side.SELL) == 2, "it was read again, and had not"
+
+
 def test_a_trade_ahead_of_its_orders_report_counts_once() -> None:
     ledger = Ledger()
     ledger.apply(listed(0))

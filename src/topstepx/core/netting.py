@@ -261,6 +261,7 @@ class Netting:
     def __init__(self) -> None:
         self._nets: dict[tuple[int, str], ContractNet] = {}
         self._lists: dict[int, tuple[Heard, datetime | None]] = {}
+        self._first: dict[int, datetime] = {}
         self._filled: dict[int, int] = {}
         self._traded: dict[int, int] = {}
 
@@ -278,6 +279,10 @@ class Netting:
         """How much of an order is known to have filled, by its own word or by its trades."""
         return self._filled.get(order_id, 0)
 
+    def counts_from(self, account_id: int) -> datetime | None:
+        """When this run's first list was asked for: what filled before it is in it, known or not."""
+        return self._first.get(account_id)
+
     def unsettled(self, account_id: int) -> Iterator[str]:
         """The contracts whose fills and last word about the position do not agree (yet)."""
         for (account, contract_id), net in self._nets.items():
@@ -289,6 +294,7 @@ class Netting:
     def begin(self) -> None:
         """A new run: what an earlier one knew of positions is no base to count from."""
         self._lists.clear()
+        self._first.clear()
         for net in self._nets.values():
             net.forget()
 
@@ -329,6 +335,7 @@ class Netting:
             net = self._net(account_id, contract_id)  # not in the list before: it was flat then
             net.listed(rows.get(contract_id, 0), heard, server_at)
         self._lists[account_id] = heard, server_at
+        self._first.setdefault(account_id, heard.at)
 
     def _grown(self, order_id: int, size: int) -> int:
         grown = size - self._filled.get(order_id, 0)

@@ -15,7 +15,7 @@ import msgspec
 from topstepx.core.asked import may_fill
 from topstepx.core.exposure import exposure
 from topstepx.core.growing import size_at_most
-from topstepx.wire.enums import Side
+from topstepx.wire.enums import OrderStatus, Side
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -54,11 +54,29 @@ def reach_with(
     told = ledger.position(account_id, contract_id)
     if net is None or told is None or told.net is None:
         return None
-    working = [at_worst(ledger, belief) for belief in ledger.working(account_id, contract_id)]
+    working = _awake(ledger, account_id, contract_id)
     unseen = may_fill(ledger, account_id, contract_id, watched=watched, now=now, besides=besides)
     start = net.high if request.side is Side.BUY else net.low
     contracts = exposure(start, working, [*unseen, request]).reach(request.side)
     return Reach(contracts, net, len(unseen))
+
+
+def _awake(ledger: Ledger, account_id: int, contract_id: str) -> list[OrderModel]:
+    """The working orders at their worst: with legs that may be awake, for all that is known.
+
+    The first list of positions may hold what an entry filled after that entry was read. Until the entry is
+    heard of again, its fill is in the position and not in the entry, whose legs would count for nothing.
+    """
+    beliefs = ledger.working(account_id, contract_id)
+    since = ledger.netting.counts_from(account_id)
+    stale = {one.id for one in beliefs if since is not None and one.as_of < since}
+    orders = [at_worst(ledger, belief) for belief in beliefs]
+    return [
+        msgspec.structs.replace(order, status=OrderStatus.OPEN)
+        if order.status is OrderStatus.SUSPENDED and order.parent_order_id in stale
+        else order
+        for order in orders
+    ]
 
 
 def at_worst(ledger: Ledger, belief: OrderBelief) -> OrderModel:
