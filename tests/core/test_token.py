@@ -351,6 +351,17 @@ def test_an_exit_without_a_network_tries_again_within_seconds_and_never_at_once(
         assert 0.25 <= life.until(life.machine.deadline(life.ns)) <= 2
 
 
+def test_seed_723385_a_token_that_ended_is_not_called_a_good_session() -> None:
+    life = Life().logged_in()
+    life.wait(25 * HOUR_S)  # the lid was closed
+    life.machine.bounds.hold(life.ns + 400 * S)  # logins are used up
+    assert life.wanted() is None
+    assert life.session_is(Session.SUSPECT)
+    life.wait(400)
+    life.logged_in()
+    assert life.session_is(Session.GOOD)
+
+
 def test_contested_validates_but_never_logs_in() -> None:
     life = Life().logged_in()
     life.machine.evicted("user", life.ns)

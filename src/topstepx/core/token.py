@@ -146,7 +146,11 @@ class TokenMachine:
         """The renewal to start now, if any; call `started` when it is."""
         self._compare_clocks(now_ns, now)
         plan = self._plan(now_ns)
-        return plan[0] if plan is not None and plan[1] <= now_ns else None
+        if plan is not None and plan[1] <= now_ns:
+            return plan[0]
+        if self._session is Session.GOOD and self.usable(now_ns) is None:
+            self._suspect("it has ended, and no login may leave yet")
+        return None
 
     def deadline(self, now_ns: int) -> int | None:
         """When to look again (monotonic nanoseconds); None: nothing will change by time alone."""
@@ -172,8 +176,7 @@ class TokenMachine:
         if renewal is Renewal.VALIDATE:
             return renewal, due_ns
         if self.exit_waits:
-            if self._session is not Session.BROKEN:
-                due_ns = self._exit_not_before_ns
+            due_ns = due_ns if self._session is Session.BROKEN else self._exit_not_before_ns
         elif self.contested:
             return self._plan_contested(now_ns, due_ns)
         return renewal, max(due_ns, self.bounds.next_ns(exit_waits=self.exit_waits))
@@ -276,8 +279,7 @@ class TokenMachine:
     def _kept(self, old: Token, now_ns: int, now: datetime) -> Token:
         """Validate gave the same token back: it works, and it lives no longer than before."""
         self._seen = now_ns, now
-        left_ns = old.deadline_ns - now_ns
-        self._renew_ns = now_ns + left_ns // 2
+        self._renew_ns = (now_ns + old.deadline_ns) // 2
         self._settled()
         return old
 
@@ -315,8 +317,7 @@ class TokenMachine:
 
     def locked(self, reason: str) -> None:
         """The login was refused for good."""
-        self.in_flight = None
-        self.exit_waits = False
+        self.in_flight, self.exit_waits = None, False
         if self._session is not Session.ENDED:
             self._session, self.reason = Session.LOCKED, reason
 
@@ -367,8 +368,7 @@ class TokenMachine:
             works = self.token is not None and self.token.generation > self._refused_generation
             self._session = Session.SUSPECT if works else Session.ABSENT
             self.reason, self._forced = "released by hand, to log in once more", Renewal.LOGIN
-        self.contested = ""
-        self._not_before_ns = 0
+        self.contested, self._not_before_ns = "", 0
         self._evictions.clear()
 
     def ended(self) -> None:

@@ -42,7 +42,7 @@ class Legality(Auditor):
     def __init__(self, *given: object) -> None:
         super().__init__(*given)  # type: ignore[arg-type]  # the world
         self._last: dict[tuple[int, int], tuple[OrderStatus, int]] = {}
-        self._trades: dict[int, set[tuple[int, Decimal | None]]] = defaultdict(set)
+        self._trades: dict[int, dict[int, Decimal | None]] = defaultdict(dict)
 
     def heard(self, life: Life, event: Event, changes: tuple[Change, ...]) -> None:
         """One step of one order, or one trade."""
@@ -52,11 +52,12 @@ class Legality(Auditor):
             self._step(life, event)
         elif isinstance(event, TradeObserved):
             trade = event.trade
-            # A trade taken back corrects the profit of later ones: those are told again, as corrected.
-            told = (trade.id, trade.profit_and_loss)
-            if told in self._trades[life.number]:
+            # A trade taken back corrects the profit of later ones: those are told again, as corrected, and a
+            # late word of the hub may take the correction back until the next reading.
+            told = self._trades[life.number]
+            if trade.id in told and told[trade.id] == trade.profit_and_loss:
                 self.found(f"trade {trade.id} was told twice")
-            self._trades[life.number].add(told)
+            told[trade.id] = trade.profit_and_loss
 
     def _step(self, life: Life, event: OrderObserved) -> None:
         belief = life.ledger.order(event.order.id)
