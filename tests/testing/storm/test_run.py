@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import subprocess
@@ -50,6 +51,14 @@ def test_another_process_with_other_hashes_tells_the_same(seed: int) -> None:
 
 def test_another_seed_tells_another_story() -> None:
     assert run_storm(1).text() != run_storm(2).text()
+
+
+def test_the_order_of_ready_callbacks_alone_tells_another_story() -> None:
+    options = Options(seed=3, storm_s=15.0, pace_s=0.5, shuffled=True)
+    in_order = run_storm(dataclasses.replace(options, shuffled=False))
+    shuffled = run_storm(options)
+    assert shuffled.trace.text() != in_order.trace.text()
+    assert shuffled.trace.text() == run_storm(options).trace.text()
 
 
 class Grumbler(Auditor):
