@@ -48,12 +48,26 @@ class Noting(HttpTransport):
     cancels: list[float]
 
     async def send(
-        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+        leave_within_s: float | None = None,
     ) -> HttpAnswer:
         """Send, and note the moment."""
         if path.endswith("/cancel"):
             self.cancels.append(time.perf_counter())
-        return await super().send(method, path, headers=headers, body=body, timeout_s=timeout_s)
+        return await super().send(
+            method,
+            path,
+            headers=headers,
+            body=body,
+            timeout_s=timeout_s,
+            leave_within_s=leave_within_s,
+        )
 
 
 async def in_the_way(case: str, tsx: Client, stack: AsyncExitStack) -> None:

@@ -128,7 +128,7 @@ class Nowhere:
         self.sent: list[str] = []
 
     async def send(
-        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
+        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, **times_s: object
     ) -> HttpAnswer:
         self.sent.append(path)
         raise self.error
@@ -174,8 +174,15 @@ async def test_a_session_that_once_began_outlives_a_gateway_that_is_gone_for_min
         gone = Nowhere(NotSent("Nothing listens on it.", lasting=True))
 
         async def no_logins(
-            method: str, path: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
+            method: str,
+            path: str,
+            *,
+            headers: Mapping[str, str],
+            body: bytes,
+            timeout_s: float,
+            leave_within_s: float | None = None,
         ) -> HttpAnswer:
+            del leave_within_s
             go = gone.send if path.startswith("/api/Auth/") else send
             return await go(method, path, headers=headers, body=body, timeout_s=timeout_s)
 

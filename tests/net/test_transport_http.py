@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 import tracemalloc
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,7 @@ from topstepx.net.tls import client_context
 from topstepx.net.transport_http import HttpTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from topstepx.net.transport import HttpAnswer
@@ -262,8 +263,9 @@ def test_a_name_that_is_not_known() -> None:
     assert isinstance(failure_of("http://no-such-host.invalid"), NotSent)
 
 
-def test_a_host_that_swallows_packets_is_given_up_in_time() -> None:
-    # A listener with a full backlog answers no further SYN, as a firewall does.
+@contextmanager
+def swallowing() -> Iterator[str]:
+    """A listener with a full backlog, which answers no further SYN, as a firewall does."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -273,13 +275,34 @@ def test_a_host_that_swallows_packets_is_given_up_in_time() -> None:
             one.setblocking(False)
             one.connect_ex(full.getsockname())
             waiting.append(one)
-        started = time.monotonic()
-        error = failure_of(f"http://127.0.0.1:{full.getsockname()[1]}", timeout_s=0.4)
-        took_s = time.monotonic() - started
+        yield f"http://127.0.0.1:{full.getsockname()[1]}"
         for one in waiting:
             one.close()
+
+
+def test_a_host_that_swallows_packets_is_given_up_in_time() -> None:
+    with swallowing() as url:
+        started = time.monotonic()
+        error = failure_of(url, timeout_s=0.4)
+        took_s = time.monotonic() - started
     assert isinstance(error, NotSent)
     assert took_s < 2.0
+
+
+def test_nothing_leaves_after_its_deadline_however_long_connecting_takes() -> None:
+    async def call(url: str) -> TopstepxError:
+        transport = HttpTransport(url)
+        with pytest.raises(NotSent) as refused:
+            await transport.send(
+                "POST", PLACE, headers=HEADERS, body=b"", timeout_s=20, leave_within_s=0.2
+            )
+        await transport.close()
+        return refused.value
+
+    with swallowing() as url:
+        started = time.monotonic()
+        assert run(call(url)).did_it_happen == "no"
+        assert time.monotonic() - started < 2.0
 
 
 def test_a_closed_transport_sends_nothing() -> None:

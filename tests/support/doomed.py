@@ -118,12 +118,26 @@ class DoomedRest:
         self._real, self._point, self._chance = real, point, chance
 
     async def send(
-        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+        leave_within_s: float | None = None,
     ) -> HttpAnswer:
         name = path.removeprefix("/api/")
         self._point.passing(f"{name}:before")
         sending = asyncio.ensure_future(
-            self._real.send(method, path, headers=headers, body=body, timeout_s=timeout_s)
+            self._real.send(
+                method,
+                path,
+                headers=headers,
+                body=body,
+                timeout_s=timeout_s,
+                leave_within_s=leave_within_s,
+            )
         )
         if self._point.armed and self._point.name == f"{name}:during":
             await asyncio.wait([sending], timeout=self._chance.random() * 0.006)

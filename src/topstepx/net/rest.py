@@ -171,7 +171,8 @@ class Rest:
                 except TopstepxError:
                     ticket.unused()
                     raise
-            sent = await self._send(route, body, token, ticket, timeout_s)
+            left_s = (send_by_ns - self._clock.monotonic_ns()) / NANOSECONDS
+            sent = await self._send(route, body, token, ticket, (timeout_s, left_s))
             unauthorized = sent.outcome is not None and sent.outcome.status == _UNAUTHORIZED
             if token is not None and unauthorized:
                 self._keeper.refused(token)
@@ -190,12 +191,18 @@ class Rest:
         body: bytes,
         token: Token | None,
         ticket: Ticket,
-        timeout_s: float,
+        times_s: tuple[float, float],
     ) -> Sent:
+        timeout_s, leave_within_s = times_s
         headers = HEADERS if token is None else bearer(token)
         try:
             answer = await self._transport.send(
-                route.method, route.path, headers=headers, body=body, timeout_s=timeout_s
+                route.method,
+                route.path,
+                headers=headers,
+                body=body,
+                timeout_s=timeout_s,
+                leave_within_s=leave_within_s,
             )
         except (NotSent, AnswerLost) as error:
             ticket.failed(error)

@@ -62,12 +62,21 @@ class RestTransport(Protocol):
     """Sends one HTTP request once: no redirects, no repeats, nothing clever."""
 
     async def send(
-        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+        leave_within_s: float | None = None,
     ) -> HttpAnswer:
         """The answer, whatever its status.
 
         Raises `NotSent` when no byte of the request can have arrived (DNS, connect, TLS), `AnswerLost`
-        when it may have. Cancelling it closes the connection; the request may have arrived.
+        when it may have. Cancelling it closes the connection; the request may have arrived. No byte of it
+        leaves later than `leave_within_s` from now (None: as late as `timeout_s` allows): a connection
+        that takes longer is `NotSent`.
         """
         ...
 

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from topstepx.settings import Proxy
 
 _TIMEOUTS_MAX = 100
+_TO_CONNECT = 0.75
+"""The part of a time-out that connecting may take: the rest tells a late answer from a missing host."""
+_SHORTEST_S = 0.05
+"""The step in which the time to connect is told to aiohttp, downwards: few different ones."""
 IDLE_S = 15.0
 """Connections idle for longer are not used again: the gateway drops them unannounced (observed live)."""
 _IDLE_NS = round(IDLE_S * NANOSECONDS)
@@ -87,14 +91,21 @@ class HttpTransport:
         self._session: aiohttp.ClientSession | None = None
         self._failures: tuple[type[Exception], ...] = ()
         """All that a request can raise; known once aiohttp is imported."""
-        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+        self._timeouts: dict[tuple[float, float], aiohttp.ClientTimeout] = {}
         self._under_way = 0
         self._sockets = Sockets(lambda: self._under_way > 0)
         self._used_ns = 0
         self._closed = False
 
     async def send(
-        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+        leave_within_s: float | None = None,
     ) -> HttpAnswer:
         """Send once and give the answer whole, whatever its status."""
         check_request(path, headers)
@@ -114,7 +125,7 @@ class HttpTransport:
                 self._base_url + path,
                 data=body or None,
                 headers=headers,
-                timeout=self._timeouts.get(timeout_s) or self._timeout(timeout_s),
+                timeout=self._timeout(timeout_s, leave_within_s),
                 allow_redirects=False,
                 proxy=None if self._proxy is None else self._proxy.url,
                 proxy_headers=None if self._proxy is None else connect_headers(self._proxy),
@@ -169,16 +180,20 @@ class HttpTransport:
             return AnswerLost(_told(where, f"no whole answer within {timeout_s:g} s", error))
         return AnswerLost(_told(where, "the connection broke", error))
 
-    def _timeout(self, timeout_s: float) -> aiohttp.ClientTimeout:
+    def _timeout(self, timeout_s: float, leave_within_s: float | None) -> aiohttp.ClientTimeout:
         """A time-out as aiohttp wants it; kept, since there are only a few different ones."""
+        connect_s = min(self._connect_timeout_s, timeout_s * _TO_CONNECT)
+        if leave_within_s is not None and leave_within_s < connect_s:
+            connect_s = max(_SHORTEST_S, leave_within_s // _SHORTEST_S * _SHORTEST_S)
+        kept = self._timeouts.get((timeout_s, connect_s))
+        if kept is not None:
+            return kept
         import aiohttp  # noqa: PLC0415  see _open
 
         if len(self._timeouts) >= _TIMEOUTS_MAX:
             self._timeouts.clear()
-        timeout = self._timeouts[timeout_s] = aiohttp.ClientTimeout(
-            total=timeout_s,
-            connect=min(self._connect_timeout_s, timeout_s * 0.9),
-            ceil_threshold=_NEVER_ROUNDED_S,
+        timeout = self._timeouts[timeout_s, connect_s] = aiohttp.ClientTimeout(
+            total=timeout_s, connect=connect_s, ceil_threshold=_NEVER_ROUNDED_S
         )
         return timeout
 
