@@ -85,13 +85,16 @@ def test_a_list_that_lags_does_not_undo_a_fill() -> None:
     assert (span(account), account.is_settled) == ((1, 1), True)
 
 
-def test_a_list_is_believed_only_when_both_clocks_say_that_time_passed() -> None:
-    account = based()
+def test_time_passes_by_the_clock_that_nobody_sets() -> None:
+    account = based(0)
     account.filled(fill(1, 1))
     account.listed(0, heard(2), at(2))
     jumped = Heard(at(300), round(3e9))  # the wall clock was set, the monotonic one was not
     account.listed(0, jumped, at(300))
     assert span(account) == (0, 1)
+    back = Heard(at(301), round((2 + BELIEVED_AFTER_S) * 1e9))  # and back: stamps only ascend
+    account.listed(0, back, at(301))
+    assert span(account) == (0, 0)
 
 
 def test_a_list_that_was_asked_for_before_the_last_word_says_nothing() -> None:

@@ -55,19 +55,11 @@ class Heard:
     at: datetime
     ns: int | None = None
 
-    def least_s(self, earlier: Heard) -> float:
-        """Seconds since `earlier`, the fewer of what the two clocks say: one may have been set."""
-        return min(self._both_s(earlier))
-
-    def most_s(self, earlier: Heard) -> float:
-        """The more of what the two clocks say."""
-        return max(self._both_s(earlier))
-
-    def _both_s(self, earlier: Heard) -> tuple[float, ...]:
-        by_wall_s = (self.at - earlier.at).total_seconds()
+    def since_s(self, earlier: Heard) -> float:
+        """Seconds since `earlier`; by the stamps only where no clock ran, because that of the wall is set."""
         if self.ns is None or earlier.ns is None:
-            return (by_wall_s,)
-        return by_wall_s, (self.ns - earlier.ns) / _SECOND_NS
+            return (self.at - earlier.at).total_seconds()
+        return (self.ns - earlier.ns) / _SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +160,7 @@ class ContractNet:
         rival = self._rival
         if rival is None or rival.net != self.expected:
             return
-        if fill.heard.most_s(rival.since) < OVERTAKES_S:
+        if fill.heard.since_s(rival.since) < OVERTAKES_S:
             self._settle(rival.net)
 
     def told(self, net: int | None, heard: Heard) -> None:
@@ -199,7 +191,7 @@ class ContractNet:
             return  # what was told since it was asked for is newer
         self._told = heard
         self._doubtful = [
-            fill for fill in self._doubtful if heard.least_s(fill.heard) < BELIEVED_AFTER_S
+            fill for fill in self._doubtful if heard.since_s(fill.heard) < BELIEVED_AFTER_S
         ]
         if agrees and self._is_told_otherwise(heard):
             return
@@ -208,7 +200,7 @@ class ContractNet:
             return
         since = self._contradict(net, heard)
         newest = max([since, *(fill.heard for fill in self._fills)], key=lambda one: one.at)
-        if heard.least_s(newest) >= BELIEVED_AFTER_S:
+        if heard.since_s(newest) >= BELIEVED_AFTER_S:
             self._settle(net, server_at)
             self._unproven_at = server_at or heard.at
 
@@ -239,11 +231,11 @@ class ContractNet:
     def _is_told_otherwise(self, heard: Heard) -> bool:
         """Whether the hub said lately what the sum denies: then a late list may equal it by chance."""
         rival = self._rival
-        return rival is not None and rival.by_hub and heard.least_s(rival.heard) < BELIEVED_AFTER_S
+        return rival is not None and rival.by_hub and heard.since_s(rival.heard) < BELIEVED_AFTER_S
 
     def _is_questioned(self, fill: Fill) -> bool:
         """Whether the base may contain it: as a list that was believed, or by a word that came before it."""
-        if self._ahead is not None and fill.heard.most_s(self._ahead) < OVERTAKES_S:
+        if self._ahead is not None and fill.heard.since_s(self._ahead) < OVERTAKES_S:
             return True
         return self._unproven_at is not None and fill.moment <= self._unproven_at + _READ_LATE
 
