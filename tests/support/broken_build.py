@@ -250,11 +250,11 @@ BUILDS: dict[str, Broken] = {
     "trades that the journal never gets": Broken(
         {
             "topstepx.desk.record": (
-                "            self._journal.append(event)\n            self._publish(event, changes)\n",
+                "            self._journal.append(event)\n            if told_soon:\n",
                 (
                     "            if event.kind != 'TradeObserved':\n"
                     "                self._journal.append(event)\n"
-                    "            self._publish(event, changes)\n"
+                    "            if told_soon:\n"
                 ),
             )
         },

@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Callable, Mapping, Sequence
 
+_WITHOUT_ROOM = """
+import os, resource, signal, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""Becomes the program when there is no room already: bounded from outside it might write a line first."""
+
 _LEAVE_S = 10.0
 """So long a program may take to leave when the simulator itself is asked to."""
 
@@ -82,8 +90,10 @@ class SupervisedProgram:
         self.starts += 1
         self._struck = False
         own = {"TOPSTEPX_SIM_START": str(self.starts)}
+        bounded = (sys.executable, "-S", "-E", "-c", _WITHOUT_ROOM) if self._full else ()
         try:
             self._process = await asyncio.create_subprocess_exec(
+                *bounded,
                 *self._command,
                 env={**os.environ, **self._variables, **own},
                 # A group of its own: Ctrl-C reaches it once, through us. (None: as usual.)
@@ -94,8 +104,6 @@ class SupervisedProgram:
                 f"{self._command[0]}: cannot be started ({error.strerror or error}).",
                 next_step="Name a program and its arguments behind --.",
             ) from None
-        if self._full:
-            self._bound(no_room=True)
 
     async def _leave(self, process: Process) -> None:
         """Let it end, as the simulator does."""
