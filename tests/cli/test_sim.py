@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -80,6 +82,30 @@ def test_it_says_hello_works_and_ends_on_a_signal(number: signal.Signals) -> Non
         out, err = process.communicate(timeout=15)
         assert (process.returncode, err) == (0, "")
         assert json.loads(out.splitlines()[-1]) == {"event": "stopped"}
+
+
+def test_a_plan_begins_at_once_and_reaches_the_wire(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        '[[faults]]\nwhere = "wire/Auth/loginKey"\nwhat = { kind = "wire_cut", step = "head came" }\n'
+        '[[faults]]\nwhere = "Account/search"\nwhat = { kind = "answer", status = 503 }\n'
+    )
+    with running("--plan", str(plan)) as (_, hello):
+        with pytest.raises(http.client.RemoteDisconnected):
+            log_in(hello)
+        token = log_in(hello)
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            ask(hello["url"], "Account/search", {"onlyActiveAccounts": True}, token)
+        request = urllib.request.Request(  # noqa: S310  a loopback address
+            hello["control_url"] + "faults/list",
+            headers={"Authorization": f"Bearer {hello['control_token']}"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  a loopback address
+            rows = json.loads(answer.read())["result"]["faults"]
+        assert [(row["where"], row["struck"], row["state"]) for row in rows] == [
+            ("wire/Auth/loginKey", 1, "on"),
+            ("Account/search", 1, "spent"),
+        ]
 
 
 @pytest.mark.skipif(windows, reason="POSIX signals")

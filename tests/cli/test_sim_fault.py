@@ -53,6 +53,7 @@ def test_add_list_kinds_and_clear(
         told = capsys.readouterr().out
         assert "drop_answer(cut): The call is executed" in told
         assert "step_clock(seconds)" in told
+        assert "wire_reset" not in told  # no proxy stands before it
         assert "disk_full" not in told  # nobody here holds a program
 
 
@@ -64,6 +65,7 @@ def test_add_list_kinds_and_clear(
         ("Order/place hold secs=3", "what.secs"),
         ("Order/place hold 3", "is not name=value"),
         ("Order/place", "where, and which kind"),
+        ("wire/user wire_stall --direction up", "no proxy carries the bytes"),
         ("--plan none.toml", "plan none.toml"),
     ],
 )

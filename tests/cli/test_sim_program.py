@@ -33,6 +33,11 @@ CRASH = """
 where = "Order/place"
 what = { kind = "crash", restart_s = 0.1 }
 """
+CUT = """
+[[faults]]
+where = "wire/Order/place"
+what = { kind = "wire_cut", step = "all passed on" }
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +61,26 @@ def test_killed_when_its_order_was_executed_it_makes_no_second_one(
         "exit_code": 0,
         "starts": 2,
         "faults": ["Order/place: crash(restart_s=0.1)"],
+        "working_orders": 1,
+        "positions": [],
+    }
+
+
+def test_its_order_loses_its_answer_on_the_wire_and_is_found(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bot, plan = tmp_path / "bot.py", tmp_path / "plan.toml"
+    bot.write_text(BOT)
+    plan.write_text(CUT)
+    command = [sys.executable, str(bot), str(tmp_path / "journal.sqlite")]
+    at = ["--at", "2026-11-23T15:00:00Z", "--json"]
+    assert main(["sim", "run", "--plan", str(plan), *at, "--", *command]) == 0
+    left = json.loads(capfd.readouterr().err.splitlines()[-1])
+    assert left == {
+        "event": "ended",
+        "exit_code": 0,
+        "starts": 1,
+        "faults": ["wire/Order/place: wire_cut(step='all passed on')"],
         "working_orders": 1,
         "positions": [],
     }

@@ -37,7 +37,7 @@ def test_every_scenario_is_there_and_the_plan_can_be_read() -> None:
     for name in SCENARIOS:
         assert f"`{name}`" in PAGE
     plans = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    assert [len(FaultPlan.from_toml(plan).faults) for plan in plans] == [2, 2]
+    assert [len(FaultPlan.from_toml(plan).faults) for plan in plans] == [2, 2, 2]
 
 
 def test_the_table_says_how_sure_of_every_route_and_every_event() -> None:

@@ -15,6 +15,7 @@ from topstepx.testing.proxy_faults import (
     WirePlan,
     load_wire_plan,
     matches,
+    on_wire,
 )
 
 
@@ -68,40 +69,75 @@ def test_a_refusal_is_the_doors_and_strikes_no_passage() -> None:
     assert not struck(plan, 1)
 
 
-def test_a_plan_in_toml() -> None:
+def test_places_of_plans_match_as_well() -> None:
+    assert matches("wire/User", "hub/user")
+    assert not matches("wire/user", "hub/market")
+    assert matches("wire/rest", "Order/place")
+    assert not matches("wire/rest", "hub/user")
+    assert matches("wire/Order/*", "Order/place")
+    assert all(matches("wire/*", place) for place in ("Order/place", "hub/user", "tls"))
+    assert [on_wire(place) for place in ("hub/user", "Order/place")] == [
+        "wire/user",
+        "wire/Order/place",
+    ]
+
+
+def test_a_plan_of_faults_for_a_proxy_alone() -> None:
     text = b"""
-        [[wire]]
-        where = "hub/user"
+        [[faults]]
+        where = "wire/user"
         direction = "down"
-        since_s = 2.5
-        what = {type = "Latency", seconds = 0.2, jitter_s = 0.1}
-        [[wire]]
-        where = "Order/place"
-        times = 1
-        what = {type = "CutAt", step = "all passed on"}
+        in_s = 2.5
+        for_s = 2
+        times = "all"
+        what = { kind = "wire_latency", seconds = 0.2, jitter_s = 0.1 }
+        [[faults]]
+        where = "wire/Order/place"
+        what = { kind = "wire_cut", step = "all passed on" }
     """
     assert load_wire_plan(text) == [
-        WireFault(where="hub/user", direction="down", since_s=2.5, what=Latency(0.2, 0.1)),
-        WireFault(where="Order/place", times=1, what=CutAt("all passed on")),
+        WireFault(
+            where="wire/user", direction="down", since_s=2.5, until_s=4.5, what=Latency(0.2, 0.1)
+        ),
+        WireFault(where="wire/Order/place", times=1, what=CutAt("all passed on")),
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[[wire]]\nwhere='*'\nwhat={type='Latncy', seconds=1.0}", ("wire[0].what", "Latency")),
-        ("[[wire]]\nwhere='*'\nwhat={type='Latency', secs=1.0}", ("wire[0].what", "Latency")),
-        ("[[wire]]\nwhere='*'\nwhen=3\nwhat={type='Stall'}", ("wire[0]", "when")),
-        ("[[wire]]\nwhere='*'\nwhat={type='Slice', size=0}", ("wire[0].what.size", "1 or more")),
-        ("wire = 3", ("wire",)),
-        ("[[wire", ("wire plan",)),
+        ("what={kind='wire_latncy', seconds=1.0}", ("faults[0].what.kind", "wire_latency")),
+        ("what={kind='wire_latency', secs=1.0}", ("faults[0].what.secs", "seconds")),
+        ("when=3\nwhat={kind='wire_stall'}", ("faults[0].when", "in_s")),
+        ("what={kind='wire_slice', size=0}", ("faults[0].what.size", "at least 1")),
+        ("for_s=0\nwhat={kind='wire_stall'}", ("faults[0].for_s",)),
+        ("direction='up'\nwhat={kind='wire_reset'}", ("faults[0].direction", "wire_reset")),
+        ("what={kind='mute'}", ("faults[0].what.kind", "needs the simulator", "wire_reset")),
+        (
+            "since=2026-01-05T14:30:00Z\nwhat={kind='wire_stall'}",
+            ("faults[0].since", "in_s and for_s"),
+        ),
+        ("[[wire", ("plan",)),
     ],
 )
 def test_a_mistake_is_named_with_its_path(text: str, words: tuple[str, ...]) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        load_wire_plan(text.encode())
+        load_wire_plan(f"[[faults]]\nwhere='wire/*'\n{text}")
     for word in words:
         assert word in str(caught.value)
+
+
+def test_somebody_else_may_decide_who_is_struck() -> None:
+    plan, asked = WirePlan(), []
+
+    def strikes(place: str) -> bool:
+        asked.append(place)
+        return len(asked) == 2
+
+    planned = plan.add(WireFault(where="*", what=Slice(1)), strikes)
+    assert struck(plan, 3) == [1]
+    assert asked == ["Order/place"] * 3
+    assert planned.struck == 1
 
 
 @pytest.mark.parametrize(

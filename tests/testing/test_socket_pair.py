@@ -9,6 +9,7 @@ from tests.support.running import run
 from tests.support.trading import PRACTICE
 from topstepx.core.link import LinkState
 from topstepx.core.terms import Market
+from topstepx.sim.fault_plans import FaultPlan
 from topstepx.testing.eventually import eventually
 from topstepx.testing.hurry import hurried
 from topstepx.testing.proxy_faults import CutAt, WireFault
@@ -33,6 +34,41 @@ def test_a_bot_trades_and_its_lost_answer_is_found(
             await order.filled(timeout=20)
             assert pair.truth.net_size(account.id, contract.id) == 1
             assert pair.proxy.seen.count("Order/place") == 1
+
+    body()
+
+
+def test_a_plan_reaches_the_wire_and_counts_what_it_struck() -> None:
+    plan = FaultPlan.from_toml("""
+        [[faults]]
+        where = "wire/user"
+        what = { kind = "wire_reset" }
+        [[faults]]
+        where = "wire/Order/place"
+        what = { kind = "wire_cut", step = "all passed on" }
+        [[faults]]
+        where = "wire/market"
+        direction = "down"
+        what = { kind = "wire_stall" }
+        in_s = 3600
+    """)
+
+    @hurried(speed=10)
+    async def body() -> None:
+        async with SocketPair() as pair:
+            account = await pair.tsx.accounts.one(PRACTICE)
+            contract = await pair.tsx.contracts.front("MNQ")
+            await pair.tsx.ready(account)
+            hub, cut, later = plan.add_to(pair.faults, pair.now())
+            await eventually(lambda: pair.tsx.health().user_hub is not LinkState.LIVE, timeout_s=5)
+            await eventually(lambda: pair.tsx.health().user_hub is LinkState.LIVE, timeout_s=30)
+            await pair.tsx.ready(account)
+            order = await pair.tsx.orders.place(account, contract, Side.BUY, 1, at=Market())
+            await order.filled(timeout=20)
+            assert pair.truth.net_size(account.id, contract.id) == 1
+            assert [one.struck for one in (hub, cut, later)] == [1, 1, 0]
+            struck = [where for _, where, _ in pair.faults.struck]
+            assert struck == ["wire/user", "wire/Order/place"]
 
     body()
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from topstepx.cli.exit_codes import ExitCode
+from topstepx.cli.sim_front import Front
 from topstepx.cli.sim_key import sim_key
 from topstepx.cli.sim_runs import Run, forget, remember
 from topstepx.errors import ConfigurationError
@@ -90,6 +91,7 @@ def sim_command(
     at: str | None = None,
     scenario: str | None = None,
     state: Path | None = None,
+    plan: Path | None = None,
     switch: Annotated[list[str] | None, Parameter(negative=())] = None,
     user: str = "trader01",
     key_file: Path | None = None,
@@ -114,6 +116,7 @@ def sim_command(
         at: Where the simulated clock starts, such as 2026-01-05T14:30:00Z; default: now.
         scenario: A ready-made world: accounts, rules, hours; `topstepx sim scenarios` lists them.
         state: Go on from this file if it is there, and save to it at the end.
+        plan: A TOML file with a list of tables `faults`; it begins at once.
         switch: An open question about the real gateway, answered: name=value. May be repeated.
         user: The user name to log in with.
         key_file: Keep the key in this file, so that clients survive a restart; made if it is missing.
@@ -133,6 +136,7 @@ def sim_command(
         at=at,
         scenario=scenario,
         state=state,
+        plan=plan,
         switches=tuple(switch or ()),
         user_name=user,
         api_key=sim_key(key_file, key_stdin=key_stdin),
@@ -160,6 +164,7 @@ class SimOptions:
     at: str | None = None
     scenario: str | None = None
     state: Path | None = None
+    plan: Path | None = None
     switches: tuple[str, ...] = ()
     user_name: str = "trader01"
     api_key: Secret | None = None
@@ -258,10 +263,15 @@ def _moment(text: str | None) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-async def is_started(sim: SimServer) -> bool:
+async def is_started(sim: SimServer, front: Front) -> bool:
     """Start it; False, and said why, where this machine would not have it: the options were fine."""
     try:
         await sim.start()
+        try:
+            await front.start(sim)
+        except ConfigurationError:
+            await sim.close()
+            raise
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return False
@@ -269,34 +279,37 @@ async def is_started(sim: SimServer) -> bool:
 
 
 async def _serve(options: SimOptions) -> int:
-    sim = server_of(options)
-    if not await is_started(sim):
+    front = Front(options)
+    sim = server_of(front.behind)
+    if not await is_started(sim, front):
         return ExitCode.FAILED
-    stop = asyncio.Event()
-    _on_signals(stop)
-    with announced(sim) as control_file:
-        _announce(sim, options, control_file)
-        stopped = asyncio.create_task(stop.wait())
-        broken = asyncio.create_task(sim.wait_broken())
-        await asyncio.wait({stopped, broken}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        broken.cancel()
-    await sim.close()
+    try:
+        front.begin(sim)
+        stop = asyncio.Event()
+        _on_signals(stop)
+        with announced(sim, front.port) as control_file:
+            _announce(sim, options, control_file, front.url)
+            stopped = asyncio.create_task(stop.wait())
+            broken = asyncio.create_task(sim.wait_broken())
+            await asyncio.wait({stopped, broken}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            broken.cancel()
+    finally:
+        await front.close()
+        await sim.close()
     _print(_json({"event": "stopped"}) if options.as_json else "\nThe simulator has ended.")
     return ExitCode.DONE
 
 
 @contextmanager
-def announced(sim: SimServer) -> Iterator[Path]:
-    """Let the commands find a simulator that runs; gives the file that says where it is."""
-    run = Run(
-        port=sim.port, process=os.getpid(), control_url=sim.control_url, token=sim.control_token
-    )
+def announced(sim: SimServer, port: int) -> Iterator[Path]:
+    """Let the commands find a simulator that runs, by its port; gives the file that says where it is."""
+    run = Run(port=port, process=os.getpid(), control_url=sim.control_url, token=sim.control_token)
     path = remember(run)
     try:
         yield path
     finally:
-        forget(sim.port)
+        forget(port)
 
 
 def _on_signals(stop: asyncio.Event) -> None:
@@ -316,15 +329,15 @@ def _on_signals(stop: asyncio.Event) -> None:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
 
 
-def _announce(sim: SimServer, options: SimOptions, control_file: Path) -> None:
+def _announce(sim: SimServer, options: SimOptions, control_file: Path, url: str) -> None:
     if options.as_json:
         line: dict[str, object] = {
             "event": "listening",
-            "url": sim.url,
+            "url": url,
             "user_name": sim.user_name,
             "api_key": sim.api_key,
-            "user_hub": f"{sim.url}/hubs/user",
-            "market_hub": f"{sim.url}/hubs/market",
+            "user_hub": f"{url}/hubs/user",
+            "market_hub": f"{url}/hubs/market",
             "at": sim.now().isoformat(),
             "speed": options.speed,
             "seed": options.seed,
@@ -342,18 +355,18 @@ def _announce(sim: SimServer, options: SimOptions, control_file: Path) -> None:
     _print(
         f"""The simulated gateway is listening. Nothing it does reaches a real market.
 
-  REST        {sim.url}
-  user hub    {sim.url}/hubs/user
-  market hub  {sim.url}/hubs/market
+  REST        {url}
+  user hub    {url}/hubs/user
+  market hub  {url}/hubs/market
   user        {sim.user_name}
   key         {sim.api_key}
   scenario    {facts["scenario"]}, {facts["market"]}
   clock       {sim.now():%Y-%m-%d %H:%M} UTC, {"paused" if sim.machine.paused else f"{options.speed:g} times real time"}
 {kept}  control     {sim.control_url} (its token is in {control_file})
-  page        {sim.url}/ in a browser
+  page        {url}/ in a browser
 
 Try it:
-  curl -s {sim.url}/api/Auth/loginKey -H 'Content-Type: application/json' \\
+  curl -s {url}/api/Auth/loginKey -H 'Content-Type: application/json' \\
     -d '{body}'
 
 From another terminal: topstepx sim fault add Order/place drop_answer, sim clock pause, sim events.

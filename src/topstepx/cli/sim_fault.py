@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -28,6 +28,7 @@ def add_command(
     chance: float | None = None,
     in_s: Annotated[float | None, Parameter(name="--in")] = None,
     for_s: Annotated[float | None, Parameter(name="--for")] = None,
+    direction: Literal["up", "down"] | None = None,
     which: Which = _ANY,
 ) -> int:
     """Add one fault, or all of a plan: topstepx sim fault add Order/place drop_answer --times 2.
@@ -42,6 +43,7 @@ def add_command(
         chance: The probability of each strike, from the seed.
         in_s: Simulated seconds until it begins.
         for_s: Simulated seconds that it lasts.
+        direction: Which way, for faults on the wire; default: both.
         which: Which simulator.
     """
     if plan is not None:
@@ -62,6 +64,7 @@ def add_command(
         "chance": chance,
         "in_s": in_s,
         "for_s": for_s,
+        "direction": direction,
     }
     if times == "all":
         return show(

@@ -9,16 +9,16 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from topstepx.cli.exit_codes import ExitCode
 from topstepx.cli.sim import SimOptions, announced, is_started, server_of
+from topstepx.cli.sim_front import Front
 from topstepx.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from topstepx.sim.fault_plans import FaultPlan
     from topstepx.sim.server import SimServer
     from topstepx.sim.server_program import SupervisedProgram
 
@@ -40,7 +40,8 @@ def run_command(
 
     The program finds the simulator in TOPSTEPX_SIM_URL, TOPSTEPX_USERNAME and TOPSTEPX_API_KEY. A plan
     may crash it, stop it, ask it to leave and start it again; TOPSTEPX_SIM_START is the number of its
-    start. When it ends by itself, so does the simulator, and the last lines (on standard error) say what
+    start. Faults on the wire put a proxy before the simulator, and the program finds that.
+    When it ends by itself, so does the simulator, and the last lines (on standard error) say what
     struck and what is left at the venue. Exit code 0: it ended with 0.
 
     Args:
@@ -68,10 +69,11 @@ def run_command(
         hours=hours,
         at=at,
         scenario=scenario,
+        plan=plan,
         switches=tuple(switch or ()),
         limited=not no_limits,
     )
-    return asyncio.run(_run(tuple(command), _plan(plan), options, as_json=as_json))
+    return asyncio.run(_run(tuple(command), Front(options), as_json=as_json))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,29 +109,27 @@ class _Left:
         )
 
 
-async def _run(
-    command: tuple[str, ...], plan: FaultPlan | None, options: SimOptions, *, as_json: bool
-) -> int:
+async def _run(command: tuple[str, ...], front: Front, *, as_json: bool) -> int:
     from topstepx.sim.server_program import SupervisedProgram
 
-    sim = server_of(options)
-    if not await is_started(sim):
+    sim = server_of(front.behind)
+    if not await is_started(sim, front):
         return ExitCode.FAILED
     try:
         variables = {
-            "TOPSTEPX_SIM_URL": sim.url,
+            "TOPSTEPX_SIM_URL": front.url,
             "TOPSTEPX_USERNAME": sim.user_name,
             "TOPSTEPX_API_KEY": sim.api_key,
         }
         program = SupervisedProgram(command, variables, lambda: sim.speed)
         sim.outside.program, sim.outside.disk = program, program.disk()
-        if plan is not None:
-            plan.add_to(sim.gateway.faults, sim.now())
+        front.begin(sim)
         _pass_signals_on(program)
-        with announced(sim):
+        with announced(sim, front.port):
             code = await program.run()
         left = _left(sim, program, code)
     finally:
+        await front.close()
         await sim.close()
     sys.stderr.write(f"{json.dumps(left.plain()) if as_json else left.told()}\n")
     return ExitCode.DONE if code == 0 else ExitCode.FAILED
@@ -155,16 +155,3 @@ def _left(sim: SimServer, program: SupervisedProgram, code: int) -> _Left:
         working=sum(len(gateway.venue.truth.working(account_id)) for account_id in accounts),
         positions=[f"{one.size} {one.type.name} {one.contract_id}" for one in held],
     )
-
-
-def _plan(path: Path | None) -> Any:  # noqa: ANN401  a FaultPlan, which is imported when it is needed
-    if path is None:
-        return None
-    from topstepx.sim.fault_plans import FaultPlan
-
-    try:
-        return FaultPlan.from_toml(path.read_bytes())
-    except OSError as error:
-        raise ConfigurationError(
-            f"--plan {path}: {error.strerror}.", next_step="Name a TOML file."
-        ) from None

@@ -32,6 +32,7 @@ from topstepx.sim.fault_acts import (
 from topstepx.sim.limits import Limit
 from topstepx.sim.outside import Outside
 from topstepx.sim.outside_faults import OUTSIDE_FAULTS
+from topstepx.sim.wire_faults import WIRE_FAULTS
 from topstepx.wire.enums import OrderType, Side
 from topstepx.wire.models import PlaceRequest
 
@@ -109,12 +110,12 @@ class Acts:
             self._undo_later(planned, values)
         elif isinstance(planned.fault.what, Halt | Spread):
             self._market_act(planned, planned.fault.what, planned.fault.since)
-        elif isinstance(planned.fault.what, OUTSIDE_FAULTS):
-            planned.undo = self.outside.strike(planned.fault.what, planned.fault.where)
+        elif isinstance(planned.fault.what, OUTSIDE_FAULTS + WIRE_FAULTS):
+            self._at_outside(planned)
 
     def _do(self, planned: PlannedFault, act: Act, now: datetime) -> None:
-        if isinstance(act, OUTSIDE_FAULTS):
-            planned.undo = self.outside.strike(act, planned.fault.where)
+        if isinstance(act, OUTSIDE_FAULTS + WIRE_FAULTS):
+            self._at_outside(planned)
             return
         match act:
             case Setting():
@@ -129,6 +130,13 @@ class Acts:
             case CloseHub() | CutHub() | Kick() | Say() | HubDown() | ReplayEvents():
                 for session in self._hubs.of(planned.fault.where.lower()):
                     self._at_hub(session, act, now)
+
+    def _at_outside(self, planned: PlannedFault) -> None:
+        what = planned.fault.what
+        if isinstance(what, OUTSIDE_FAULTS):
+            planned.undo = self.outside.strike(what, planned.fault.where)
+        else:
+            planned.undo = self.outside.spoil(planned, lambda: self._market.venue.floor.now)
 
     def _at_hub(
         self,

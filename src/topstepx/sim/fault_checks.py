@@ -16,13 +16,17 @@ from topstepx.sim.fault_kinds import (
     OUTSIDE_FAULTS,
     PROCESS_FAULTS,
     REQUEST_FAULTS,
+    WIRE_FAULTS,
     DriftClock,
     SkewDate,
     Stall,
     StepClock,
     Suspend,
+    WireRefuse,
+    kind_of,
 )
 from topstepx.sim.outside_faults import CLIENT, GATEWAY, JOURNAL, NETWORK
+from topstepx.sim.wire_faults import BOTH_WAYS, WIRE_PLACES, is_wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +41,7 @@ _LEAST = {
     "last": 1,
     "after_bytes": 0,
     "restart_s": 0,
+    "bytes_per_s": 1,
 }
 _SECONDS_MAX = 366 * 86_400.0
 _RATES = (0.1, 10.0)
@@ -45,6 +50,19 @@ _HUBS = ("hub/user", "hub/market")
 
 def check_place(fault: Fault, routes: Sequence[str]) -> None:
     """Raises `InvalidRequest` when `where` is no place, or none for this kind."""
+    if isinstance(fault.what, WIRE_FAULTS):
+        _check_wire(fault, routes)
+        return
+    if fault.direction is not None:
+        rule = "is for faults on the wire."
+        raise InvalidRequest("direction", fault.direction, rule, "Leave it out.")
+    if is_wire(fault.where):
+        raise InvalidRequest(
+            "where",
+            fault.where,
+            f"only bytes go wrong there, and {kind_of(type(fault.what))} knows none.",
+            f"Leave wire/ out, or use {', '.join(kind_of(one) for one in WIRE_FAULTS)}.",
+        )
     if isinstance(fault.what, OUTSIDE_FAULTS):
         _check_outside(fault, routes)
         return
@@ -74,6 +92,20 @@ def _check_outside(fault: Fault, routes: Sequence[str]) -> None:
     _check_known(fault, places, (), places)
 
 
+def _check_wire(fault: Fault, routes: Sequence[str]) -> None:
+    """The places of a wire, and which way."""
+    places = [*WIRE_PLACES, *(f"wire/{route}" for route in sorted(routes))]
+    _check_known(fault, places, (), ["wire/*", *places])
+    kind = kind_of(type(fault.what))
+    if fault.direction is not None and isinstance(fault.what, BOTH_WAYS):
+        raise InvalidRequest(
+            "direction", fault.direction, f"{kind} has no direction.", "Leave it out."
+        )
+    if isinstance(fault.what, WireRefuse) and fault.where.lower() not in {"*", "wire/*"}:
+        rule = "a connection is refused before it says what it wants."
+        raise InvalidRequest("where", fault.where, rule, "Use wire/*.")
+
+
 def _check_known(
     fault: Fault, places: Sequence[str], near_by: Sequence[str], told: list[str]
 ) -> None:
@@ -98,7 +130,7 @@ def check_numbers(fault: Fault) -> None:
         raise InvalidRequest("chance", fault.chance, "must be above 0, up to 1.", "1 is always.")
     for name, least in _LEAST.items():
         number = getattr(fault.what, name, None)
-        if isinstance(number, int | float) and not isinstance(number, bool) and number < least:
+        if isinstance(number, int | float) and not isinstance(number, bool) and not number >= least:
             raise InvalidRequest(name, number, f"must be at least {least}.", "Use a larger number.")
     _check_seconds(fault)
     if isinstance(fault.what, DriftClock) and not _RATES[0] <= fault.what.rate <= _RATES[1]:
@@ -113,7 +145,7 @@ def check_numbers(fault: Fault) -> None:
 
 
 def _check_seconds(fault: Fault) -> None:
-    for name in ("seconds", "restart_s"):
+    for name in ("seconds", "restart_s", "jitter_s", "pause_s"):
         seconds = getattr(fault.what, name, None)
         if not isinstance(seconds, int | float):
             continue

@@ -1,9 +1,9 @@
 """What can go wrong, as data: each kind is a small record that a file or a test can write down.
 
-Four families. *Request faults* strike one REST call, *stream faults* strike what a hub says, *acts* (see
-`fault_acts`) happen once by themselves, and *outside faults* (see `outside_faults`) strike the program
-under test, its disk and the clocks. `topstepx.sim.faults` decides when; the gateway
-carries them out.
+Five families. *Request faults* strike one REST call, *stream faults* strike what a hub says, *acts* (see
+`fault_acts`) happen once by themselves, *outside faults* (see `outside_faults`) strike the program
+under test, its disk and the clocks, and *wire faults* (see `wire_faults`) the bytes in between.
+`topstepx.sim.faults` decides when; the gateway carries them out.
 """
 
 from __future__ import annotations
@@ -71,6 +71,21 @@ from topstepx.sim.outside_faults import (
     Stall,
     StepClock,
     Suspend,
+)
+from topstepx.sim.wire_faults import (
+    WIRE_FAULTS,
+    Direction,
+    WireBlackHole,
+    WireCut,
+    WireFaultKind,
+    WireHalfOpen,
+    WireLatency,
+    WireRefuse,
+    WireReset,
+    WireSlice,
+    WireStall,
+    WireThrottle,
+    WireTruncate,
 )
 
 # ---------------------------------------------------------------- request faults
@@ -245,7 +260,7 @@ EventFault: TypeAlias = (
 )
 InvocationFault: TypeAlias = FailInvocation | IgnoreInvocation | LoseCompletion
 SessionFault: TypeAlias = Mute | Slice
-Act: TypeAlias = GatewayAct | OutsideFault
+Act: TypeAlias = GatewayAct | OutsideFault | WireFaultKind
 """What happens by itself at its time; process faults may wait for a call or a write instead."""
 What: TypeAlias = RequestFault | UpgradeFault | EventFault | InvocationFault | SessionFault | Act
 
@@ -262,7 +277,7 @@ INVOCATION_FAULTS = (FailInvocation, IgnoreInvocation, LoseCompletion)
 UPGRADE_FAULTS = (RefuseUpgrade, RefuseNegotiate, RefuseHandshake)
 SESSION_FAULTS = (Mute, Slice)
 HUB_ONLY = (*EVENT_FAULTS, *INVOCATION_FAULTS, *UPGRADE_FAULTS, *SESSION_FAULTS)
-ACTS = (*GATEWAY_ACTS, *OUTSIDE_FAULTS)
+ACTS = (*GATEWAY_ACTS, *OUTSIDE_FAULTS, *WIRE_FAULTS)
 KINDS: tuple[type[Kind], ...] = (
     *REQUEST_FAULTS,
     *UPGRADE_FAULTS,
@@ -289,6 +304,7 @@ __all__ = [
     "SESSION_FAULTS",
     "SETTINGS",
     "UPGRADE_FAULTS",
+    "WIRE_FAULTS",
     "Act",
     "Answer",
     "CanTrade",
@@ -299,6 +315,7 @@ __all__ = [
     "CutHub",
     "Delay",
     "DelayEvents",
+    "Direction",
     "DiskFault",
     "DiskFull",
     "DiskHangs",
@@ -363,6 +380,17 @@ __all__ = [
     "UpgradeFault",
     "Visibility",
     "What",
+    "WireBlackHole",
+    "WireCut",
+    "WireFaultKind",
+    "WireHalfOpen",
+    "WireLatency",
+    "WireRefuse",
+    "WireReset",
+    "WireSlice",
+    "WireStall",
+    "WireThrottle",
+    "WireTruncate",
     "default_of",
     "kind_of",
     "told",

@@ -22,12 +22,12 @@ import difflib
 import re
 import tomllib
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
 from topstepx.errors import InvalidRequest
-from topstepx.sim.fault_kinds import KINDS, What, kind_of
+from topstepx.sim.fault_kinds import KINDS, Direction, What, kind_of
 from topstepx.sim.faults import Fault
 
 if TYPE_CHECKING:
@@ -43,16 +43,17 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One entry of a plan: where, what, and when.
 
     The members are those of `Fault`; `in_s` and `for_s` say the window in simulated seconds from when
-    the plan is added, instead of `since` and `until`.
+    the plan is added, instead of `since` and `until`. `times` may be "all", since TOML has no null.
     """
 
     what: What
     where: str = "*"
-    times: int | None = 1
+    times: int | Literal["all"] | None = 1
     after: int = 0
     since: datetime | None = None
     until: datetime | None = None
     chance: float = 1.0
+    direction: Direction | None = None
     in_s: float | None = None
     for_s: float | None = None
 
@@ -70,6 +71,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 )
             if not 0 <= seconds <= 366 * 86_400:
                 raise InvalidRequest(name, seconds, "must be from 0 to a year.", "Use seconds.")
+        if self.for_s == 0:
+            raise InvalidRequest("for_s", self.for_s, "is no window.", "Use more than none.")
         since = self.since if self.in_s is None else now + timedelta(seconds=self.in_s)
         until = self.until
         if self.for_s is not None:
@@ -77,11 +80,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return Fault(
             where=self.where,
             what=self.what,
-            times=self.times,
+            times=None if self.times == "all" else self.times,
             after=self.after,
             since=since,
             until=until,
             chance=self.chance,
+            direction=self.direction,
         )
 
 

@@ -10,6 +10,7 @@ import hashlib
 from collections import deque
 from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -23,7 +24,9 @@ from topstepx.sim.fault_kinds import (
     PROCESS_FAULTS,
     REQUEST_FAULTS,
     SESSION_FAULTS,
+    WIRE_FAULTS,
     Act,
+    Direction,
     EventFault,
     HubDown,
     InvocationFault,
@@ -35,6 +38,7 @@ from topstepx.sim.fault_kinds import (
     SessionFault,
     UpgradeFault,
     What,
+    WireRefuse,
 )
 from topstepx.sim.outside_faults import at_a_point
 
@@ -53,6 +57,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `where`: a route's name or a hub, any case, with `*` and `?`. `times`: how often it strikes, None
     for ever. `after`: how many matching chances pass first. `since`, `until`: simulated times, the
     latter excluded. `chance`: probability per matching chance, drawn from the plan's seed.
+    `direction`: `up` or `down` (None: both), for faults on the wire; their chances are requests, and
+    whole connections of hubs.
     """
 
     where: str
@@ -62,6 +68,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     since: datetime | None = None
     until: datetime | None = None
     chance: float = 1.0
+    direction: Direction | None = None
 
 
 class PlannedFault:
@@ -72,13 +79,15 @@ class PlannedFault:
         self.seen = 0
         self.struck = 0
         self.undo: Callable[[], None] | None = None
+        self.meets: Callable[[str, datetime], bool] = lambda _, __: False
+        """Whether it strikes this passage on the wire; each is asked for once."""
         self.before: object = None
         """What the switch was that this fault has set; for saving."""
 
     @property
     def spent(self) -> bool:
         """Whether it will never strike again; an act strikes once."""
-        times = 1 if is_act(self.fault) else self.fault.times
+        times = 1 if _is_single(self.fault) else self.fault.times
         return times is not None and self.struck >= times
 
     def state(self, now: datetime) -> str:
@@ -130,6 +139,7 @@ class Faults:
         self.check(fault)
         self.added += 1
         planned = PlannedFault(fault, number or self.added)
+        planned.meets = partial(self._meets, planned)
         self._planned.append(planned)
         self._changed()
         return planned
@@ -215,10 +225,12 @@ class Faults:
                 isinstance(what, ACTS)
                 and is_act(planned.fault)
                 and not planned.spent
+                and planned.undo is None  # it has begun, and lasts
                 and _in_window(planned.fault, now)
             ):
-                planned.struck += 1
-                self._note(now, planned.fault.where, what)
+                if _is_single(planned.fault):
+                    planned.struck += 1
+                    self._note(now, planned.fault.where, what)
                 due.append((planned, what))
         return due
 
@@ -235,7 +247,7 @@ class Faults:
         for planned in self._planned:
             fault = planned.fault
             over = fault.until is not None and fault.until <= now
-            if is_act(fault) and not planned.spent and not over:
+            if is_act(fault) and not planned.spent and planned.undo is None and not over:
                 times.append(max(fault.since or now, now))
             if planned.undo is not None and fault.until is not None:
                 times.append(fault.until)
@@ -275,6 +287,12 @@ class Faults:
         planned.struck += 1
         return True
 
+    def _meets(self, planned: PlannedFault, place: str, now: datetime) -> bool:
+        struck = not planned.spent and self._strikes(planned)
+        if struck:
+            self._note(now, place, planned.fault.what)
+        return struck
+
     def _note(self, now: datetime, where: str, what: What) -> None:
         self.struck.append((now, where, what))
         if self.on_strike is not None:
@@ -295,6 +313,12 @@ def is_act(fault: Fault) -> bool:
     if isinstance(fault.what, PROCESS_FAULTS):
         return not at_a_point(fault.where)
     return isinstance(fault.what, ACTS)
+
+
+def _is_single(fault: Fault) -> bool:
+    """Whether it strikes once, at its time; what begins then on the wire strikes passage by passage."""
+    counted = isinstance(fault.what, WIRE_FAULTS) and not isinstance(fault.what, WireRefuse)
+    return is_act(fault) and not counted
 
 
 def _matches(pattern: str, place: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a plan can reach outside the gateway: the program under test, its disk, both clocks, the network.
+"""What a plan can reach outside the gateway: the program under test, its disk, both clocks, the network, its bytes.
 
 Who runs the gateway says what is there by giving hands: the kit (`topstepx.testing.pair.Pair`) has all of
 them, `topstepx sim run` holds a real program, and a simulator alone has its own clock. A fault that finds
@@ -34,16 +34,24 @@ from topstepx.sim.outside_faults import (
     StepClock,
     Suspend,
 )
+from topstepx.sim.wire_faults import WIRE_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from topstepx.sim.fault_acts import Kind
-    from topstepx.sim.faults import Fault
+    from topstepx.sim.faults import Fault, PlannedFault
 
     Undo = Callable[[], None]
 
 _H = TypeVar("_H")
+_NO_PROXY_RULE = "no proxy carries the bytes between program and gateway here."
+_NO_PROXY_STEP = (
+    "It works in topstepx sim run --plan FILE -- COMMAND, in topstepx sim serve --plan FILE, and in "
+    "SocketPair of the kit (topstepx.testing.socket_pair). In memory, network_down, reset_network, "
+    'half_open and slow_network at "network" come near.'
+)
 
 
 class ProgramHand(Protocol):
@@ -108,6 +116,14 @@ class NetworkHand(Protocol):
         ...
 
 
+class WireHand(Protocol):
+    """Holds a proxy that carries every byte between program and gateway."""
+
+    def begin(self, fault: Fault, strikes: Callable[[str], bool]) -> Undo:
+        """Let it go wrong until it is undone, for each passage for which `strikes` says so."""
+        ...
+
+
 @dataclass(slots=True)
 class Outside:
     """The hands that there are; `journal_writes`: whether writes of the journal can be seen."""
@@ -118,15 +134,16 @@ class Outside:
     gateway_clock: ClockHand | None = None
     journal_writes: bool = False
     network: NetworkHand | None = None
+    wire: WireHand | None = None
 
     def reaches(self, kind: type[Kind]) -> bool:
         """Whether a kind of fault can act here at all."""
-        if kind in PROCESS_FAULTS:
-            return self.program is not None and kind in self.program.kinds
-        if kind in DISK_FAULTS:
-            return self.disk is not None and kind in self.disk.kinds
-        if kind in NETWORK_FAULTS:
-            return self.network is not None
+        for kinds, choosy in ((PROCESS_FAULTS, self.program), (DISK_FAULTS, self.disk)):
+            if kind in kinds:
+                return choosy is not None and kind in choosy.kinds
+        for others, hand in ((NETWORK_FAULTS, self.network), (WIRE_FAULTS, self.wire)):
+            if kind in others:
+                return hand is not None
         if kind is Suspend:
             return self.client_clock is not None
         if kind in CLOCK_FAULTS:
@@ -136,6 +153,8 @@ class Outside:
     def check(self, fault: Fault) -> None:
         """Raises `InvalidRequest` with where it would work, when it cannot act here."""
         what, where = fault.what, fault.where.lower()
+        if isinstance(what, WIRE_FAULTS) and self.wire is None:
+            raise InvalidRequest("kind", kind_of(type(what)), _NO_PROXY_RULE, _NO_PROXY_STEP)
         if not isinstance(what, OUTSIDE_FAULTS):
             return
         if not self.reaches(type(what)):
@@ -168,6 +187,11 @@ class Outside:
             case _:
                 return _there(self.disk).begin(what)
         return None
+
+    def spoil(self, planned: PlannedFault, now: Callable[[], datetime]) -> Undo:
+        """Let a fault on the wire begin; what ends it."""
+        wire = _there(self.wire)
+        return wire.begin(planned.fault, lambda place: planned.meets(place, now()))
 
     # ------------------------------------------------------------ inside
 

@@ -23,7 +23,7 @@ from topstepx.testing.proxy_faults import Passage, Reset, WireFault, WirePlan
 from topstepx.testing.proxy_line import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from topstepx.testing.proxy_faults import PlannedWireFault
 
@@ -67,12 +67,15 @@ class FaultProxy:
         """Where clients connect instead of to the server."""
         return f"http://{self.host}:{self.port}"
 
-    def add(self, fault: WireFault) -> PlannedWireFault:
+    def add(
+        self, fault: WireFault, strikes: Callable[[str], bool] | None = None
+    ) -> PlannedWireFault:
         """Put a fault into the plan; it holds at once, for open connections as well.
 
+        `strikes` decides for each passage by its place, instead of `times`, `after` and `chance`.
         Raises `InvalidRequest` for a number that cannot be meant.
         """
-        planned = self._plan.add(fault)
+        planned = self._plan.add(fault, strikes)
         self._change()
         return planned
 

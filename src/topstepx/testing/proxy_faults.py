@@ -8,105 +8,70 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from topstepx.errors import InvalidRequest
+from topstepx.sim.fault_acts import kind_of
+from topstepx.sim.fault_checks import check_numbers
+from topstepx.sim.fault_plans import FaultPlan
+from topstepx.sim.fault_plans import at as found_at
+from topstepx.sim.wire_faults import (
+    BOTH_WAYS,
+    STEPS,
+    WIRE_FAULTS,
+    Direction,
+    Step,
+    WireFaultKind,
+    is_wire,
+)
+from topstepx.sim.wire_faults import WireBlackHole as BlackHole
+from topstepx.sim.wire_faults import WireCut as CutAt
+from topstepx.sim.wire_faults import WireHalfOpen as HalfOpen
+from topstepx.sim.wire_faults import WireLatency as Latency
+from topstepx.sim.wire_faults import WireRefuse as Refuse
+from topstepx.sim.wire_faults import WireReset as Reset
+from topstepx.sim.wire_faults import WireSlice as Slice
+from topstepx.sim.wire_faults import WireStall as Stall
+from topstepx.sim.wire_faults import WireThrottle as Throttle
+from topstepx.sim.wire_faults import WireTruncate as Truncate
 
-Direction: TypeAlias = Literal["up", "down"]
-"""`up` is from the client to the server, `down` from the server to the client."""
-Step: TypeAlias = Literal[
-    "head came",
-    "body came",
-    "half passed on",
-    "all passed on",
-    "answer began",
-    "answer nearly whole",
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from topstepx.sim.fault_plans import Entry
+
+__all__ = [
+    "STEPS",
+    "BlackHole",
+    "CutAt",
+    "Direction",
+    "HalfOpen",
+    "Latency",
+    "Passage",
+    "PlannedWireFault",
+    "Refuse",
+    "Reset",
+    "Slice",
+    "Stall",
+    "Step",
+    "Throttle",
+    "Truncate",
+    "What",
+    "WireFault",
+    "WirePlan",
+    "check",
+    "load_wire_plan",
+    "matches",
+    "on_wire",
 ]
-STEPS: Final[tuple[Step, ...]] = (
-    "head came",
-    "body came",
-    "half passed on",
-    "all passed on",
-    "answer began",
-    "answer nearly whole",
-)
-"""The moments in the life of one HTTP request at which `CutAt` can break its connection."""
 
-
-class Latency(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """Every byte arrives later by `seconds` and up to `jitter_s` more; order is kept."""
-
-    seconds: float
-    jitter_s: float = 0.0
-
-
-class Throttle(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """A slow line: so many bytes a second."""
-
-    bytes_per_s: float
-
-
-class Slice(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """At most `size` bytes per write, each in a packet of its own, `pause_s` apart."""
-
-    size: int
-    pause_s: float = 0.0
-
-
-class Truncate(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """So many more bytes pass, then the connection ends: politely (`fin`) or not (`reset`)."""
-
-    after_bytes: int
-    how: Literal["fin", "reset"] = "fin"
-
-
-class HalfOpen(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """So many more bytes pass, then the direction swallows everything, its end included."""
-
-    after_bytes: int = 0
-
-
-class Stall(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """Nothing is taken any more: the sender's buffers fill."""
-
-
-class BlackHole(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """Both directions swallow everything; a new connection is accepted and leads nowhere."""
-
-
-class Reset(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """The connection is reset (RST) on both sides, as soon as the plan says so."""
-
-
-class Refuse(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """Nobody listens: a new connection is refused, those that are open live on. `where` is `*`."""
-
-
-class CutAt(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """One plain HTTP request loses its connection at this step."""
-
-    step: Step
-
-
-What: TypeAlias = (
-    Latency | Throttle | Slice | Truncate | HalfOpen | Stall | BlackHole | Reset | Refuse | CutAt
-)
-KINDS: Final = (
-    Latency,
-    Throttle,
-    Slice,
-    Truncate,
-    HalfOpen,
-    Stall,
-    BlackHole,
-    Reset,
-    Refuse,
-    CutAt,
-)
-_BOTH_WAYS: Final = (BlackHole, Reset, Refuse, CutAt)
+What: TypeAlias = WireFaultKind
+_NEVER_READ: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""A now for windows of which only the length counts."""
 _LEAST: Final[dict[str, float]] = {
     "seconds": 0,
     "jitter_s": 0,
@@ -120,7 +85,7 @@ _LEAST: Final[dict[str, float]] = {
 class WireFault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One entry of the plan.
 
-    `where`: `rest`, a route such as `Order/place`, `hub/user`, `hub/market`, `tls` for a connection
+    `where`: a place as plans have it, `wire/user`, or without `wire/`: `rest`, a route such as `Order/place`, `hub/user`, `hub/market`, `tls` for a connection
     that cannot be read, with `*` and `?`, in any case. `direction`: `up`, `down`, or None for both.
     `times`: how many requests (or whole connections, for hubs and TLS) it strikes, None for all;
     `after`: how many of them are spared first. `since_s`, `until_s`: seconds since the proxy started.
@@ -149,8 +114,15 @@ class Passage:
 class PlannedWireFault:
     """A fault in the plan, with its history."""
 
-    def __init__(self, fault: WireFault, number: int, seed: int) -> None:
+    def __init__(
+        self,
+        fault: WireFault,
+        number: int,
+        seed: int,
+        strikes: Callable[[str], bool] | None = None,
+    ) -> None:
         self.fault = fault
+        self._decide = strikes or self._drawn
         self.seen = 0
         self.struck = 0
         self._chance = random.Random(f"{seed}/{number}")  # noqa: S311  repeatable chance is the point
@@ -170,12 +142,16 @@ class PlannedWireFault:
             return False
         meant = self._meant.get(passage.number)
         if meant is None:
+            meant = self._decide(passage.place)
             self.seen += 1
-            spent = fault.times is not None and self.struck >= fault.times
-            meant = not spent and self.seen > fault.after and self._chance.random() < fault.chance
             self.struck += meant
             self._meant[passage.number] = meant
         return meant
+
+    def _drawn(self, _place: str) -> bool:
+        fault = self.fault
+        spent = fault.times is not None and self.struck >= fault.times
+        return not spent and self.seen >= fault.after and self._chance.random() < fault.chance
 
     def forget(self, passage: Passage) -> None:
         """The passage is over."""
@@ -190,11 +166,16 @@ class WirePlan:
         self._added = 0
         self._planned: list[PlannedWireFault] = []
 
-    def add(self, fault: WireFault) -> PlannedWireFault:
-        """Put a fault into the plan. Raises `InvalidRequest` for a number that cannot be meant."""
+    def add(
+        self, fault: WireFault, strikes: Callable[[str], bool] | None = None
+    ) -> PlannedWireFault:
+        """Put a fault into the plan. Raises `InvalidRequest` for a number that cannot be meant.
+
+        `strikes` decides for each passage by its place, instead of `times`, `after` and `chance`.
+        """
         check(fault)
         self._added += 1
-        planned = PlannedWireFault(fault, self._added, self._seed)
+        planned = PlannedWireFault(fault, self._added, self._seed, strikes)
         self._planned.append(planned)
         return planned
 
@@ -245,53 +226,86 @@ class WirePlan:
 
 
 def matches(pattern: str, place: str) -> bool:
-    """Whether the place is meant; `rest` means every plain HTTP request."""
+    """Whether the place is meant, with or without `wire/`; `rest` means every plain HTTP request."""
     pattern, place = pattern.lower(), place.lower()
+    is_rest = not place.startswith(("hub/", "tls"))
+    if is_wire(pattern):
+        named = fnmatchcase(on_wire(place), pattern)
+        return named or (is_rest and fnmatchcase("wire/rest", pattern))
     if pattern == "rest":
-        return not place.startswith(("hub/", "tls"))
+        return is_rest
     return fnmatchcase(place, pattern)
 
 
-def load_wire_plan(data: bytes) -> list[WireFault]:
-    """Faults from TOML, a list of tables named `wire`.
+def on_wire(place: str) -> str:
+    """A place of the proxy as plans of faults name it: `wire/user`, `wire/Order/place`."""
+    return f"wire/{place.removeprefix('hub/')}"
 
-    Raises `InvalidRequest` with the path of the first thing that is wrong, and the known kinds.
+
+def load_wire_plan(data: bytes | str) -> list[WireFault]:
+    """The entries of a `FaultPlan` in TOML, for a proxy before any server; seconds are the proxy's own.
+
+    Raises `InvalidRequest` with the path of the first thing that is wrong: a slip, a time of day (no
+    simulator's clock is there), or a kind that is none of the wire.
     """
+    found = []
+    for index, entry in enumerate(FaultPlan.from_toml(data).faults):
+        try:
+            found.append(_alone(entry))
+        except InvalidRequest as error:
+            raise found_at(f"faults[{index}]", error) from error
+    return found
 
-    class _Plan(msgspec.Struct, forbid_unknown_fields=True):
-        wire: list[WireFault]
 
-    try:
-        plan = msgspec.toml.decode(data, type=_Plan).wire
-    except msgspec.DecodeError as error:
-        names = ", ".join(kind.__name__ for kind in KINDS)
+def _alone(entry: Entry) -> WireFault:
+    """An entry without a simulator."""
+    if not isinstance(entry.what, WIRE_FAULTS):
         raise InvalidRequest(
-            "wire plan", str(error), "is not a plan of wire faults.", f"The kinds are {names}."
-        ) from error
-    for index, fault in enumerate(plan):
-        check(fault, f"wire[{index}].")
-    return plan
+            "kind",
+            kind_of(type(entry.what)),
+            "needs the simulator.",
+            f"On a wire alone: {', '.join(kind_of(one) for one in WIRE_FAULTS)}.",
+        )
+    meant = entry.fault(_NEVER_READ)
+    check_numbers(meant)
+    for name, moment in (("since", entry.since), ("until", entry.until)):
+        if moment is not None:
+            rule = "is a simulator's time, and none is here."
+            raise InvalidRequest(name, moment, rule, "Use in_s and for_s.")
+    since_s = entry.in_s or 0.0
+    fault = WireFault(
+        where=entry.where,
+        what=entry.what,
+        direction=entry.direction,
+        times=meant.times,
+        after=entry.after,
+        since_s=since_s,
+        until_s=None if entry.for_s is None else since_s + entry.for_s,
+        chance=entry.chance,
+    )
+    check(fault)
+    return fault
 
 
-def check(fault: WireFault, path: str = "") -> None:
+def check(fault: WireFault) -> None:
     """Raise `InvalidRequest` for numbers that cannot be meant."""
-    what, kind = fault.what, type(fault.what).__name__
+    what, kind = fault.what, kind_of(type(fault.what))
     for name, least in _LEAST.items():
         value = getattr(what, name, least)
         if not value >= least:
-            raise InvalidRequest(f"{path}what.{name}", value, "is too small.", f"{least} or more.")
-    if fault.direction is not None and isinstance(what, _BOTH_WAYS):
+            raise InvalidRequest(f"what.{name}", value, "is too small.", f"{least} or more.")
+    if fault.direction is not None and isinstance(what, BOTH_WAYS):
         rule = f"{kind} has no direction."
-        raise InvalidRequest(f"{path}direction", fault.direction, rule, "Leave it out.")
-    if isinstance(what, Refuse) and fault.where != "*":
+        raise InvalidRequest("direction", fault.direction, rule, "Leave it out.")
+    if isinstance(what, Refuse) and fault.where.lower() not in {"*", "wire/*"}:
         rule = "a connection is refused before it says what it wants."
-        raise InvalidRequest(f"{path}where", fault.where, rule, 'Use "*".')
+        raise InvalidRequest("where", fault.where, rule, 'Use "*".')
     if fault.times is not None and fault.times < 1:
-        raise InvalidRequest(f"{path}times", fault.times, "must be 1 or more.", "None means all.")
+        raise InvalidRequest("times", fault.times, "must be 1 or more.", "None means all.")
     if fault.after < 0:
-        raise InvalidRequest(f"{path}after", fault.after, "cannot be negative.", "0 spares none.")
+        raise InvalidRequest("after", fault.after, "cannot be negative.", "0 spares none.")
     if not 0.0 < fault.chance <= 1.0:
         rule = "must be above 0, up to 1."
-        raise InvalidRequest(f"{path}chance", fault.chance, rule, "1 is always.")
+        raise InvalidRequest("chance", fault.chance, rule, "1 is always.")
     if fault.until_s is not None and fault.until_s <= fault.since_s:
-        raise InvalidRequest(f"{path}until_s", fault.until_s, "is not after since_s.", "Swap them.")
+        raise InvalidRequest("until_s", fault.until_s, "is not after since_s.", "Swap them.")

@@ -33,6 +33,7 @@ from topstepx.testing.hurry import HurriedLoop
 from topstepx.testing.loop import LoopClock
 from topstepx.testing.pair import START
 from topstepx.testing.proxy import FaultProxy
+from topstepx.testing.proxy_hand import ProxyHand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,6 +91,7 @@ class SocketPair:
             )
             proxy = FaultProxy(self.sim.port, plan=self._plan, seed=self._seed)
             self.proxy = await stack.enter_async_context(proxy)
+            self.sim.outside.wire = ProxyHand(self.proxy, lambda: self.sim.speed)
             self.tsx = await stack.enter_async_context(self.client())
             self._stack = stack.pop_all()
         return self
@@ -143,7 +145,7 @@ class SocketPair:
 
     @property
     def faults(self) -> Faults:
-        """What is to go wrong at the gateway; what goes wrong on the wire is `proxy.add`."""
+        """What is to go wrong, at the gateway and on the wire, by its clock; `proxy.add` is for bytes alone."""
         return self.gateway.faults
 
     @property

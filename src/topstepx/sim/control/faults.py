@@ -91,6 +91,7 @@ def _row(planned: PlannedFault, now: datetime) -> dict[str, object]:
         "where": fault.where,
         "text": told(fault.what),
         "what": msgspec.to_builtins(fault.what),
+        "direction": fault.direction,
         "times": fault.times,
         "after": fault.after,
         "chance": fault.chance,
