@@ -67,8 +67,8 @@ def test_one_lasts_its_window_and_counts_what_it_struck() -> None:
     assert line.gateway.faults.next_at(line.gateway.now) == planned.fault.until, "no busy waiting"
     assert [strikes("wire/user") for _ in range(5)] == [False, True, True, False, False]
     assert (planned.seen, planned.struck) == (3, 2)
-    struck = [(where, what) for _, where, what in line.gateway.faults.struck]
-    assert struck == [("wire/user", f.WireLatency(0.1))] * 2
+    now = line.gateway.now
+    assert list(line.gateway.faults.struck) == [(now, "wire/user", f.WireLatency(0.1))] * 2
     line.pass_time(5)
     assert not wire.on
     assert planned.state(line.gateway.now) == "over"

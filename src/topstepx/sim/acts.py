@@ -37,7 +37,7 @@ from topstepx.wire.enums import OrderType, Side
 from topstepx.wire.models import PlaceRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from topstepx.sim.catalogue import Listing
@@ -58,6 +58,8 @@ class Acts:
         self._hubs, self._tokens, self._market, self._roots = hubs, tokens, market, roots
         self.outside = Outside()
         """What can be reached besides the gateway; whoever runs it gives the hands."""
+        self.now: Callable[[], datetime] = lambda: market.venue.floor.now
+        """The gateway's time, for what strikes between its steps."""
         self._set_now: dict[str, list[dict[str, Any]]] = {}
         """Which faults hold a switch, by what each found there, in the order in which they came."""
 
@@ -136,7 +138,7 @@ class Acts:
         if isinstance(what, OUTSIDE_FAULTS):
             planned.undo = self.outside.strike(what, planned.fault.where)
         else:
-            planned.undo = self.outside.spoil(planned, lambda: self._market.venue.floor.now)
+            planned.undo = self.outside.spoil(planned, self.now)
 
     def _at_hub(
         self,

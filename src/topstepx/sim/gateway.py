@@ -80,6 +80,7 @@ class Gateway:
             "venue": self.venue.faults,
         }
         self.acts = Acts(self.hubs, self.tokens, market, self.policies)
+        self.acts.now = lambda: self.now
         self.faults.check_act = lambda fault: self.acts.check(fault, self.now)
         self.faults.on_change = self._changed
         self.strikes = Strikes(self.faults, self._execute, self.schedule, self.acts)
