@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 from topstepx.desk.owed import STALL_S, Debt, Owed
 from topstepx.testing.loop import virtual
@@ -45,6 +47,26 @@ async def test_what_is_expected_while_another_is_looked_at_is_looked_at_too() ->
     owed.expect(debt("a"), 1.0)
     await asyncio.sleep(10.0)
     assert due == ["a", "a+", "a++"]
+
+
+@virtual
+async def test_what_is_dropped_is_never_looked_at_and_leaves_no_timer() -> None:
+    due: list[str] = []
+    owed = Owed(lambda one, _within_s: due.append(one.what))
+    owed.expect(debt("a"), 1.0)
+    there = weakref.ref(owed)
+    owed.drop()
+    await asyncio.sleep(2.0)
+    assert not due
+    owed.expect(debt("b"), 1.0)
+    await asyncio.sleep(2.0)
+    assert due == ["b"]
+    owed.expect(debt("c"), 1000.0)
+    owed.drop()
+    del owed
+    gc.collect()
+    await asyncio.sleep(0)
+    assert there() is None
 
 
 def test_it_is_paid_when_it_was_told_since() -> None:

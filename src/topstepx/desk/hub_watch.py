@@ -144,6 +144,7 @@ class HubWatch:
         """That life is over."""
         self._generation = None
         self._is_deaf = False
+        self._owed.drop()
 
     def suspect(self, reason: str) -> None:
         """Something may have been missed: look at once."""

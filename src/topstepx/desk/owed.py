@@ -44,8 +44,8 @@ class Owed:
     def __init__(self, due: Callable[[Debt, float], None]) -> None:
         self._due = due
         self._queues: dict[float, deque[tuple[float, Debt]]] = {}
-        self._timed: set[float] = set()
-        """The queues whose timer runs."""
+        self._timers: dict[float, asyncio.TimerHandle] = {}
+        """Of the queues that are timed."""
 
     def expect(self, debt: Debt, within_s: float) -> None:
         """Look at it in so many seconds."""
@@ -53,14 +53,21 @@ class Owed:
         queue.append((asyncio.get_running_loop().time() + within_s, debt))
         self._set_timer(within_s)
 
+    def drop(self) -> None:
+        """Nothing is owed any more. A timer left behind would keep a client that is over alive."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._queues.clear()
+
     def _set_timer(self, within_s: float) -> None:
-        queue = self._queues[within_s]
-        if queue and within_s not in self._timed:
-            self._timed.add(within_s)
-            asyncio.get_running_loop().call_at(queue[0][0], self._look, within_s)
+        queue = self._queues.get(within_s)
+        if queue and within_s not in self._timers:
+            loop = asyncio.get_running_loop()
+            self._timers[within_s] = loop.call_at(queue[0][0], self._look, within_s)
 
     def _look(self, within_s: float) -> None:
-        self._timed.discard(within_s)
+        self._timers.pop(within_s, None)
         queue = self._queues[within_s]
         now_s = max(asyncio.get_running_loop().time(), queue[0][0])  # a timer may come a hair early
         if now_s - queue[0][0] > STALL_S:
