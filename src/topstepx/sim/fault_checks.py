@@ -141,7 +141,9 @@ def check_numbers(fault: Fault) -> None:
         if moment is not None and moment.tzinfo is None:
             raise InvalidRequest(name, moment, "has no time zone.", "Use an aware datetime.")
     if fault.since and fault.until and fault.since >= fault.until:
-        raise InvalidRequest("until", fault.until, "is not after since.", "Swap the two.")
+        raise InvalidRequest(
+            "until", fault.until.isoformat(), "is not after since.", "Swap the two."
+        )
 
 
 def _check_seconds(fault: Fault) -> None:

@@ -157,6 +157,8 @@ def complaint(text: str, plain: Any, wanted: type[msgspec.Struct]) -> InvalidReq
 
 
 def _near(name: str, known: list[str]) -> str:
+    if not known:
+        return "Nothing is known here: leave it out."
     near = difflib.get_close_matches(name, known, n=1)
     meant = f"Did you mean {near[0]}? " if near else ""
     return f"{meant}Known: {', '.join(known)}."
