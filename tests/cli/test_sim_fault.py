@@ -67,6 +67,7 @@ def test_add_list_kinds_and_clear(
         ("Order/place", "where, and which kind"),
         ("wire/user wire_stall --direction up", "no proxy carries the bytes"),
         ("--plan none.toml", "plan none.toml"),
+        ("Order/place drop_answer --for nan", "infinite or no number"),
     ],
 )
 def test_a_slip_is_told_and_nothing_is_added(

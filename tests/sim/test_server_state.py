@@ -10,6 +10,7 @@ import pytest
 from tests.sim.test_saved import RECIPE, busy_line
 from topstepx.errors import ConfigurationError
 from topstepx.sim.saved import save_gateway
+from topstepx.sim.server import SimServer
 from topstepx.sim.server_state import read_state, write_state
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ def test_what_is_whole_and_means_nothing(tmp_path: Path) -> None:
     write_state(path, b'{"recipe": 7}')
     with pytest.raises(ConfigurationError, match="recipe"):
         read_state(path)
+
+
+def test_a_place_where_nothing_can_be_saved_is_told_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there is no folder"):
+        SimServer(state=tmp_path / "none" / "sim.state")
+    with pytest.raises(ConfigurationError, match="cannot be written there"):
+        SimServer(state=tmp_path)
+    SimServer(state=tmp_path / "sim.state")
 
 
 def test_a_write_that_fails_leaves_the_old_file(file: Path) -> None:

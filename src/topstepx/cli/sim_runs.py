@@ -111,15 +111,22 @@ def tell(which: Which, command: str, **body: Any) -> dict[str, Any]:  # noqa: AN
     """
     run = the_run(which)
     given = {name: value for name, value in body.items() if value is not None}
+    try:
+        content = json.dumps(given, allow_nan=False)
+    except ValueError:
+        raise ConfigurationError(
+            f"{command}: one of its numbers is infinite or no number.",
+            next_step="Write real numbers, such as 2.5.",
+        ) from None
     request = urllib.request.Request(  # noqa: S310  the address was written by our own server
         run.control_url + command,
-        json.dumps(given).encode(),
+        content.encode(),
         {"Authorization": f"Bearer {run.token}", "Content-Type": "application/json"},
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=_ANSWER_S) as answer:
-            content = json.loads(answer.read())
+            told = json.loads(answer.read())
     except urllib.error.HTTPError as error:
         raise _refused(error) from None
     except OSError as error:
@@ -127,7 +134,7 @@ def tell(which: Which, command: str, **body: Any) -> dict[str, Any]:  # noqa: AN
             f"the simulator at port {run.port} does not answer ({error}).",
             next_step="Is it still running? End it and start it again.",
         ) from None
-    result: dict[str, Any] = content["result"]
+    result: dict[str, Any] = told["result"]
     return result
 
 

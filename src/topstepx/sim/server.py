@@ -27,6 +27,7 @@ from topstepx.sim.server_control import PREFIX, ControlDoor
 from topstepx.sim.server_machine import ServedMachine, in_real_time
 from topstepx.sim.server_page import PATHS, page_answer
 from topstepx.sim.server_ports import cannot_listen, must_be_loopback
+from topstepx.sim.server_state import check_place
 from topstepx.sim.switches import Switches, changed
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ class SimServer:
         self.machine.where = lambda: self.url
         self.outside.gateway_clock = self.machine
         made.acts.outside = self.outside
+        if state is not None:
+            check_place(state)
         if state is not None and state.exists():
             self.machine.load(None)
             if api_key is not None:  # who names a key means it, whatever was saved

@@ -44,6 +44,21 @@ def write_state(path: Path, body: bytes) -> None:
             temporary.unlink()
 
 
+def check_place(path: Path) -> None:
+    """Raise `ConfigurationError` now where a state could not be written at the end."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"state {path}: there is no folder {folder}.",
+            next_step="Make it, or name another file.",
+        )
+    if path.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"state {path}: cannot be written there.",
+            next_step="Name a file in a folder of yours, with room on the disk.",
+        )
+
+
 def read_state(path: Path) -> SavedGateway:
     """What was saved. Raises `ConfigurationError` for a file that is not whole, ours and of this version."""
     try:
