@@ -149,3 +149,29 @@ def test_what_cannot_be_meant_is_named_with_its_path(text: str, path: str, hint:
     assert caught.value.field == f"faults[0].{path}"
     assert hint in str(caught.value)
     assert not line.gateway.faults.planned
+
+
+@pytest.mark.parametrize(
+    ("fault", "field", "hint"),
+    [
+        (Fault(where="wire/user", what=f.WireStall(), direction="sideways"), "direction", "up"),  # type: ignore[arg-type]  # the slip is the point
+        (
+            Fault(where="wire/rest", what=f.WireCut(step="hed came")),  # type: ignore[arg-type]  # the same
+            "step",
+            "head came, body came",
+        ),
+        (
+            Fault(where="wire/rest", what=f.WireTruncate(5, how="rst")),  # type: ignore[arg-type]  # the same
+            "how",
+            "fin, reset",
+        ),
+    ],
+)
+def test_a_choice_that_is_none_is_refused_in_python_as_well(
+    fault: Fault, field: str, hint: str
+) -> None:
+    line, _ = wired()
+    with pytest.raises(InvalidRequest) as caught:
+        line.gateway.faults.add(fault)
+    assert caught.value.field == field
+    assert hint in str(caught.value)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args, get_origin
+
+import msgspec
 
 from topstepx.errors import InvalidRequest
 from topstepx.sim.fault_kinds import (
@@ -120,10 +122,23 @@ def _check_known(
     )
 
 
+def _check_choices(fault: Fault) -> None:
+    """What a plan's reader refuses is refused in Python as well, where nobody reads."""
+    if fault.direction not in {None, "up", "down"}:
+        rule = "is no way that bytes go."
+        raise InvalidRequest("direction", fault.direction, rule, "Use up (to the server) or down.")
+    for one in msgspec.structs.fields(type(fault.what)):
+        value, choices = getattr(fault.what, one.name), get_args(one.type)
+        if get_origin(one.type) is Literal and value not in choices:
+            told = ", ".join(map(str, choices))
+            raise InvalidRequest(one.name, value, "is none of its choices.", f"Use {told}.")
+
+
 def check_numbers(fault: Fault) -> None:
-    """Raises `InvalidRequest` for a number or a window that cannot be meant."""
+    """Raises `InvalidRequest` for a number, a choice or a window that cannot be meant."""
+    _check_choices(fault)
     if fault.times is not None and fault.times < 1:
-        raise InvalidRequest("times", fault.times, "must be 1 or more.", "None means for ever.")
+        raise InvalidRequest("times", fault.times, "must be 1 or more.", "For ever: None, or all.")
     if fault.after < 0:
         raise InvalidRequest("after", fault.after, "cannot be negative.", "0 strikes at once.")
     if not 0.0 < fault.chance <= 1.0:

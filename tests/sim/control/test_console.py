@@ -35,7 +35,7 @@ def test_what_changes_something_is_noted_and_no_get() -> None:
         ("faults/add", b'{"what": {"kind": "holt"}}', "what.kind", "Did you mean hold?"),
         ("faults/add", b'{"what": {"kind": "hold", "secs": 1}}', "what.secs", "seconds"),
         ("faults/add", b'{"what": {"kind": "cut"}, "tmies": 1}', "tmies", "Did you mean times?"),
-        ("faults/add", b'{"what": {"kind": "cut"}, "times": 0}', "times", "None means"),
+        ("faults/add", b'{"what": {"kind": "cut"}, "times": 0}', "times", "For ever: None"),
         (
             "faults/add",
             b'{"what": {"kind": "set", "switch": "limits.knid", "value": 1}}',
