@@ -13,6 +13,7 @@ import select
 import socket
 import ssl
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from topstepx.errors import NotSent
@@ -150,6 +151,9 @@ class Sockets:
     def __init__(self, asked: Callable[[], bool] | None = None) -> None:
         self._asked = asked
         self._made: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._watched: list[tuple[socket.socket, int]] = []
+        self._unread: Callable[[], object] = bool
+        self._changed = False
 
     def make(self, address: AddressInfo) -> socket.socket:
         """A new socket for the address, remembered as long as it lives."""
@@ -160,35 +164,49 @@ class Sockets:
             made = _Guarded(family, kind, protocol)
             made.asked = self._asked
         self._made.add(made)
+        self._changed = True
         return made
 
     async def settle(self) -> None:
         """While no call is under way: let the loop see what the system has received already."""
-        if not self._has_unread():
-            return
         # It is read, found not to be asked for, and its connection let go.
         for _ in range(_STEPS_MAX):
             await asyncio.sleep(0)
-            if not self._has_unread():
+            if not self.has_unread():
                 break
         await asyncio.sleep(0)  # behind TLS the pool hears of that one step later
 
-    def _has_unread(self) -> bool:
-        return _readable([one for one in self._made if one.fileno() >= 0])
+    def has_unread(self) -> bool:
+        """Whether the system has something that the loop has not seen; then `settle`.
+
+        Asked before most calls, so what there is to ask is made ready only when sockets came or went.
+        """
+        for one, number in self._watched:
+            if one.fileno() != number:
+                self._changed = True
+        if self._changed:
+            self._changed = False
+            self._made = weakref.WeakSet(one for one in self._made if one.fileno() >= 0)
+            self._watched = [(one, one.fileno()) for one in self._made]
+            self._unread = _readable(list(self._made))
+        return bool(self._unread())
 
     async def let_go(self) -> None:
         """End what is still open, and give its owner a moment to notice."""
+        self._watched, self._unread = [], bool
         await let_go(self._made)
 
 
-def _readable(sockets: Collection[socket.socket]) -> bool:
-    """Whether the system has anything for one of these: bytes, an end, or an error."""
-    if not sockets or not hasattr(select, "poll"):
-        return bool(sockets) and bool(select.select(sockets, (), (), 0)[0])  # Windows
+def _readable(sockets: Collection[socket.socket]) -> Callable[[], object]:
+    """What tells whether the system has anything for one of these: bytes, an end, or an error."""
+    if not sockets:
+        return bool
+    if not hasattr(select, "poll"):  # Windows
+        return lambda: select.select(sockets, (), (), 0)[0]
     looking = select.poll()
     for one in sockets:
         looking.register(one, select.POLLIN)
-    return bool(looking.poll(0))
+    return partial(looking.poll, 0)
 
 
 async def let_go(sockets: Collection[socket.socket]) -> None:

@@ -109,7 +109,7 @@ class HttpTransport:
     ) -> HttpAnswer:
         """Send once and give the answer whole, whatever its status."""
         check_request(path, headers)
-        if not self._under_way:
+        if not self._under_way and self._sockets.has_unread():
             await self._sockets.settle()
         session = self._session
         now_ns = self._clock.monotonic_ns()
