@@ -53,17 +53,17 @@ def test_a_look_that_failed_is_no_look() -> None:
 
 def test_two_closes_that_find_nothing_end_a_doubt_and_a_new_fill_begins_it_again() -> None:
     machine = Flattening(END)
-    assert not machine.is_empty(MNQ, 1)
-    machine.close_came(MNQ, 1, found=False)
-    assert not machine.is_empty(MNQ, 1), "one may have overtaken a fill"
-    machine.close_came(MNQ, 1, found=False)
-    assert machine.is_empty(MNQ, 1)
-    assert not machine.is_empty(MNQ, 2), "something filled since"
-    machine.close_came(MNQ, 2, found=False)
-    assert not machine.is_empty(MNQ, 2)
-    machine.close_came(MNQ, 2, found=True)
-    machine.close_came(MNQ, 2, found=False)
-    assert not machine.is_empty(MNQ, 2), "not in a row"
+    assert not machine.is_empty(MNQ, (0, 1))
+    machine.close_came(MNQ, (0, 1), found=False)
+    assert not machine.is_empty(MNQ, (0, 1)), "one may have overtaken a fill"
+    machine.close_came(MNQ, (0, 1), found=False)
+    assert machine.is_empty(MNQ, (0, 1))
+    assert not machine.is_empty(MNQ, (0, 2)), "something filled since"
+    machine.close_came(MNQ, (0, 2), found=False)
+    assert not machine.is_empty(MNQ, (0, 2))
+    machine.close_came(MNQ, (0, 2), found=True)
+    machine.close_came(MNQ, (0, 2), found=False)
+    assert not machine.is_empty(MNQ, (0, 2)), "not in a row"
 
 
 def test_time_ends_it_but_never_while_it_is_flat() -> None:

@@ -135,6 +135,27 @@ async def test_a_program_that_starts_right_after_a_fill_is_flat_within_seconds()
 
 
 @virtual
+async def test_a_list_older_than_the_fill_ends_nothing_after_a_restart() -> None:
+    """Fills that were known before the first list of a run may be news to it: legs stay until it is closed."""
+    async with world() as w:
+        order = await w.buy(at=Market(), bracket=Bracket(stop_ticks=40, target_ticks=40))
+        w.break_("*", f.Visibility("positions", 6))
+        await order.filled(timeout=5)
+        await asyncio.sleep(0.5)
+        legs = {leg.id for leg in w.working}
+        assert len(legs) == 2
+        tsx = await w.pair.restart()
+        flattening = asyncio.create_task(tsx.flatten(w.account))
+        while not flattening.done():
+            held, left = w.net, {leg.id for leg in w.working}
+            assert not held or legs == left, "a leg went before its position"
+            await asyncio.sleep(0.05)
+        assert isinstance(flattening.result(), Flattened)
+        assert w.net == 0, "flat was said, and it was not"
+        assert not w.working
+
+
+@virtual
 async def test_an_order_that_the_late_list_does_not_show_yet_is_cancelled() -> None:
     async with world() as w:
         w.break_("*", f.Visibility("all", 10))

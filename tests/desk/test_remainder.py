@@ -6,6 +6,7 @@ import asyncio
 
 from tests.cards.world import world
 from topstepx.core.terms import CancelRest
+from topstepx.sim import fault_kinds as f
 from topstepx.sim.gateway import Gateway
 from topstepx.store.journal_memory import MemoryJournal
 from topstepx.testing.eventually import eventually
@@ -62,3 +63,16 @@ async def test_the_wish_survives_a_restart() -> None:
         w.fill(order_id, 2, price)
         again = w.tsx.orders.get(w.account, order_id=order_id)
         await eventually(lambda: again.status is OrderStatus.CANCELLED, timeout_s=20)
+
+
+@virtual
+async def test_a_cancel_that_is_refused_for_good_is_tried_again_now_and_then() -> None:
+    async with world() as w:
+        w.break_("*", f.RefuseNext("cancel", code=6, count=2))
+        order = await w.buy(5, remainder=CancelRest(1))
+        w.fill(order.id, 2, order.limit_price)
+        await asyncio.sleep(20)
+        assert w.status(order) is OrderStatus.OPEN
+        await asyncio.sleep(60)
+        assert w.status(order) is OrderStatus.CANCELLED
+        assert w.requests("cancel") == 3

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, unique
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from topstepx.core.brackets import STOPS
 from topstepx.wire.enums import OrderStatus
@@ -40,6 +40,9 @@ REFUSALS_MAX = 3
 
 NOTHINGS = 2
 """How many closes in a row must find no position until it is gone although its fills do not add up."""
+
+Doubt: TypeAlias = tuple[int, int] | None
+"""The lowest and the highest that a net position can be; None: anything."""
 
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 5.0)
 VERIFY_S = 1.0
@@ -126,8 +129,8 @@ class Flattening:
     last: Look | None = None
     refused: dict[int | str, int] = field(default_factory=dict)
     """How often an order id or a contract id was refused for good."""
-    nothing: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """How many closes in a row found no position, and the fills that did not add up meanwhile."""
+    nothing: dict[str, tuple[int, Doubt]] = field(default_factory=dict)
+    """How many closes in a row found no position, and what the position could be meanwhile."""
 
     def looked(self, look: Look, now_ns: int) -> Move:
         """The next step after a look."""
@@ -171,20 +174,20 @@ class Flattening:
         """The gateway refused to cancel this order or close this contract, for good."""
         self.refused[what] = self.refused.get(what, 0) + 1
 
-    def close_came(self, contract_id: str, unshown: int, *, found: bool) -> None:
+    def close_came(self, contract_id: str, doubt: Doubt, *, found: bool) -> None:
         """A close was answered: by "there is no position", unless `found`.
 
         That is the gateway's word for this moment, where its lists may be late. A fill that becomes known
-        afterwards (`unshown` is another) makes it worthless.
+        afterwards (`doubt` is another) makes it worthless.
         """
-        count, before = self.nothing.get(contract_id, (0, unshown))
-        again = 0 if found else count + 1 if before == unshown else 1
-        self.nothing[contract_id] = again, unshown
+        count, before = self.nothing.get(contract_id, (0, doubt))
+        again = 0 if found else count + 1 if before == doubt else 1
+        self.nothing[contract_id] = again, doubt
 
-    def is_empty(self, contract_id: str, unshown: int) -> bool:
+    def is_empty(self, contract_id: str, doubt: Doubt) -> bool:
         """Whether nothing is there to close, whatever the fills that are known add up to."""
-        count, before = self.nothing.get(contract_id, (0, unshown))
-        return count >= NOTHINGS and before == unshown
+        count, before = self.nothing.get(contract_id, (0, doubt))
+        return count >= NOTHINGS and before == doubt
 
     def _is_hopeless(self, look: Look) -> bool:
         left: list[int | str] = [order.id for order in look.orders] if not look.positions else []

@@ -7,17 +7,15 @@ nor lock. Entries on what is being flattened are refused meanwhile.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from topstepx.clock import NANOSECONDS
-from topstepx.core.asked import accepted_unseen, place_of
-from topstepx.core.flatten import VERIFY_S, Flattening, Look, Move, State
+from topstepx.core.asked import place_of
+from topstepx.core.flatten import VERIFY_S, Flattening, Move, State
 from topstepx.core.lanes import Lane
-from topstepx.core.netting import NetRange
 from topstepx.desk.exits import Came, Exits
+from topstepx.desk.flat_look import FLAT, FlatLook
 from topstepx.desk.waiting import until
 from topstepx.errors import TopstepxError
 from topstepx.events import (
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
     from topstepx.clock import Clock
-    from topstepx.core.ledger_positions import PositionBelief
     from topstepx.desk.exits import Try
     from topstepx.desk.reading import Reader
     from topstepx.desk.record import Record
@@ -44,8 +41,6 @@ if TYPE_CHECKING:
 FLATTEN_S = 60.0
 """How long a flatten goes on before it says what remains."""
 
-_FLAT = NetRange(0, 0)
-_EARLIER = timedelta(seconds=300)
 _CANCEL_S = 1.0
 """How long cancels are waited for until everything is looked at again."""
 
@@ -117,11 +112,13 @@ class _Run:
         self._account_id, self._contract_id = account_id, contract_id
         ends_ns = self._clock.monotonic_ns() + round(timeout_s * NANOSECONDS)
         self._machine = Flattening(ends_ns, flattener.most)
+        self._looking = FlatLook(
+            self._reader, self._record, self._machine, account_id, self._concerns
+        )
         self._signs: dict[str, int] = {}
         self._cancelling: dict[int, asyncio.Future[None]] = {}
         self._closed: list[str] = []
         self._cancelled: list[int] = []
-        self._let_go: set[int] = set()
         self._errors: dict[int | str, str] = {}
 
     async def run(self) -> Result:
@@ -159,67 +156,14 @@ class _Run:
 
     async def _next(self) -> Move:
         try:
-            look = await self._look()
+            look = await self._looking.now()
         except TopstepxError as error:
             self._errors["read"] = str(error)
             return self._machine.blind(self._believed(), self._clock.monotonic_ns())
         self._errors.pop("read", None)
+        for contract_id, net in look.positions.items():
+            self._turned(contract_id, net)
         return self._machine.looked(look, self._clock.monotonic_ns())
-
-    async def _look(self) -> Look:
-        """Orders and positions now. A position that the hub told since counts as well."""
-        orders = await self._reader.live_orders(self._account_id, lane=Lane.EXIT)
-        rows = await self._reader.positions(self._account_id, lane=Lane.EXIT)
-        wanted = {row.contract_id for row in rows} | {
-            belief.contract_id for belief in self._record.ledger.positions(self._account_id)
-        }
-        await self._account_for(wanted)
-        positions: dict[str, int] = {}
-        for contract_id in wanted:
-            belief = self._record.ledger.position(self._account_id, contract_id)
-            if self._concerns(contract_id) and not self._is_flat(contract_id, belief):
-                positions[contract_id] = (belief.net or 0) if belief is not None else 0
-                self._turned(contract_id, positions[contract_id])
-        orders = (*orders, *await self._unshown({order.id for order in orders}))
-        live = [order for order in orders if self._concerns(order.contract_id)]
-        return Look(tuple(order for order in live if not self._is_over(order)), positions)
-
-    def _is_flat(self, contract_id: str, belief: PositionBelief | None) -> bool:
-        """Also where fills seem to be missing, if the gateway finds nothing to close, again and again."""
-        if belief is None or belief.is_flat:
-            return belief is not None
-        return belief.net == 0 and self._machine.is_empty(contract_id, belief.unshown)
-
-    async def _unshown(self, listed: set[int]) -> list[OrderModel]:
-        """Orders that work as far as is known, and that the list does not show: it may be seconds late.
-
-        Each is asked for by its id. One of which the gateway said that it is cancelled, or that there is
-        nothing to cancel, is let go.
-        """
-        ledger, account_id = self._record.ledger, self._account_id
-        known = {belief.id: belief.order for belief in ledger.working(account_id)}
-        known |= {one.id: one for one in accepted_unseen(ledger, account_id)}
-        found = []
-        for order_id in sorted(known.keys() - listed - self._let_go):
-            if not self._concerns(known[order_id].contract_id):
-                continue
-            with contextlib.suppress(TopstepxError):  # then it is taken for what it was
-                await self._reader.order(account_id, order_id, lane=Lane.EXIT)
-            belief = ledger.order(order_id)
-            found.append(known[order_id] if belief is None else belief.order)
-        return found
-
-    async def _account_for(self, contracts: set[str]) -> None:
-        """Ask for trades where fills contradict the list: without a hub nobody tells what a close filled.
-
-        Until that is known the position may be there, and its legs stay while nothing is held.
-        """
-        ledger = self._record.ledger
-        beliefs = [ledger.position(self._account_id, one) for one in contracts]
-        if not any(belief is not None and belief.unshown for belief in beliefs):
-            return
-        with contextlib.suppress(TopstepxError):  # then the lists are believed a little later
-            await self._reader.late_trades(self._account_id, _EARLIER, lane=Lane.EXIT)
 
     def _turned(self, contract_id: str, net: int) -> None:
         """Say it when a position is the opposite of what was to be closed."""
@@ -236,10 +180,6 @@ class _Run:
         self._record.commit(
             AlarmRaised(at=at, name="position_turned", detail=detail, account_id=self._account_id)
         )
-
-    def _is_over(self, order: OrderModel) -> bool:
-        belief = self._record.ledger.order(order.id)
-        return belief is not None and belief.is_terminal
 
     def _concerns(self, contract_id: str) -> bool:
         return self._contract_id in {None, contract_id}
@@ -272,7 +212,7 @@ class _Run:
         if tried.came is Came.ACCEPTED:
             self._cancelled.append(order.id)
         if tried.came in {Came.ACCEPTED, Came.GONE}:
-            self._let_go.add(order.id)
+            self._looking.let_go(order.id)
         self._note(order.id, tried)
 
     async def _close(self, contract_id: str, wait_s: float) -> None:
@@ -292,9 +232,9 @@ class _Run:
         if tried.came is Came.ACCEPTED and contract_id not in self._closed:
             self._closed.append(contract_id)
         self._note(contract_id, tried)
+        found = tried.came is not Came.GONE
+        self._machine.close_came(contract_id, self._looking.doubt(contract_id), found=found)
         belief = self._record.ledger.position(self._account_id, contract_id)
-        unshown = 0 if belief is None else belief.unshown
-        self._machine.close_came(contract_id, unshown, found=tried.came is not Came.GONE)
         if tried.came is Came.GONE:
             # A late list shows what is closed already: no hurry then.
             is_listed = belief is not None and belief.net != 0
@@ -313,7 +253,7 @@ class _Run:
 
         def look() -> bool | None:
             where = self._record.ledger.netting.range(self._account_id, contract_id)
-            return True if where == _FLAT else None
+            return True if where == FLAT else None
 
         every_s = max(_ASK_EVERY_S, wait_s / _ASKS_A_WAIT)
         await until(self._record, look, timeout_s=None, ask=ask, every_s=every_s)

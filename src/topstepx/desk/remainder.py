@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("topstepx.orders")
 
+_AGAIN_S = 30.0
+"""How long after a refused cancel the next one is tried: what a gateway forbids now it may allow later."""
+
 
 class Remainders:
     """Listens for first fills of orders whose rest is to be cancelled."""
@@ -61,11 +64,18 @@ class Remainders:
             self._spawn(self._cancel_later(belief.id, after_s), f"rest of {belief.id}")
 
     async def _cancel_later(self, order_id: int, after_s: float) -> None:
-        await asyncio.sleep(after_s)
-        belief = self._record.ledger.order(order_id)
-        if belief is None or belief.is_terminal:
-            return
-        try:
-            await self._orders.handle(belief.order).cancel()
-        except TopstepxError as error:
-            _LOG.warning("the rest of order %s is not cancelled: %s", order_id, error)
+        """Cancel after the seconds, and while the gateway refuses again now and then: the wish stands."""
+        pause_s = after_s
+        while True:
+            await asyncio.sleep(pause_s)
+            belief = self._record.ledger.order(order_id)
+            if belief is None or belief.is_terminal:
+                return
+            try:
+                await self._orders.handle(belief.order).cancel()
+            except TopstepxError as error:
+                again = f"tried again every {_AGAIN_S:.0f} s"
+                _LOG.warning(
+                    "the rest of order %s is not cancelled, %s: %s", order_id, again, error
+                )
+            pause_s = _AGAIN_S

@@ -1,0 +1,71 @@
+"""A look at what stands between an account and flat."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tests.cards.world import world
+from topstepx import Bracket, Market
+from topstepx.core.flatten import Flattening
+from topstepx.desk.flat_look import FlatLook
+from topstepx.sim import fault_kinds as f
+from topstepx.testing.loop import virtual
+
+if TYPE_CHECKING:
+    from tests.cards.world import World
+
+END = 60 * 1_000_000_000
+
+
+def looking(
+    w: World, machine: Flattening | None = None, contract_id: str | None = None
+) -> FlatLook:
+    def concerns(one: str) -> bool:
+        return contract_id in {None, one}
+
+    reader, record = w.tsx._trading.reader, w.tsx._record
+    return FlatLook(reader, record, machine or Flattening(END), w.account.id, concerns)
+
+
+@virtual
+async def test_it_shows_positions_and_living_orders_of_what_it_concerns() -> None:
+    async with world() as w:
+        await (await w.buy(1, at=Market())).filled(timeout=5)
+        resting = await w.buy(1)
+        look = await looking(w).now()
+        assert look.positions == {w.contract.id: 1}
+        assert [order.id for order in look.orders] == [resting.id]
+        other = await looking(w, contract_id="CON.F.US.MES.Z26").now()
+        assert not other.positions
+        assert not other.orders
+
+
+@virtual
+async def test_an_order_that_was_let_go_is_asked_for_no_more() -> None:
+    async with world() as w:
+        w.break_("*", f.Visibility("all", 10))
+        w.break_("hub/user", f.DropEvents("*"), times=None)
+        order = await w.buy(1)
+        look = looking(w)
+        assert [one.id for one in (await look.now()).orders] == [order.id]
+        look.let_go(order.id)
+        assert not (await look.now()).orders
+
+
+@virtual
+async def test_fills_known_before_the_first_list_leave_a_doubt_that_two_closes_end() -> None:
+    async with world() as w:
+        order = await w.buy(1, at=Market(), bracket=Bracket(stop_ticks=40))
+        w.break_("*", f.Visibility("positions", 30))
+        await order.filled(timeout=5)
+        await asyncio.sleep(0.5)
+        await w.pair.restart()
+        await w.tsx.ready(w.account)
+        machine = Flattening(END)
+        look = looking(w, machine)
+        assert look.doubt(w.contract.id) == (0, 1)
+        assert w.contract.id in (await look.now()).positions
+        for _ in range(2):
+            machine.close_came(w.contract.id, look.doubt(w.contract.id), found=False)
+        assert w.contract.id not in (await look.now()).positions
