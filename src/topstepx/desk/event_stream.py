@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Self
 
 from topstepx import errors
+from topstepx.desk.batches import Batches
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -73,15 +74,24 @@ class EventStream:
         Raises:
             errors.StreamLagged: the reader was too slow; what was queued has been delivered.
         """
-        while not self._queue:
-            if self._missed:
-                missed, self._missed = self._missed, 0
-                self.end()
-                raise errors.StreamLagged("events", missed)
-            if self._ended:
-                raise StopAsyncIteration
+        if not self._queue:
             await self._arrival()
         return self._queue.popleft()
+
+    def batches(self) -> Batches[Event]:
+        """``async for batch in stream.batches()``: all facts that wait, as a list, as often as you are ready.
+
+        A batch is never empty; `StreamLagged` and the end come after the last one, as they do after the
+        last fact.
+        """
+        return Batches(self._take_all)
+
+    async def _take_all(self) -> list[Event]:
+        if not self._queue:
+            await self._arrival()
+        batch = list(self._queue)
+        self._queue.clear()
+        return batch
 
     async def __aenter__(self) -> Self:
         return self
@@ -95,6 +105,17 @@ class EventStream:
         await self.aclose()
 
     async def _arrival(self) -> None:
+        """Until something is there."""
+        while not self._queue:
+            if self._missed:
+                missed, self._missed = self._missed, 0
+                self.end()
+                raise errors.StreamLagged("events", missed)
+            if self._ended:
+                raise StopAsyncIteration
+            await self._wait()
+
+    async def _wait(self) -> None:
         if self._reader is not None:
             msg = "this stream has a reader already; open one stream for each"
             raise RuntimeError(msg)
