@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
+import pytest
+
 from tests.cards.world import world
+from tests.support.facts import at
 from topstepx import Market
-from topstepx.events import IntentRecorded, OrderMoved, TradeObserved
+from topstepx.desk.record import STREAM_LIMIT
+from topstepx.errors import StreamLagged
+from topstepx.events import GapSuspected, IntentRecorded, OrderMoved, TradeObserved
 from topstepx.testing.loop import virtual
 
 
@@ -62,3 +67,50 @@ async def test_it_can_be_left_early_and_ends_with_the_client() -> None:
         reading = asyncio.create_task(read())
         await asyncio.sleep(1)
     assert await reading > 0
+
+
+@virtual
+async def test_what_happened_while_the_reader_was_busy_is_told_although_it_is_over() -> None:
+    async with world() as w:
+        order = await w.buy(2)
+        story = order.events()
+        first = await anext(story)
+        w.fill(order.id, 2, order.limit_price)
+        await asyncio.sleep(5)
+        assert order.is_over
+        told = [first, *[event async for event in story]]
+        assert [event.id for event in told] == [event.id for event in order.log]
+        assert any(isinstance(event, TradeObserved) for event in told)
+
+
+@virtual
+async def test_thousands_of_other_facts_do_not_make_it_lag_but_a_forgotten_log_does() -> None:
+    async with world() as w:
+        order, record = await w.buy(2), w.tsx._record
+        story, late = order.events(), order.events()
+        first, *_ = await anext(story), await anext(late)
+        for number in range(STREAM_LIMIT + 5):
+            record.commit(GapSuspected(at=at(number), hub="user", reason="other"))
+        w.fill(order.id, 2, order.limit_price)
+        await asyncio.sleep(5)
+        told = [first, *[event async for event in story]]
+        assert [event.id for event in told] == [event.id for event in order.log]
+
+        w.tsx.orders.lives._logs.clear()
+        with pytest.raises(StreamLagged, match="the order's events"):
+            [event async for event in late]
+
+
+@virtual
+async def test_a_reader_that_keeps_up_needs_no_log() -> None:
+    async with world() as w:
+        order = await w.buy(2)
+        story = order.events()
+        told = [await anext(story) for _ in order.log]
+        w.tsx.orders.lives._logs.clear()
+        w.fill(order.id, 2, order.limit_price)
+        await asyncio.sleep(5)
+        w.tsx.orders.lives._logs.clear()
+        told += [event async for event in story]
+        assert sum(isinstance(event, TradeObserved) for event in told) == 1
+        assert len({event.id for event in told}) == len(told)

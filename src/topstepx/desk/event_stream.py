@@ -52,6 +52,11 @@ class EventStream:
         """Whether it takes no more facts."""
         return self._ended
 
+    @property
+    def behind(self) -> int:
+        """How many facts its reader has yet to be told: unread ones, and lost ones to be told of."""
+        return len(self._queue) + self._missed
+
     def end(self) -> None:
         """Take nothing more; what is queued is still delivered."""
         self._ended = True
