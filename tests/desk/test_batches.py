@@ -103,7 +103,7 @@ async def test_a_second_reader_is_told_whichever_form_the_first_one_uses() -> No
 
 @virtual
 async def test_unread_quotes_conflate_in_a_batch_as_they_do_one_by_one() -> None:
-    async with Hub(newest=quote("1")).quotes() as stream:
+    async with Hub(newest=(quote("1"),)).quotes() as stream:
         batches = stream.batches()
         assert await anext(batches) == [quote("1")]
         for bid in ("2", "3", "4"):

@@ -24,7 +24,7 @@ class Hub:
     takes_s: float = 0.0
     starts: int = 0
     stops: int = 0
-    newest: Quote | None = None
+    newest: tuple[Quote, ...] = ()
     log: list[str] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -237,9 +237,9 @@ async def test_an_unread_quote_is_replaced_and_counted() -> None:
 
 @virtual
 async def test_a_quote_stream_begins_with_what_is_known_already() -> None:
-    async with Hub(newest=quote("5")).quotes() as stream:
+    async with Hub(newest=(quote("5"),)).quotes() as stream:
         assert await anext(stream) == quote("5")
-    hub = Hub(newest=quote("5"), takes_s=1)
+    hub = Hub(newest=(quote("5"),), takes_s=1)
     stream = hub.quotes()
     reading = asyncio.create_task(anext(stream))
     await asyncio.sleep(0.5)
@@ -272,7 +272,7 @@ async def test_an_audience_is_each_open_stream_of_the_contract_and_nobody_else()
     audience.push("MNQ", 0)
     one, two, other, unbegun = (Hub().stream() for _ in range(4))
     for contract, stream in (("MNQ", one), ("MNQ", two), ("MES", other), ("MNQ", unbegun)):
-        audience.add(contract, stream)
+        audience.add(stream, contract)
     for stream in (one, two, other):
         await stream.__aenter__()
     audience.push("MNQ", 1)
@@ -294,7 +294,7 @@ async def test_an_audience_keeps_no_stream_alive_and_forgets_the_dropped() -> No
     hub = Hub()
     kept, dropped = hub.stream(), hub.stream()
     for stream in (kept, dropped):
-        audience.add("MNQ", stream)
+        audience.add(stream, "MNQ")
         await stream.__aenter__()
     del stream, dropped
     gc.collect()

@@ -6,7 +6,7 @@ Nothing here passes the record: market data is not kept, and never waits for a d
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -22,7 +22,7 @@ from topstepx.wire.enums import DomType
 from topstepx.wire.hub_events import DepthRow, DepthUpdate, QuoteUpdate, TapeTrade, TapeUpdate
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Iterable
 
     from topstepx.desk.bars import Bar, BarReader
     from topstepx.net.hub import HubLink
@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from topstepx.wire.hub_models import MarketEvents
     from topstepx.wire.hub_models import Quote as SparseQuote
     from topstepx.wire.models import BarModel
+    from topstepx.wire.routes import HubMethod
 
+ItemT = TypeVar("ItemT")
 _METHODS = (routes.SUBSCRIBE_QUOTES, routes.SUBSCRIBE_TAPE, routes.SUBSCRIBE_DEPTH)
+_NAMED_MAX = 3
 _UNREAD_MAX = 100_000
 """Tape and depth messages that may lie unread before a stream ends with `StreamLagged`."""
 
@@ -62,7 +65,12 @@ class TapeGap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class MarketData:
-    """`tsx.market`."""
+    """`tsx.market`.
+
+    A stream may be of one contract or of several: then it has what comes of any of them, in the order in
+    which it comes, and one reader can follow fifty contracts. They are subscribed all together or not at
+    all, and share the stream's bound.
+    """
 
     def __init__(
         self, hub: HubLink, bars: BarReader, settings: Settings, *, now_ns: Callable[[], int]
@@ -85,60 +93,58 @@ class MarketData:
 
     # -- streams
 
-    def quotes(self, contract: Contract) -> QuoteStream:
-        """Whole quotes of a contract, the newest when you are ready for it."""
-        contract_id = known_contract(contract).id
-        subscribe, unsubscribe = self._switches(Subscription(routes.SUBSCRIBE_QUOTES, contract_id))
+    def quotes(self, contract: Contract, *more: Contract) -> QuoteStream:
+        """Whole quotes, of each contract the newest when you are ready for it."""
+        contracts = _each_once(contract, more)
+        subscribe, unsubscribe = self._switches(routes.SUBSCRIBE_QUOTES, contracts)
 
         async def start() -> None:
-            if self._quotes.open(contract_id) <= 1:
-                self._board.forget(contract_id)  # what was heard before nobody listened is old
+            for one in contracts:
+                if self._quotes.open(one) <= 1:
+                    self._board.forget(one)  # what was heard before nobody listened is old
             await subscribe()
 
         stream = QuoteStream(
-            f"quotes {contract.name}",
+            _named("quotes", contracts),
             start,
             unsubscribe,
-            newest=lambda: self._board.whole(contract_id),
+            newest=lambda: [quote for one in contracts if (quote := self._board.whole(one))],
             wakes=self._wakes,
         )
-        self._quotes.add(contract_id, stream)
+        self._quotes.add(stream, *contracts)
         return stream
 
-    def trades(self, contract: Contract) -> MarketStream[TapeTrade]:
-        """Every trade of the tape. Read slower than it prints for long and it ends with `StreamLagged`."""
-        subscription = Subscription(routes.SUBSCRIBE_TAPE, known_contract(contract).id)
-        stream: MarketStream[TapeTrade] = MarketStream(
-            f"tape {contract.name}",
-            *self._switches(subscription),
-            items_max=_UNREAD_MAX,
-            wakes=self._wakes,
-        )
-        self._tapes.add(contract.id, stream)
-        return stream
+    def trades(self, contract: Contract, *more: Contract) -> MarketStream[TapeTrade]:
+        """Every trade of the tape. Read slower than it prints for long and it ends with `StreamLagged`.
 
-    def tape(self, contract: Contract) -> MarketStream[TapeTrade | TapeGap]:
+        `TapeTrade.contract_id` is always said.
+        """
+        return self._stream("tape", routes.SUBSCRIBE_TAPE, self._tapes, contract, more)
+
+    def tape(self, contract: Contract, *more: Contract) -> MarketStream[TapeTrade | TapeGap]:
         """As `trades`, with a `TapeGap` where trades are missing: after a reconnect, a lost record, a stall."""
-        subscription = Subscription(routes.SUBSCRIBE_TAPE, known_contract(contract).id)
-        stream: MarketStream[TapeTrade | TapeGap] = MarketStream(
-            f"tape {contract.name}",
-            *self._switches(subscription),
-            items_max=_UNREAD_MAX,
-            wakes=self._wakes,
-        )
-        self._gapped_tapes.add(contract.id, stream)
-        return stream
+        return self._stream("tape", routes.SUBSCRIBE_TAPE, self._gapped_tapes, contract, more)
 
-    def depth(self, contract: Contract) -> MarketStream[Depth]:
+    def depth(self, contract: Contract, *more: Contract) -> MarketStream[Depth]:
         """Every depth message. After `StreamLagged` or a reconnect start again from the next Reset."""
-        subscription = Subscription(routes.SUBSCRIBE_DEPTH, known_contract(contract).id)
-        stream: MarketStream[Depth] = MarketStream(
-            f"depth {contract.name}",
-            *self._switches(subscription),
+        return self._stream("depth", routes.SUBSCRIBE_DEPTH, self._depths, contract, more)
+
+    def _stream(
+        self,
+        what: str,
+        method: HubMethod,
+        audience: Audience[ItemT],
+        contract: Contract,
+        more: tuple[Contract, ...],
+    ) -> MarketStream[ItemT]:
+        contracts = _each_once(contract, more)
+        stream: MarketStream[ItemT] = MarketStream(
+            _named(what, contracts),
+            *self._switches(method, contracts),
             items_max=_UNREAD_MAX,
             wakes=self._wakes,
         )
-        self._depths.add(contract.id, stream)
+        audience.add(stream, *contracts)
         return stream
 
     def newest(self, contract: Contract, *, max_age_s: float | None = None) -> Quote | None:
@@ -164,12 +170,13 @@ class MarketData:
         return max(0, self._now_ns() - quote.heard_ns) / NANOSECONDS
 
     def _switches(
-        self, subscription: Subscription
+        self, method: HubMethod, contract_ids: Iterable[str]
     ) -> tuple[Callable[[], Awaitable[None]], Callable[[], None]]:
         timeout_s = self._settings.timeouts.hub_invoke_s
+        subscriptions = [Subscription(method, one) for one in contract_ids]
         return (
-            lambda: self._hub.subscribe(subscription, timeout_s=timeout_s),
-            lambda: self._hub.unsubscribe(subscription),
+            lambda: self._hub.subscribe(*subscriptions, timeout_s=timeout_s),
+            lambda: self._hub.unsubscribe(*subscriptions),
         )
 
     # -- from the hub
@@ -230,11 +237,18 @@ class MarketData:
         self._spoke[1].add(event.contract_id)
         if self._silent:
             self._speaks(Subscription(routes.SUBSCRIBE_TAPE, event.contract_id))
+        contract_id, trades = event.contract_id, event.trades
+        for trade in trades:
+            if trade.contract_id != contract_id:  # not said: a reader of several could not tell
+                trades = tuple(
+                    msgspec.structs.replace(one, contract_id=contract_id) for one in trades
+                )
+                break
         for audience in (self._tapes, self._gapped_tapes):
-            for reference in audience.streams.get(event.contract_id, ()):
+            for reference in audience.streams.get(contract_id, ()):
                 stream = reference()
                 if stream is not None:
-                    for trade in event.trades:
+                    for trade in trades:
                         stream.push(trade)
 
     def on_depth(self, event: DepthUpdate) -> None:
@@ -352,3 +366,15 @@ class MarketData:
             end=end,
             include_partial=include_partial,
         )
+
+
+def _each_once(contract: object, more: Iterable[object]) -> dict[str, Contract]:
+    """The contracts by id; raises `InvalidRequest` for what is none."""
+    return {one.id: one for one in map(known_contract, (contract, *more))}
+
+
+def _named(what: str, contracts: dict[str, Contract]) -> str:
+    """What a stream is called: "tape MNQZ6", "tape MNQZ6, MESZ6 and 48 more"."""
+    names = [one.name for one in contracts.values()]
+    others = len(names) - _NAMED_MAX
+    return f"{what} {', '.join(names[:_NAMED_MAX])}" + (f" and {others} more" if others > 0 else "")

@@ -19,7 +19,7 @@ from topstepx.desk.wakes import Waiter, Wakes
 from topstepx.errors import StreamLagged, TopstepxError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from types import TracebackType
 
     from topstepx.wire.hub_events import Quote as SparseQuote
@@ -28,7 +28,7 @@ ItemT = TypeVar("ItemT")
 
 
 class MarketStream(Generic[ItemT]):
-    """An async iterator over one kind of market data of one contract.
+    """An async iterator over one kind of market data, of one contract or of several in order of arrival.
 
     ``async for item in stream`` subscribes at the first item; leaving an ``async with stream`` block,
     `aclose` or dropping the stream gives the subscription up. It ends when the client closes. A failed
@@ -125,13 +125,19 @@ class MarketStream(Generic[ItemT]):
         """Until something is there, from the subscription on."""
         if not self._subscribed:
             await self._begin()
-        while not self._items:
+        while self._is_empty():
             self._check_end()
             if self._waiter.call is not None:
                 msg = f"{self._name}: somebody reads this stream already; open one for each reader"
                 raise RuntimeError(msg)
             self._waits = True
             await self._waiter
+
+    def _is_empty(self) -> bool:
+        return not self._items
+
+    def _drop(self) -> None:
+        self._items.clear()
 
     def _check_end(self) -> None:
         if self._missed:
@@ -150,7 +156,7 @@ class MarketStream(Generic[ItemT]):
             await self._start()
         except BaseException as error:  # boundary: it must be able to begin again
             self._started = False
-            self._items.clear()
+            self._drop()
             if self._closed and isinstance(error, TopstepxError):
                 return  # it was closed meanwhile: an end, not a failure
             raise
@@ -172,7 +178,7 @@ class MarketStream(Generic[ItemT]):
 
     async def aclose(self) -> None:
         """Give the subscription up; unread items are dropped."""
-        self._items.clear()
+        self._drop()
         self._close()
 
     def _close(self) -> None:
@@ -191,7 +197,7 @@ class MarketStream(Generic[ItemT]):
 
 
 class QuoteStream(MarketStream[Quote]):
-    """Whole quotes; an unread one is replaced by the next, and `Quote.merged` counts them."""
+    """Whole quotes; an unread one is replaced by its contract's next, and `Quote.merged` counts them."""
 
     def __init__(
         self,
@@ -199,51 +205,67 @@ class QuoteStream(MarketStream[Quote]):
         start: Callable[[], Awaitable[None]],
         stop: Callable[[], None],
         *,
-        newest: Callable[[], Quote | None],
+        newest: Callable[[], Iterable[Quote]],
         wakes: Wakes | None = None,
     ) -> None:
-        super().__init__(name, start, stop, items_max=1, wakes=wakes)
+        super().__init__(name, start, stop, items_max=0, wakes=wakes)
         self._newest = newest
-        self._replaced = 0
+        self._unread: dict[str, Quote] = {}
+        self._replaced: dict[str, int] = {}
 
     async def _begin(self) -> None:
-        """Subscribe; where another stream did so before, nothing is sent again: begin with its quote."""
+        """Subscribe; where another stream did so before, nothing is sent again: begin with its quotes."""
         if self._subscribed:
             return
         await super()._begin()
-        known = self._newest()
-        if known is not None and not self._items:
-            self.push(known)
-
-    async def __anext__(self) -> Quote:
-        items = self._items
-        if not items:
-            await self._arrival()
-        return self._counted(items.popleft())
-
-    async def _take_all(self) -> list[Quote]:
-        return [self._counted(item) for item in await super()._take_all()]
-
-    def _counted(self, item: Quote) -> Quote:
-        """With the messages that it replaced."""
-        if self._replaced:
-            return msgspec.structs.replace(item, merged=item.merged + self._replaced)
-        return item
+        for known in self._newest():
+            if known.contract_id not in self._unread:
+                self.push(known)
 
     def push(self, item: Quote, count: int = 1) -> None:
         """The newest whole quote, after `count` messages that were not pushed before."""
         if self._closed or not self._started:
             return
-        items = self._items
-        if items:
-            self._replaced += count
-            items[0] = item
-            return
-        self._replaced = count - 1
-        items.append(item)
+        contract_id = item.contract_id
+        if contract_id in self._unread:
+            self._replaced[contract_id] = self._replaced.get(contract_id, 0) + count
+        elif count > 1:
+            self._replaced[contract_id] = count - 1
+        self._unread[contract_id] = item  # in the place of the one that it replaces
         if self._waits:
             self._waits = False
             self._wakes.add(self._waiter)
+
+    @property
+    def waiting(self) -> int:
+        """How many contracts have an unread quote."""
+        return len(self._unread)
+
+    async def __anext__(self) -> Quote:
+        unread = self._unread
+        if not unread:
+            await self._arrival()
+        contract_id = next(iter(unread))
+        return self._counted(unread.pop(contract_id))
+
+    async def _take_all(self) -> list[Quote]:
+        if not self._unread:
+            await self._arrival()
+        batch = [*self._unread.values()]
+        self._unread.clear()
+        return [self._counted(item) for item in batch] if self._replaced else batch
+
+    def _counted(self, item: Quote) -> Quote:
+        """With the messages that it replaced."""
+        replaced = self._replaced.pop(item.contract_id, 0)
+        return msgspec.structs.replace(item, merged=item.merged + replaced) if replaced else item
+
+    def _is_empty(self) -> bool:
+        return not self._unread
+
+    def _drop(self) -> None:
+        self._unread.clear()
+        self._replaced.clear()
 
 
 class Audience(Generic[ItemT]):
@@ -254,9 +276,12 @@ class Audience(Generic[ItemT]):
         self.streams: dict[str, tuple[ref[MarketStream[ItemT]], ...]] = {}
         """Every stream that is not dropped, by contract."""
 
-    def add(self, contract_id: str, stream: MarketStream[ItemT]) -> None:
-        """From now on the stream gets what is pushed for the contract."""
+    def add(self, stream: MarketStream[ItemT], *contract_ids: str) -> None:
+        """From now on the stream gets what is pushed for these contracts."""
+        for contract_id in contract_ids:
+            self._add(contract_id, stream)
 
+    def _add(self, contract_id: str, stream: MarketStream[ItemT]) -> None:
         def forget(dropped: ref[MarketStream[ItemT]]) -> None:
             left = tuple(one for one in self.streams[contract_id] if one is not dropped)
             self.streams[contract_id] = left

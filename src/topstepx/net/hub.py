@@ -24,6 +24,7 @@ from topstepx.core.link_ends import EndKind, LinkEnd, Reconnecting
 from topstepx.errors import DeadlinePassed, InvalidRequest, NotSent, TopstepxError, sanitised
 from topstepx.net.hub_door import HubDoor, TokenPlace
 from topstepx.net.hub_line import Line
+from topstepx.net.hub_users import HubUsers
 from topstepx.wire.codec import PayloadMalformed
 from topstepx.wire.hub_events import Logout, decode_event
 from topstepx.wire.market_records import read_market
@@ -99,8 +100,7 @@ class HubLink:
         self._running: asyncio.TaskGroup | None = None
         self._closing = False
         self._moved = asyncio.Event()
-        self._waiting: dict[Subscription, list[asyncio.Future[None]]] = {}
-        self._users: dict[Subscription, int] = {}
+        self._users = HubUsers()
         self._forget = keeper.listen(self._new_token)
 
     def _new_line(self) -> Line:
@@ -122,48 +122,43 @@ class HubLink:
         """The machine of the line that counts."""
         return self._line.link
 
-    async def subscribe(self, subscription: Subscription, *, timeout_s: float) -> None:
-        """Want a stream and wait until the hub confirms it.
+    async def subscribe(self, *subscriptions: Subscription, timeout_s: float) -> None:
+        """Want streams and wait until the hub confirms all of them; if one fails, none stays wanted.
 
-        It stays wanted, through every reconnect, until as many `unsubscribe` as `subscribe` came.
-        Raises `InvalidRequest` when the hub refuses it, `DeadlinePassed` when the hub cannot be reached
-        in time (it then stays wanted no longer), `NotSent` when this link is closed for good.
+        They stay wanted, through every reconnect, until as many `unsubscribe` as `subscribe` came.
+        Raises `InvalidRequest` when the hub refuses one, `DeadlinePassed` when the hub cannot be reached
+        in time (they then stay wanted no longer), `NotSent` when this link is closed for good.
         """
         if self.link.state is LinkState.CLOSED:
             raise self._over()
-        self._users[subscription] = self._users.get(subscription, 0) + 1
-        confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(subscription, []).append(confirmed)
-        if self._next is not None:
-            self._next.want(subscription)
-        self._line.want(subscription)
+        joined = self._users.join(subscriptions)
         try:
+            for one in joined:
+                if self._next is not None:
+                    self._next.want(one)
+                self._line.want(one)
             async with asyncio.timeout(timeout_s):
-                await confirmed
+                await self._users.confirmed(joined)
         except TimeoutError:
-            self.unsubscribe(subscription)
-            msg = f"The {self.hub} hub did not confirm {subscription.method.subscribe} within {timeout_s:g} s."
+            late = next((one for one, told in joined.items() if not told.done()), subscriptions[0])
+            self.unsubscribe(*joined)
+            msg = f"The {self.hub} hub did not confirm {late.method.subscribe} within {timeout_s:g} s."
             raise DeadlinePassed(msg, next_step="Look at health(): the hub may be down.") from None
         except (
             BaseException
-        ):  # boundary: whatever ends the wait, cancellation too, must give the stream up
-            self.unsubscribe(subscription)
+        ):  # boundary: whatever ends the wait, cancellation too, must give the streams up
+            self.unsubscribe(*joined)
             raise
         finally:
-            waiting = self._waiting.get(subscription, [])
-            if confirmed in waiting:
-                waiting.remove(confirmed)
+            self._users.waits_no_longer(joined)
 
-    def unsubscribe(self, subscription: Subscription) -> None:
-        """One user less; the last one ends the stream."""
-        left = self._users.get(subscription, 0) - 1
-        if left > 0:
-            self._users[subscription] = left
-        elif subscription in self._users:
-            del self._users[subscription]
-            if self._next is not None:
-                self._next.unwant(subscription)
-            self._line.unwant(subscription)
+    def unsubscribe(self, *subscriptions: Subscription) -> None:
+        """One user less for each; the last one of a stream ends it."""
+        for one in subscriptions:
+            if self._users.leave(one):
+                if self._next is not None:
+                    self._next.unwant(one)
+                self._line.unwant(one)
 
     @property
     def state(self) -> LinkState:
@@ -222,18 +217,12 @@ class HubLink:
         finally:
             self._running = None
             self._forget()
-            self._fail_waiting()
+            self._users.fail(self._over())
 
     def _over(self) -> NotSent:
         if self._ended is not None:
             return self._ended
         return NotSent(f"The {self.hub} hub is closed.", next_step="Open a new client.")
-
-    def _fail_waiting(self) -> None:
-        for waiting in self._waiting.values():
-            for confirmed in waiting:
-                if not confirmed.done():
-                    confirmed.set_exception(self._over())
 
     async def _let_first(self) -> None:
         """One handshake at a time, the user hub's first: it is the one that money hangs on."""
@@ -318,7 +307,7 @@ class HubLink:
             self._ended = NotSent(
                 f"The {self.hub} hub is closed: {change.reason}", next_step=next_step
             )
-            self._fail_waiting()
+            self._users.fail(self._ended)
         elif change.state is LinkState.CONNECTING:
             self._ended, self._moves_once_live = None, False
         self._told(change)
@@ -382,7 +371,6 @@ class HubLink:
             return
         error: TopstepxError | None = None
         if effect.error is not None:
-            self._users.pop(effect.subscription, None)
             method = effect.subscription.method.subscribe
             error = InvalidRequest(
                 method,
@@ -390,10 +378,4 @@ class HubLink:
                 f'the {self.hub} hub refused it: "{sanitised(effect.error)}".',
                 "Check the account or contract.",
             )
-        for confirmed in self._waiting.pop(effect.subscription, []):
-            if confirmed.done():
-                continue
-            if error is None:
-                confirmed.set_result(None)
-            else:
-                confirmed.set_exception(error)
+        self._users.settle(effect.subscription, error)
