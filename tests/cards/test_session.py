@@ -562,3 +562,21 @@ async def test_short_tokens_and_failing_validates_lose_nothing(hours: int, chanc
         )
         assert all(OrderStatus.OPEN in statuses for statuses in heard.values())
         assert not [fact for fact in world.facts if isinstance(fact, LinkDown)]
+
+
+@virtual
+async def test_an_exit_does_not_wait_out_the_pause_after_a_fresh_token_was_refused() -> None:
+    async with SessionWorld() as world:
+        world.break_("Account/search", f.Answer(401), times=None)
+        with pytest.raises(AuthBroken):
+            await world.read()
+        assert world.tsx.health().session is Session.BROKEN
+        with pytest.raises(AuthBroken):
+            await world.read(lane=Lane.EXIT, timeout_s=4)
+        world.gateway.faults.clear()
+        await asyncio.sleep(25)
+        with pytest.raises(AuthBroken):
+            await world.read(timeout_s=8)
+        assert await world.read(lane=Lane.EXIT, timeout_s=8) == 4
+        assert world.calls(LOGIN) == 3
+        assert world.tsx.health().session is Session.GOOD

@@ -225,13 +225,21 @@ def test_broken_and_back() -> None:
     life.machine.refused(2, life.ns)
     assert life.session_is(Session.BROKEN)
     life.machine.need_for_exit()
+    life.wait(29)
     assert life.wanted() is None, "not even an exit makes it a loop"
-    life.wait(300)
+    life.wait(1)
+    assert life.start() is Renewal.LOGIN, "and no exit waits five minutes"
+    life.answer()
+    life.machine.refused(3, life.ns)
+    assert life.session_is(Session.BROKEN)
+    life.wait(299)
+    assert life.wanted() is None
+    life.wait(1)
     assert life.start() is Renewal.LOGIN
     life.answer()
-    life.machine.proven(3)
+    life.machine.proven(4)
     life.wait(6)
-    life.machine.refused(3, life.ns)
+    life.machine.refused(4, life.ns)
     assert life.session_is(Session.SUSPECT)
 
 

@@ -16,7 +16,7 @@ jitter. In the last half hour it is a login straight away. One renewal is under 
 
 *401.* Every token has a generation. A 401 on the current one makes it unusable and forces one login; a
 401 on an older one means nothing. A token fresh from such a login and refused as well is BROKEN: five
-minutes' pause, and an error instead of a loop.
+minutes' pause (half a minute for an exit), and an error instead of a loop.
 
 *LOCKED.* A login refused for good is not tried again until a person says so. A token that still works
 stays in use.
@@ -51,9 +51,8 @@ _LATEST_BEFORE_END_S = 2 * 3600.0
 _LOGIN_BEFORE_END_S = 30 * 60.0
 _EXPIRING_BEFORE_END_S = 5 * 60.0
 _JITTER = 0.05
-_WALL_STEP_S = 2.0
-_WALL_DRIFT = 0.001
-_BROKEN_PAUSE_NS = 300 * NANOSECONDS
+_WALL_STEP_S, _WALL_DRIFT = 2.0, 0.001
+_BROKEN_PAUSE_NS, _BROKEN_EXIT_NS = 300 * NANOSECONDS, 30 * NANOSECONDS
 _PATIENT = Backoff(base_s=30.0, cap_s=600.0, floor_s=15.0)
 _EXIT = Backoff(base_s=0.5, cap_s=2.0, floor_s=0.25)  # the time of one login, and no busy loop
 _URGENT = Backoff(base_s=1.0, cap_s=30.0, floor_s=0.5)
@@ -176,7 +175,7 @@ class TokenMachine:
         if renewal is Renewal.VALIDATE:
             return renewal, due_ns
         if self.exit_waits:
-            due_ns = due_ns if self._session is Session.BROKEN else self._exit_not_before_ns
+            due_ns = self._exit_not_before_ns
         elif self.contested:
             return self._plan_contested(now_ns, due_ns)
         return renewal, max(due_ns, self.bounds.next_ns(exit_waits=self.exit_waits))
@@ -337,6 +336,7 @@ class TokenMachine:
         if self._unproven:
             self._session, self.reason = Session.BROKEN, "a fresh login was refused as well"
             self._not_before_ns = now_ns + _BROKEN_PAUSE_NS
+            self._exit_not_before_ns = now_ns + _BROKEN_EXIT_NS
         else:
             self._suspect("the gateway refused it (HTTP 401)")
             self._not_before_ns = 0

@@ -106,9 +106,9 @@ class TokenKeeper:
             token = self.machine.usable(self._clock.monotonic_ns())
             if token is not None:
                 return token
-            self._raise_if_none_will_come(exit_waits=exit_waits)
             if exit_waits:
                 self.machine.need_for_exit()
+            self._raise_if_none_will_come(deadline_ns, exit_waits=exit_waits)
             self._raise_if_used_up(deadline_ns)
             self._wake.set()
             left_s = (deadline_ns - self._clock.monotonic_ns()) / NANOSECONDS
@@ -122,7 +122,7 @@ class TokenKeeper:
                 msg = f"No token could be had in time{why}."
                 raise DeadlinePassed(msg) from None
 
-    def _raise_if_none_will_come(self, *, exit_waits: bool) -> None:
+    def _raise_if_none_will_come(self, deadline_ns: int, *, exit_waits: bool) -> None:
         session, lock = self.machine.session, self._renewer.lock
         error = self._renewer.error
         never = session is Session.ABSENT and self.machine.token is None
@@ -140,7 +140,7 @@ class TokenKeeper:
                 gateway_text=lock.gateway_text,
                 status=lock.status,
             )
-        if session is Session.BROKEN:
+        if session is Session.BROKEN and not (exit_waits and self._comes_by(deadline_ns)):
             msg = "The gateway refused a token that it had just given out."
             raise AuthBroken(msg, next_step="Log in on the website once, then check the API key.")
         if session is Session.CONTESTED and not exit_waits:
@@ -149,6 +149,11 @@ class TokenKeeper:
         if session is Session.ENDED:
             msg = "This session is logged out."
             raise AuthBroken(msg, next_step="Open a new client.")
+
+    def _comes_by(self, deadline_ns: int) -> bool:
+        """Whether a login is under way or may begin by then."""
+        due_ns = self.machine.deadline(self._clock.monotonic_ns())
+        return self.machine.is_renewing or (due_ns is not None and due_ns < deadline_ns)
 
     def _raise_if_used_up(self, deadline_ns: int) -> None:
         """Raise `DeadlinePassed` when the bound on logins certainly outlasts the deadline."""
