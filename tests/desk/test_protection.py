@@ -8,6 +8,7 @@ import pytest
 
 from tests.cards.world import World, world
 from topstepx import Bracket, Market
+from topstepx.sim import fault_kinds as f
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
 from topstepx.wire.enums import OrderType
@@ -97,3 +98,25 @@ async def test_what_is_missing_shrinks_with_the_position(size: int) -> None:
         await filled(w)
         await w.tsx.positions.reduce_to(w.account, w.contract, size)
         assert w.tsx._trading.protection.missing(w.account.id, w.contract.id) == size
+
+
+@virtual
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_list_that_is_late_does_not_end_the_watch(*, restarts: bool) -> None:
+    async with world() as w:
+        w.break_("*", f.Visibility("positions", 6))
+        order = await w.buy(2, at=Market(), bracket=STOP)
+        await order.filled(timeout=5)
+        await asyncio.sleep(0.5)
+        stop = order.stop.id
+        if restarts:
+            await w.pair.restart()
+            w.tsx._record.listen(lambda event, _: w.facts.append(event))
+            await w.tsx.ready(w.account)
+        else:
+            assert not await w.tsx.positions.open(w.account)
+        await asyncio.sleep(30)
+        assert not w.alarms("unprotected")
+        w.others("cancel", CancelRequest(account_id=w.account.id, order_id=stop))
+        await asyncio.sleep(20)
+        assert w.alarms("unprotected")

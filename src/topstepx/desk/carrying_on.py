@@ -8,22 +8,16 @@ read whole, each part is shown what concerns it.
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from topstepx.core.ownership import intent_of
 
 if TYPE_CHECKING:
-    from topstepx.core.ledger_orders import OrderBelief
-    from topstepx.core.ledger_positions import PositionBelief
     from topstepx.desk.legs import LegPrices
     from topstepx.desk.protection import Protection
     from topstepx.desk.record import Record
     from topstepx.desk.remainder import Remainders
     from topstepx.desk.resolver import Resolver
-
-_CLOCK: Final = timedelta(seconds=1)
-"""How much earlier than its position an entry's fill may be stamped."""
 
 
 class CarryingOn:
@@ -52,16 +46,8 @@ class CarryingOn:
             intent = intent_of(ledger, belief.order)
             if intent is not None and intent.cancel_wanted and intent.order_id == belief.id:
                 self._resolver.cancel_wanted(belief.order)
-        held = {position.contract_id: position for position in ledger.positions(account_id)}
+        held = {position.contract_id for position in ledger.positions(account_id)}
+        held |= set(ledger.netting.unsettled(account_id))  # a late list may not show it yet
         for belief in ledger.orders(account_id) if held else ():
-            position = held.get(belief.order.contract_id)
-            if position is not None and _opened(belief, position):
-                self._protection.look(belief)
-
-
-def _opened(entry: OrderBelief, position: PositionBelief) -> bool:
-    """Whether an order filled while this position stood: what it asked for then still holds."""
-    model, filled_at = position.position, entry.order.update_timestamp
-    if model is None or filled_at is None or not entry.filled:
-        return False
-    return filled_at >= model.creation_timestamp - _CLOCK
+            if belief.order.contract_id in held:
+                self._protection.recall(belief)

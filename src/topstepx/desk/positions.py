@@ -108,7 +108,9 @@ class Positions:
         What is to go is computed from a fresh look each time; entries wait meanwhile, and an order that could
         then pass `limits.contracts_max` is cancelled first (`Closed.cancelled`). Your stops and targets are
         made as small as the position right after it (`Closed.resized`). One that fills in that moment turns
-        the position: what it opened is closed, so that less than `target` is left. 0 closes it, as `close` does.
+        the position: what it opened is closed, so that less than `target` is left. Entries that work stay, and
+        one that fills beside it adds to the position again: `Closed.position` says what is held. 0 closes it,
+        as `close` does.
         Raises `AnswerLost` when it is not known what became of a reduction: it is not repeated blindly, and
         the contract takes no entries until that is known. `NotFilled` when the gateway took it and nothing
         shows it within ten seconds (it is not sent again beside that), `NotFlat` when fills and lists do not

@@ -5,6 +5,9 @@ none is seen within the grace, the gateway is asked once more, sleeping orders i
 either, the position is UNPROTECTED: alarm and cause stand until it is covered or gone, and the policy of
 the settings is carried out.
 
+A list may be older than the fill and say flat, so what guarded a position is kept when it is told flat: if
+the same position is told again, it is guarded again.
+
 `place_stop` sends a stop of our own. If the ordered one exists after all and is only invisible, there are
 two, and one of them could open a position: that is why the default only raises the alarm.
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from topstepx.core.asked import place_of
@@ -37,10 +41,12 @@ from topstepx.wire.enums import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from datetime import datetime
     from decimal import Decimal
 
     from topstepx.core.ledger import Change
     from topstepx.core.ledger_orders import OrderBelief
+    from topstepx.core.ledger_positions import PositionBelief
     from topstepx.desk.flatten import Flattener
     from topstepx.desk.orders import Orders
     from topstepx.desk.reading import Reader
@@ -51,17 +57,21 @@ if TYPE_CHECKING:
 GRACE_S = 5.0
 _LOOKS = 2
 _LOOK_EVERY_S = 1.0
+_CLOCK = timedelta(seconds=1)
+"""How much earlier than its position an entry's fill may be stamped."""
+
 _Where = tuple[int, str]
 
 
 @dataclass(slots=True)
 class _Guarded:
-    """An entry that asked for a stop: how much of it filled, which way, and how far off its stop is."""
+    """An entry that asked for a stop: how much of it filled, which way, when, and how far off its stop is."""
 
     order_id: int
     side: Side
     filled: int
     ticks: int
+    filled_at: datetime | None
 
 
 class Protection:
@@ -84,6 +94,8 @@ class Protection:
         self._settings = settings
         self._spawn = spawn
         self._guarded: dict[_Where, dict[int, _Guarded]] = {}
+        self._left: dict[_Where, dict[int, _Guarded]] = {}
+        """What guarded a position that was told flat, or that an earlier run held."""
         self._watching: set[_Where] = set()
         self._raised: set[_Where] = set()
         record.listen(self._on_fact, OrderObserved, PositionObserved, PositionsListed)
@@ -110,25 +122,50 @@ class Protection:
             elif isinstance(change, PositionChanged):
                 where = (change.account_id, change.contract_id)
                 if change.after.is_flat:
-                    self._guarded.pop(where, None)
+                    self._left[where] = self._guarded.pop(where, {})
+                else:
+                    self._again(where, change.after)
                 self._check(where)
 
     def look(self, belief: OrderBelief) -> None:
         """Watch over what this order opened, or over what it protects."""
-        self._note(belief)
-        self._check((belief.order.account_id, belief.order.contract_id))
+        where = (belief.order.account_id, belief.order.contract_id)
+        entry = self._entry(belief)
+        if entry is not None:
+            self._guarded.setdefault(where, {})[belief.id] = entry
+        self._check(where)
 
-    def _note(self, belief: OrderBelief) -> None:
+    def recall(self, belief: OrderBelief) -> None:
+        """An order of an earlier run: what it opened is watched over if it stands, or once it is told."""
+        where = (belief.order.account_id, belief.order.contract_id)
+        entry = self._entry(belief)
+        if entry is None:
+            return
+        self._left.setdefault(where, {})[belief.id] = entry
+        position = self._record.ledger.position(*where)
+        if position is not None and not position.is_flat:
+            self._again(where, position)
+            self._check(where)
+
+    def _again(self, where: _Where, position: PositionBelief) -> None:
+        """Guard a position by what filled while it stood; what filled before it was another's."""
+        model = position.position
+        if model is None:
+            return
+        since = model.creation_timestamp - _CLOCK
+        for entry in self._left.pop(where, {}).values():
+            if entry.filled_at is not None and entry.filled_at >= since:
+                self._guarded.setdefault(where, {}).setdefault(entry.order_id, entry)
+
+    def _entry(self, belief: OrderBelief) -> _Guarded | None:
         order = belief.order
         if not belief.filled or order.parent_order_id is not None:
-            return
+            return None
         asked = place_of(intent_of(self._record.ledger, order))
         if asked is None or asked.stop_loss_bracket is None:
-            return
-        where = (order.account_id, order.contract_id)
-        guarded = self._guarded.setdefault(where, {})
+            return None
         ticks = abs(asked.stop_loss_bracket.ticks)
-        guarded[order.id] = _Guarded(order.id, order.side, belief.filled, ticks)
+        return _Guarded(order.id, order.side, belief.filled, ticks, order.update_timestamp)
 
     def _check(self, where: _Where) -> None:
         if not self.missing(*where):
