@@ -356,7 +356,10 @@ class Client:
             budgets=self._limiter.snapshot(),
             malformed=self._intake.malformed,
             now=self._clock.now(),
-            notes=(*self._linkage.notes, *self._market_watch.problems),
+            notes=(
+                *(*self._linkage.notes, *self._market_watch.problems),
+                *(*self._record.lagging, *self._callbacks.problems),
+            ),
         )
 
     # -- wiring

@@ -128,7 +128,8 @@ WORDS: Final[dict[str, Words]] = {
         "Do not act on it; `health()` says what is missing.",
     ),
     "StreamLagged": Words(
-        "you read a stream too slowly, and it lost messages", "Open the stream again."
+        "you read a stream too slowly, and it lost messages",
+        "Open the stream again; for facts, look at `tsx.state` in the same step.",
     ),
     "RecordUnavailable": Words(
         "the journal cannot be written, so nothing was sent", "Free the disk, or its permissions."

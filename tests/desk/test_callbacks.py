@@ -126,6 +126,81 @@ async def test_one_that_falls_behind_loses_its_own_and_goes_on() -> None:
 
 
 @virtual
+async def test_one_that_fell_behind_is_told_how_many_and_its_name_stands_in_alarm_and_health() -> (
+    None
+):
+    async with Pair() as pair:
+        record, seen, named = pair.tsx._record, list[str | int](), list[str]()
+        gate = asyncio.Event()
+
+        async def sleepy(fact: events.GapSuspected) -> None:
+            seen.append(fact.reason)
+            await gate.wait()
+
+        def commit(reason: object) -> None:
+            fact = events.GapSuspected(at=record.stamp(), hub="user", reason=str(reason))
+            record.commit(fact)
+
+        pair.tsx.on(events.GapSuspected, call=sleepy, limit=3, lagged=seen.append)
+        pair.tsx.on(events.AlarmRaised, call=lambda alarm: named.append(alarm.detail))
+        for number in range(10):
+            commit(number)
+            await asyncio.sleep(0.01)
+        assert any("callback" in one and "sleepy fell 3 facts behind" in one for one in named)
+        assert any("sleepy fell 3 facts behind" in one for one in pair.tsx.health().problems)
+        gate.set()
+        await asyncio.sleep(0)
+        await asyncio.sleep(1)
+        commit("next")
+        await asyncio.sleep(1)
+        assert seen == ["0", "1", "2", "3", 6, "next"]
+        assert pair.tsx.health().problems == ()
+
+
+@virtual
+async def test_one_that_hangs_for_a_minute_while_more_comes_is_told_once_and_in_health() -> None:
+    async with Pair() as pair:
+        record, named = pair.tsx._record, list[str]()
+        await pair.tsx.ready(await practice(pair))
+        gate = asyncio.Event()
+
+        async def hangs(_fact: events.GapSuspected) -> None:
+            await gate.wait()
+
+        def commit() -> None:
+            record.commit(events.GapSuspected(at=record.stamp(), hub="market", reason="test"))
+
+        forget = pair.tsx.on(events.GapSuspected, call=hangs)
+        pair.tsx.on(
+            events.AlarmRaised,
+            call=lambda alarm: (
+                named.append(alarm.detail) if alarm.name == "callback_behind" else None
+            ),
+        )
+        commit()
+        await asyncio.sleep(59)
+        commit()
+        await asyncio.sleep(0.5)
+        assert pair.tsx.health().ok, "a minute is a wait for a fill"
+        await asyncio.sleep(1)
+        problems = pair.tsx.health().problems
+        assert len(problems) == 1
+        assert "hangs is busy with a GapSuspected for 60 s; another one waits" in problems[0]
+        for _ in range(3):
+            commit()
+        await asyncio.sleep(1)
+        assert len(named) == 1
+        assert "hangs is busy with a GapSuspected for" in named[0]
+        gate.set()
+        await asyncio.sleep(1)
+        assert pair.tsx.health().ok
+        forget()
+        heard = len(record._listeners)
+        await asyncio.sleep(1)
+        assert len(record._listeners) == heard
+
+
+@virtual
 async def test_what_cannot_be_called_is_refused() -> None:
     async with Pair() as pair:
         wrong: Any = "print"
@@ -133,6 +208,8 @@ async def test_what_cannot_be_called_is_refused() -> None:
             pair.tsx.on(events.TradeObserved, call=wrong)
         with pytest.raises(InvalidRequest, match="are classes"):
             pair.tsx.on(wrong, call=print)
+        with pytest.raises(InvalidRequest, match="called with a number"):
+            pair.tsx.on(events.TradeObserved, call=print, lagged=wrong)
 
 
 @virtual

@@ -12,7 +12,7 @@ from tests.support.facts import at
 from topstepx import Market
 from topstepx.desk.record import STREAM_LIMIT
 from topstepx.errors import StreamLagged
-from topstepx.events import GapSuspected, IntentRecorded, OrderMoved, TradeObserved
+from topstepx.events import AlarmRaised, GapSuspected, IntentRecorded, OrderMoved, TradeObserved
 from topstepx.testing.loop import virtual
 
 
@@ -93,6 +93,7 @@ async def test_thousands_of_other_facts_do_not_make_it_lag_but_a_forgotten_log_d
             record.commit(GapSuspected(at=at(number), hub="user", reason="other"))
         w.fill(order.id, 2, order.limit_price)
         await asyncio.sleep(5)
+        assert not [fact for fact in w.facts if isinstance(fact, AlarmRaised)], "nothing is lost"
         told = [first, *[event async for event in story]]
         assert [event.id for event in told] == [event.id for event in order.log]
 

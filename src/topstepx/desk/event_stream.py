@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 class EventStream:
     """``async for fact in stream``; for one reader. Leaving ``async with`` or `aclose` ends it."""
 
-    def __init__(self, kinds: tuple[type[Event], ...], limit: int) -> None:
+    def __init__(
+        self, kinds: tuple[type[Event], ...], limit: int, reader: str = "a reader of events"
+    ) -> None:
         if limit < 1:
             raise errors.InvalidRequest(
                 "limit", limit, "a stream holds at least one fact.", "Use 1 or more."
             )
-        self.limit = limit
+        self.limit, self.reader = limit, reader
         self._kinds = kinds
         self._queue: deque[Event] = deque()
         self._missed = 0
@@ -51,6 +53,11 @@ class EventStream:
     def is_closed(self) -> bool:
         """Whether it takes no more facts."""
         return self._ended
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether facts are lost that its reader was not told of yet."""
+        return self._missed > 0
 
     @property
     def behind(self) -> int:

@@ -265,17 +265,32 @@ class Record:
         )
         return found
 
-    def events(self, *kinds: type[Event], limit: int = STREAM_LIMIT) -> EventStream:
+    def events(
+        self,
+        *kinds: type[Event],
+        limit: int = STREAM_LIMIT,
+        reader: str = "a reader of events",
+    ) -> EventStream:
         """Each fact from this call on, once and in order; only of these kinds, if any are named.
 
         A reader that falls ``limit`` facts behind still gets those, then `errors.StreamLagged`: a fact
-        is never dropped silently, and nobody waits for a slow reader.
+        is never dropped silently, and nobody waits for a slow reader. `reader` is its name in the alarm;
+        without one it is not told, because nothing is lost with it.
         """
         self._tell_all()
-        stream = EventStream(kinds, limit)
+        stream = EventStream(kinds, limit, reader)
         # A stream that its reader let go of must not fill up for ever.
         self._streams.append(weakref.ref(stream))
         return stream
+
+    @property
+    def lagging(self) -> tuple[str, ...]:
+        """Who has lost facts and does not know it yet, in words."""
+        return tuple(
+            f"{stream.reader} fell {stream.limit} facts behind and loses what comes"
+            for stream in self._open_streams()
+            if stream.has_lost and stream.reader
+        )
 
     def _open_streams(self) -> list[EventStream]:
         streams = [stream for ref in self._streams if (stream := ref()) and not stream.is_closed]
@@ -306,11 +321,11 @@ class Record:
             except Exception as error:  # noqa: BLE001  counted and raised as an alarm
                 self._listener_failed(number, listener, event, error)
         for stream in self._open_streams() if self._streams else ():
-            if not stream.offer(event):
+            if not stream.offer(event) and stream.reader:
                 self._alarm(
                     "subscriber_lagged",
-                    f"A reader of events fell {stream.limit} facts behind and was ended at a"
-                    f" {event.kind}. Read faster, or open a new stream and look at the state.",
+                    f"{_sentence(stream.reader)} fell {stream.limit} facts behind: what came from a {event.kind}"
+                    " on is lost to it. Read faster, or begin anew and look at the state.",
                     cause=event.id,
                 )
         if isinstance(event, MODE_FACTS):
@@ -355,3 +370,7 @@ class Record:
 
     def _alarm(self, name: str, detail: str, cause: str) -> None:
         self.commit(AlarmRaised(name=name, detail=detail, cause=cause, at=self.stamp()))
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
