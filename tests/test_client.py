@@ -117,6 +117,32 @@ async def test_nothing_is_left_running_open_or_subscribed() -> None:
         assert pair.gateway.sessions == []
 
 
+def timers() -> list[str]:
+    """What the loop will call for a client, now or ever."""
+    loop: Any = asyncio.get_running_loop()
+    names = [f"{h._callback.__module__}.{h._callback}" for h in loop._scheduled if not h._cancelled]
+    return [name for name in names if name.startswith(("topstepx.desk", "topstepx.net"))]
+
+
+@virtual
+async def test_no_timer_holds_a_client_that_is_left() -> None:
+    async with Pair() as pair:
+        account, contract = await practice(pair), await mnq(pair)
+        await pair.tsx.ready(account)
+        pair.faults.add(Fault(where="hub/user", what=f.RefuseUpgrade(503), times=None))
+        pair.tsx._keeper.doubted("it moves to a new token, and must try again in 20 s")
+        pair.faults.add(
+            Fault(where="hub/user", what=f.DropEvents("GatewayUserPosition"), times=None)
+        )
+        await asyncio.sleep(1)
+        order = await pair.tsx.desk(account, contract).buy(1, at=Market())
+        await order.filled(timeout=5)
+        there = "\n".join(timers())
+        assert "HubLink.move" in there
+        assert "FillWatch._look" in there
+    assert timers() == []
+
+
 @virtual
 async def test_an_error_inside_the_block_is_passed_on_and_everything_is_closed() -> None:
     async with Pair() as pair:

@@ -265,6 +265,7 @@ class Client:
             last.push_async_callback(self._callbacks.close)
             last.push_async_callback(self._record.close)
             last.callback(self._stopped, reason)
+            last.callback(self._linkage.fills.close)
             last.callback(self._intake.close)
             last.push_async_callback(self._limiter.close)
             last.push_async_callback(self._tasks.stop)

@@ -57,7 +57,9 @@ class FillWatch:
         self._record = record
         self._intake = intake
         self._watch = watch
-        self._doubted: set[tuple[int, str]] = set()
+        self._doubted: dict[tuple[int, str], asyncio.TimerHandle] = {}
+        """What does not agree, and when it is looked at."""
+        self._is_closed = False
         record.listen(self._on_fact, *_FACTS)
 
     def _on_fact(self, event: Event, changes: tuple[Change, ...]) -> None:
@@ -119,13 +121,20 @@ class FillWatch:
     def _doubt(self, account_id: int, contract_id: str) -> None:
         """Look in a moment, unless fills and position agree by then."""
         doubted = account_id, contract_id
-        if doubted in self._doubted or not self._is_unsettled(*doubted):
+        if self._is_closed or doubted in self._doubted or not self._is_unsettled(*doubted):
             return
-        self._doubted.add(doubted)
-        asyncio.get_running_loop().call_later(AGREES_S, self._look, *doubted)
+        loop = asyncio.get_running_loop()
+        self._doubted[doubted] = loop.call_later(AGREES_S, self._look, *doubted)
+
+    def close(self) -> None:
+        """Look no more. A timer left behind would keep a client that is over alive."""
+        self._is_closed = True
+        for timer in self._doubted.values():
+            timer.cancel()
+        self._doubted.clear()
 
     def _look(self, account_id: int, contract_id: str) -> None:
-        self._doubted.discard((account_id, contract_id))
+        self._doubted.pop((account_id, contract_id), None)
         if self._is_unsettled(account_id, contract_id):
             self._watch.look()
 

@@ -73,15 +73,12 @@ class HubLink:
         self.hub: Hub = hub
         self.one_session = False
         """Whether the venue was seen to end the first line when the second opened."""
-        self._clock = clock
-        self._jitter = jitter
+        self._clock, self._jitter = clock, jitter
         self._record_bytes_max = record_bytes_max
         self._recovers = recovers
         self._reconnecting = reconnecting
         self._goes_after = goes_after
-        self._sink = sink
-        self._told = told
-        self._malformed = malformed
+        self._sink, self._told, self._malformed = sink, told, malformed
         self._door = HubDoor(
             hub,
             transport,
@@ -96,6 +93,7 @@ class HubLink:
         self._next: Line | None = None
         self._next_since_ns = 0
         self._moves, self._moves_once_live = 0, False
+        self._move_again: asyncio.TimerHandle | None = None
         self._ended: NotSent | None = None
         self._running: asyncio.TaskGroup | None = None
         self._closing = False
@@ -216,6 +214,8 @@ class HubLink:
                     self._closing = True
         finally:
             self._running = None
+            if self._move_again is not None:
+                self._move_again.cancel()  # it would keep a client that is over alive
             self._forget()
             self._users.fail(self._over())
 
@@ -274,7 +274,8 @@ class HubLink:
         self._next = None
         line.stop()
         if self._moves < _MOVE_TRIES:
-            asyncio.get_running_loop().call_later(_MOVE_PAUSE_S, self.move)
+            loop = asyncio.get_running_loop()
+            self._move_again = loop.call_later(_MOVE_PAUSE_S, self.move)
 
     def _saw_one_session(self) -> bool:
         """Whether the end of the first line, now, was the work of the second."""
