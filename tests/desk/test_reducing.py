@@ -11,6 +11,7 @@ from topstepx import Bracket, Market
 from topstepx.errors import AnswerLost, GatewayRefused
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
+from topstepx.wire.models import CloseContractRequest
 
 
 @virtual
@@ -75,3 +76,21 @@ async def test_a_lost_one_is_not_repeated_and_a_turned_one_that_may_not_close_is
         with pytest.raises(GatewayRefused):
             await reducing
         assert w.net == -2
+
+
+@virtual
+async def test_what_is_gone_already_is_not_closed_again_and_again_while_lists_are_late() -> None:
+    async with world() as w:
+        await (await w.buy(2, at=Market())).filled(10)
+        await asyncio.sleep(2)
+        w.break_("hub/user", f.DropEvents("*"), times=None)
+        w.break_("*", f.Visibility("all", 8))
+        w.others(
+            "close_contract",
+            CloseContractRequest(account_id=w.account.id, contract_id=w.contract.id),
+        )
+        before = len(w.pair.truth.requests)
+        closed = await w.desk.close(2)
+        assert closed.position.is_flat
+        assert w.net == 0
+        assert 1 < len(w.pair.truth.requests) - before < 7, "a pause after each that finds nothing"

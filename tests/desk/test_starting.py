@@ -128,8 +128,10 @@ async def test_an_open_intent_fences_its_contract_until_it_is_resolved() -> None
 
 
 @virtual
-@pytest.mark.parametrize("executed", [True, False])
-async def test_an_open_cancel_is_read_off_its_order(*, executed: bool) -> None:
+@pytest.mark.parametrize(("executed", "later_s"), [(True, 1), (False, 1), (False, 1000)])
+async def test_an_open_cancel_is_read_off_its_order_and_goes_on(
+    *, executed: bool, later_s: float
+) -> None:
     async with Runs() as runs:
         journal = MemoryJournal()
         async with runs.client(journal) as tsx:
@@ -151,6 +153,7 @@ async def test_an_open_cancel_is_read_off_its_order(*, executed: bool) -> None:
         if executed:
             request = CancelRequest(account_id=PRACTICE_ID, order_id=order.id or 0)
             runs.gateway.venue.cancel(request, runs.world.now())
+        await asyncio.sleep(later_s)
         async with runs.client(crashed) as tsx, tsx.events(IntentResolved) as told:
             await tsx.ready(await tsx.accounts.one(PRACTICE))
             resolved = await anext(told)
@@ -158,7 +161,11 @@ async def test_an_open_cancel_is_read_off_its_order(*, executed: bool) -> None:
             assert resolved.intent_id == "C1"
             assert resolved.verdict == ("accepted" if executed else "presumed_absent")
             assert ("CANCELLED" if executed else "OPEN") in resolved.evidence[0]
+            await asyncio.sleep(5)
             assert not tsx._record.ledger.open_intents()
+            still = runs.gateway.venue.truth.order(order.id or 0)
+            gone = executed or later_s < 900
+            assert still.status is (OrderStatus.CANCELLED if gone else OrderStatus.OPEN)
 
 
 async def _foreign(tsx: Client, contract: Contract, tag: str) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from topstepx.core.lanes import Lane
 from topstepx.core.netting import BELIEVED_AFTER_S
 from topstepx.core.ownership import CLOSES
-from topstepx.desk.exits import Came
+from topstepx.desk.exits import Came, pause_s
 from topstepx.desk.fitting import Fitted, Held
 from topstepx.desk.waiting import until
 from topstepx.errors import AnswerLost, NotFilled, NotFlat, TopstepxError
@@ -67,6 +67,7 @@ class Reduction:
         self._contract = contract
         self._before = Held(account_id, contract.id, 0)
         self._shown = self._turn_told = False
+        self._nothings = 0
         self.fitted = Fitted()
 
     async def run(self, target: int) -> None:
@@ -137,11 +138,25 @@ class Reduction:
         if tried.came is Came.ACCEPTED:
             await self._seen(excess, target)
             return
+        if tried.came is Came.GONE:
+            await self._found_nothing()
+            return
         refused = tried.came in {Came.REFUSED, Came.FORBIDDEN} and not _size_was_wrong(tried)
         if tried.error is not None and (refused or tried.came is Came.STOPPED):
             raise tried.error  # certainly not done, and the trader decides what comes next
         if tried.came is Came.UNKNOWN:
             await self._found_out(tried)
+
+    async def _found_nothing(self) -> None:
+        """The gateway finds nothing to reduce, and lists that are late still show it: wait for another word."""
+        before = self._range()
+
+        def look() -> bool | None:
+            return None if self._range() == before else True
+
+        timeout_s = pause_s(self._nothings)
+        self._nothings += 1
+        await until(self._record, look, timeout_s=timeout_s, ask=self._ask, every_s=1.0)
 
     async def _seen(self, excess: int, target: int) -> None:
         """Wait until what the gateway took is seen, in fills or in a position, and fit its orders at once."""
@@ -179,6 +194,8 @@ class Reduction:
         tried, _ = await asyncio.gather(closing, self._fit(0))  # its other orders would add to it
         if tried.came is Came.ACCEPTED:
             await self._until(lambda one: one.is_flat, _VERIFY_S)
+        elif tried.came is Came.GONE:
+            await self._found_nothing()
         elif tried.error is not None and tried.came in {Came.REFUSED, Came.FORBIDDEN}:
             raise tried.error
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from topstepx.wire.models import AccountModel
 
 _ABOUT_ORDERS = frozenset({"cancel", "modify"})
+_GOES_ON_S = 900.0
+"""How old a cancel may be to be repeated after a crash: an older one is no longer surely what is wanted."""
 _WATCHED = timedelta(hours=26)
 """How long an order that was presumed absent may still show up: a trading day and a margin."""
 
@@ -130,6 +132,8 @@ class Starting:
         if verdict is None:
             self._resolver.start(intent.intent_id, self._sent_ns(intent))
             return
+        if recorded.action == "cancel" and verdict == "presumed_absent":
+            self._cancel_again(intent)
         self._record.commit(
             IntentResolved(
                 at=self._record.stamp(),
@@ -140,6 +144,15 @@ class Starting:
                 evidence=(evidence,),
             )
         )
+
+    def _cancel_again(self, intent: IntentBelief) -> None:
+        """A cancel that a crash cut off is repeated until the order is over, as it would have been."""
+        recorded = intent.recorded
+        if recorded is None or recorded.order_id is None or self._age_s(intent) > _GOES_ON_S:
+            return
+        belief = self._record.ledger.order(recorded.order_id)
+        if belief is not None and not belief.is_terminal:
+            self._resolver.cancel_wanted(belief.order)
 
     def _already(self, intent: IntentBelief) -> tuple[Verdict | None, str]:
         """What is known at once from the account as it was just read; None: it has to be looked for."""
