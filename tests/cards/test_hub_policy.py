@@ -55,6 +55,17 @@ async def test_after_the_most_attempts_the_hub_stays_closed_visibly_until_it_is_
         await eventually(lambda: pair.tsx.health().ok, timeout_s=30)
 
 
+@virtual(seeds=[None, 1, 2])
+async def test_a_hub_that_was_busy_for_a_moment_is_back_within_seconds() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        tried = facts(pair, HubReconnecting)
+        pair.faults.add(Fault(where="hub/user", what=f.RefuseUpgrade(503), times=2))
+        pair.faults.add(Fault(where="hub/user", what=f.CutHub()))
+        await eventually(lambda: len(tried) == 3, timeout_s=5)
+        await eventually(lambda: pair.tsx.health().ok, timeout_s=10)
+
+
 @virtual
 async def test_a_judge_of_the_users_overrules_the_table_and_one_that_raises_does_not() -> None:
     def judge(end: LinkEnd) -> Reaction | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from topstepx.core.link_ends import (
     Reaction,
     Reconnecting,
     classify,
-    wait_before,
 )
 
 ENDS = st.builds(
@@ -77,7 +75,7 @@ def test_every_registered_close_code_has_a_row_of_its_own() -> None:
         (500, Reaction.RETRY),
         (501, Reaction.RETRY_SLOWLY),
         (502, Reaction.RETRY),
-        (503, Reaction.RETRY_SLOWLY),
+        (503, Reaction.EASE_OFF),
         (599, Reaction.RETRY),
     ],
 )
@@ -128,16 +126,3 @@ def test_a_users_word_that_raises_or_is_none_leaves_it_to_the_table_and_is_told(
         assert reaction is Reaction.RETRY
         assert end.reason.startswith("silence; your judge")
         assert told in end.reason
-
-
-def test_the_first_wait_is_below_a_second_and_the_rest_below_their_bound() -> None:
-    chance = random.Random(7)
-    for failed in range(60):
-        waits = [wait_before(failed, chance.random, slow=False) for _ in range(50)]
-        bound_s = 1.0 if failed == 0 else min(30.0, 0.5 * 2**failed)
-        assert all(0 <= wait_s < bound_s for wait_s in waits)
-    slow = [wait_before(3, chance.random, slow=True) for _ in range(50)]
-    assert all(15 <= wait_s < 30 for wait_s in slow)
-    assert wait_before(0, lambda: 0.9, slow=True) < 1
-    assert wait_before(0, lambda: 0.9, slow=True, final=True) >= 15
-    assert wait_before(0, lambda: 0.9, slow=False, final=True) < 1, "a judge of yours said: at once"

@@ -6,9 +6,8 @@ missed be looked up (RECOVERING, only where somebody does that), then be LIVE. N
 generation counts. Life signs are any bytes at all: thirty seconds without one, or an unanswered
 handshake or subscription, end the generation.
 
-`core.link_ends` says what follows from an end. Usually the link waits, the first time less than a
-second, then exponentially longer with full jitter to thirty seconds, for ever or as often as it was
-told; only half a minute of good connection makes it forget how often it failed. A subscription refused
+`core.link_ends` says what follows from an end. Usually the link waits (`core.link_waits`), the first
+time less than a second, then longer up to thirty seconds, for ever or as often as it was told; only half a minute of good connection makes it forget how often it failed. A subscription refused
 at its very first try is the asker's mistake and is handed back; one that worked before and is refused
 now is retried, and then the generation is not trusted.
 
@@ -36,7 +35,8 @@ from topstepx.core.link_effects import (
     Subscription,
     subscriptions_of,
 )
-from topstepx.core.link_ends import EndKind, LinkEnd, Reaction, Reconnecting, wait_before
+from topstepx.core.link_ends import EndKind, LinkEnd, Reaction, Reconnecting
+from topstepx.core.link_waits import LinkWaits
 from topstepx.core.signalr import (
     ClientConnection,
     Close,
@@ -94,22 +94,18 @@ class Link:
         self.hub = hub
         self.state = LinkState.IDLE
         self.generation, self._numbers = 0, numbers or count(1)
-        self.attempt = 0
-        self._jitter = jitter
-        self._recovers = recovers
+        self._waits = LinkWaits(jitter)
+        self._recovers, self._quick = recovers, quick
         self._reconnecting = reconnecting or Reconnecting()
         self._record_bytes_max = record_bytes_max
         self._wanted: dict[Subscription, int] = {}
         self._proven: set[Subscription] = set()
         self._confirmed: set[Subscription] = set()
         self._asks: dict[str, Ask] = {}
-        self._quick = quick
         self._connection: ClientConnection | None = None
-        self._fresh_token = False
-        self._was_contested = False
-        self._due_ns = 0
+        self._fresh_token = self._was_contested = False
+        self._due_ns = self._sent_ns = 0
         self.heard_ns = 0
-        self._sent_ns = 0
         self._live_since_ns: int | None = None
 
     # -- what is wanted
@@ -138,6 +134,11 @@ class Link:
             self._confirmed.discard(subscription)
             effects = self._ask(subscription, now_ns, subscribes=False)
         return effects + self._maybe_live(now_ns)
+
+    @property
+    def attempt(self) -> int:
+        """How many connections or attempts ended in a row."""
+        return self._waits.failed
 
     @property
     def wanted(self) -> tuple[Subscription, ...]:
@@ -242,7 +243,7 @@ class Link:
             self._live_since_ns is not None
             and now_ns - self._live_since_ns >= _STABLE_S * NANOSECONDS
         ):
-            self.attempt = 0
+            self._waits.forget()
         reaction, end = self._reconnecting.reaction(end)
         attempts_max = self._reconnecting.attempts_max
         self._forget_socket()
@@ -256,10 +257,8 @@ class Link:
             return [*effects, Changed(self.state, self.generation, reason, end.kind, self.attempt)]
         self._fresh_token |= reaction is Reaction.REFRESH
         self.state = LinkState.WAITING
-        slow = reaction is not Reaction.RETRY
-        wait_s = wait_before(self.attempt, self._jitter, slow=slow, final=end.is_final)
+        wait_s = self._waits.after(reaction, final=end.is_final)
         self._due_ns = now_ns + round(wait_s * NANOSECONDS)
-        self.attempt += 1
         changed = Changed(
             self.state, self.generation, end.reason, end.kind, self.attempt, round(wait_s, 3)
         )
@@ -287,7 +286,7 @@ class Link:
         """A person says: try again, although it was CLOSED."""
         if self.state is not LinkState.CLOSED or not self._wanted:
             return []
-        self.attempt = 0
+        self._waits.forget()
         return self._connect()
 
     def close(self, reason: str = "closed by us") -> list[Effect]:

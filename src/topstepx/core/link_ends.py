@@ -1,8 +1,9 @@
 """What ended a hub connection, and what to do about it: one table.
 
-Three things can be done. *Retry*: the usual back-off. *Refresh*: the token may be the reason, so ask for
+Three things can be done. *Retry*: the usual back-off (`core.link_waits`). *Refresh*: the token may be the reason, so ask for
 a fresh one first, then go on slowly. *Stop*: nothing that we could repeat will help, so say so and stay
-closed until a person acts. Retrying has a slow lane for what a repeat at once is unlikely to cure.
+closed until a person acts. Retrying has a slow lane for what a repeat at once is unlikely to cure, and
+between the two there is *ease off* for a hub that is busy: perhaps for a moment, perhaps because of us.
 
 Everything that can come is in here: each HTTP status an upgrade can be refused with, each WebSocket
 close code, each handshake answer and SignalR Close, and our own reasons. What nobody has seen falls into
@@ -62,6 +63,7 @@ class Reaction(Enum):
     """What to do after an end."""
 
     RETRY = "retry"
+    EASE_OFF = "retry soon, then slowly"
     RETRY_SLOWLY = "retry slowly"
     REFRESH = "refresh the token, then retry slowly"
     STOP = "stop"
@@ -155,9 +157,8 @@ HTTP_STATUSES: Final[dict[int, Reaction]] = {
     451: _S,
     501: _S,
     505: _S,
-    # Too many of us, or they are busy: come back, but not in a hurry.
-    429: _S,
-    503: _S,
+    429: _S,  # too many of us: come back, but not in a hurry
+    503: Reaction.EASE_OFF,  # they restart, or are busy
     # Passing troubles.
     408: _R,
     425: _R,
@@ -242,24 +243,3 @@ def classify(end: LinkEnd) -> Reaction:
             return next((found for word, found in _HANDSHAKE_WORDS if word in words), _S)
         case _:
             return _KINDS[end.kind]
-
-
-_FIRST_WAIT_S, _WAIT_BASE_S, _WAIT_CAP_S, _SLOW_WAIT_S = 1.0, 0.5, 30.0, 30.0
-_DOUBLINGS_MAX = 16
-
-
-def wait_before(
-    failed: int, jitter: Callable[[], float], *, slow: bool, final: bool = False
-) -> float:
-    """Seconds until the next attempt, after `failed` attempts in a row that failed before this end.
-
-    The first comes within a second, then full jitter below 0.5 s, 1 s, 2 s, … up to 30 s; on the slow
-    lane 15 to 30 s. After a `final` Close the first one keeps to the slow lane as well: the hub has
-    just asked us not to come back at once.
-    """
-    if failed == 0 and not (slow and final):
-        return _FIRST_WAIT_S * jitter()
-    if slow:
-        return _SLOW_WAIT_S * (0.5 + 0.5 * jitter())
-    ceiling_s: float = min(_WAIT_CAP_S, _WAIT_BASE_S * 2.0 ** min(failed, _DOUBLINGS_MAX))
-    return ceiling_s * jitter()
