@@ -1,4 +1,4 @@
-"""`topstepx sim run`: a real program of this library, killed between its order and the answer."""
+"""`topstepx sim run`: a real program of this library that loses its life, or its order's answer."""
 
 from __future__ import annotations
 
@@ -45,13 +45,27 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOPSTEPX_HOME", str(tmp_path / "home"))
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_killed_when_its_order_was_executed_it_makes_no_second_one(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("fault", "starts", "struck"),
+    [
+        pytest.param(
+            CRASH,
+            2,
+            "Order/place: crash(restart_s=0.1)",
+            id="killed",
+            marks=pytest.mark.skipif(os.name != "posix", reason="signals of POSIX"),
+        ),
+        pytest.param(
+            CUT, 1, "wire/Order/place: wire_cut(step='all passed on')", id="answer lost on the wire"
+        ),
+    ],
+)
+def test_its_order_was_executed_and_it_makes_no_second_one(
+    fault: str, starts: int, struck: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bot, plan = tmp_path / "bot.py", tmp_path / "plan.toml"
     bot.write_text(BOT)
-    plan.write_text(CRASH)
+    plan.write_text(fault)
     command = [sys.executable, str(bot), str(tmp_path / "journal.sqlite")]
     at = ["--at", "2026-11-23T15:00:00Z", "--json"]
     assert main(["sim", "run", "--plan", str(plan), *at, "--", *command]) == 0
@@ -59,28 +73,8 @@ def test_killed_when_its_order_was_executed_it_makes_no_second_one(
     assert left == {
         "event": "ended",
         "exit_code": 0,
-        "starts": 2,
-        "faults": ["Order/place: crash(restart_s=0.1)"],
-        "working_orders": 1,
-        "positions": [],
-    }
-
-
-def test_its_order_loses_its_answer_on_the_wire_and_is_found(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    bot, plan = tmp_path / "bot.py", tmp_path / "plan.toml"
-    bot.write_text(BOT)
-    plan.write_text(CUT)
-    command = [sys.executable, str(bot), str(tmp_path / "journal.sqlite")]
-    at = ["--at", "2026-11-23T15:00:00Z", "--json"]
-    assert main(["sim", "run", "--plan", str(plan), *at, "--", *command]) == 0
-    left = json.loads(capfd.readouterr().err.splitlines()[-1])
-    assert left == {
-        "event": "ended",
-        "exit_code": 0,
-        "starts": 1,
-        "faults": ["wire/Order/place: wire_cut(step='all passed on')"],
+        "starts": starts,
+        "faults": [struck],
         "working_orders": 1,
         "positions": [],
     }
