@@ -57,11 +57,18 @@ def test_add_list_kinds_and_clear(
         assert "disk_full" not in told  # nobody here holds a program
 
 
+def test_the_help_names_the_places_of_the_wire(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", "fault", "add", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for place in ("wire/user", "wire/rest", "wire/Order/place", "wire/*", "Auth/*"):
+        assert place in told
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         ("Order/place drop_anser", "Did you mean drop_answer?"),
-        ("Order/plce drop_answer", "Did you mean order/place?"),
+        ("Order/plce drop_answer", "Did you mean Order/place?"),
         ("Order/place hold secs=3", "what.secs"),
         ("Order/place hold 3", "is not name=value"),
         ("Order/place", "where, and which kind"),

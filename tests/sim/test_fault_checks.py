@@ -10,8 +10,6 @@ from topstepx.sim.endpoints import ROUTE_NAMES
 from topstepx.sim.fault_checks import check_numbers, check_place
 from topstepx.sim.faults import Fault
 
-ROUTES = tuple(name.lower() for name in ROUTE_NAMES)
-
 
 @pytest.mark.parametrize(
     ("where", "what"),
@@ -32,15 +30,15 @@ ROUTES = tuple(name.lower() for name in ROUTE_NAMES)
 )
 def test_places_that_can_be_meant(where: str, what: f.What) -> None:
     fault = Fault(where=where, what=what)
-    check_place(fault, ROUTES)
+    check_place(fault, ROUTE_NAMES)
     check_numbers(fault)
 
 
 @pytest.mark.parametrize(
     ("where", "what", "hint"),
     [
-        ("hub/user", f.Crash(), "Use client, journal, account/search"),
-        ("Order/plce", f.Crash(), "Did you mean order/place?"),
+        ("hub/user", f.Crash(), "Use client, journal, Account/search"),
+        ("Order/plce", f.Crash(), "Did you mean Order/place?"),
         ("client", f.DiskFull(), "Use journal."),
         ("Order/place", f.DiskHangs(), "Use journal."),
         ("gateway", f.Suspend(1), "Use client."),
@@ -54,7 +52,7 @@ def test_a_place_that_is_none_for_this_kind_is_told_with_those_that_are(
     where: str, what: f.What, hint: str
 ) -> None:
     with pytest.raises(InvalidRequest, match="no such place") as caught:
-        check_place(Fault(where=where, what=what), ROUTES)
+        check_place(Fault(where=where, what=what), ROUTE_NAMES)
     assert hint in str(caught.value)
 
 

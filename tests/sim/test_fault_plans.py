@@ -52,7 +52,11 @@ def test_a_plan_becomes_faults_with_their_windows_in_simulated_time() -> None:
         ("what = { kind = 'cut' }\ntimse = 1", "faults[1].timse", "Did you mean times?"),
         ("what = { kind = 'cut' }\ntimes = 'one'", "faults[1].times", ""),
         ("what = { kind = 'hold', seconds = 'x' }", "faults[1].what.seconds", ""),
-        ("where = 'Order/plaice'\nwhat = { kind = 'cut' }", "faults[1].where", "order/place"),
+        (
+            "where = 'Order/plaice'\nwhat = { kind = 'cut' }",
+            "faults[1].where",
+            "Did you mean Order/place?",
+        ),
         ("what = { kind = 'cut' }\ntimes = 0", "faults[1].times", "For ever: None, or all"),
         ("what = { kind = 'mute', chance = 3 }", "faults[1].what.chance", "leave it out"),
         ("what = { kind = 'cut' }\nchance = 2.0", "faults[1].chance", "1 is always"),

@@ -129,8 +129,14 @@ def _add(text: str, line: Line) -> None:
         ('where="wire/user"\nwhat={kind="wire_refuse"}', "where", "Use wire/*."),
         ('where="wire/*"\ndirection="up"\nwhat={kind="wire_reset"}', "direction", "no direction"),
         ('where="hub/user"\ndirection="up"\nwhat={kind="mute"}', "direction", "on the wire"),
-        ('where="wire/*"\ndirection="left"\nwhat={kind="wire_stall"}', "direction", "left"),
-        ('where="wire/*"\ntimes="many"\nwhat={kind="wire_stall"}', "times", "many"),
+        ('where="wire/*"\ndirection="left"\nwhat={kind="wire_stall"}', "direction", "up, down"),
+        ('where="wire/*"\ntimes="many"\nwhat={kind="wire_stall"}', "times", "a whole number, all"),
+        ('where="wire/*"\nwhat={kind="wire_cut",step="hed came"}', "what.step", "mean head came?"),
+        ('where="*"\nwhat={kind="wire_stall"}', "where", "Use wire/*"),
+        ('what={kind="wire_refuse"}', "where", "Use wire/*"),
+        ('where="wire/order/plce"\nwhat={kind="wire_stall"}', "where", "mean wire/Order/place?"),
+        ('where="wire/*"\nuntil=2020-01-01T00:00:00Z\nwhat={kind="wire_stall"}', "until", "over"),
+        ('where="wire/*"\nuntil=2020-01-01T00:00:00\nwhat={kind="wire_stall"}', "until", "zone"),
         ('where="wire/*"\nwhat={kind="wire_throttle",bytes_per_s=0}', "what.bytes_per_s", "1"),
         ('where="wire/*"\nwhat={kind="wire_throttle",bytes_per_s=nan}', "what.bytes_per_s", "1"),
         ('where="wire/*"\nwhat={kind="wire_latency",seconds=-1}', "what.seconds", "a year"),
@@ -154,6 +160,7 @@ def test_what_cannot_be_meant_is_named_with_its_path(text: str, path: str, hint:
 @pytest.mark.parametrize(
     ("fault", "field", "hint"),
     [
+        (Fault(where="*", what=f.WireStall()), "where", "wire/user"),
         (Fault(where="wire/user", what=f.WireStall(), direction="sideways"), "direction", "up"),  # type: ignore[arg-type]  # the slip is the point
         (
             Fault(where="wire/rest", what=f.WireCut(step="hed came")),  # type: ignore[arg-type]  # the same

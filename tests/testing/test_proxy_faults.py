@@ -117,6 +117,7 @@ def test_a_plan_of_faults_for_a_proxy_alone() -> None:
             "since=2026-01-05T14:30:00Z\nwhat={kind='wire_stall'}",
             ("faults[0].since", "in_s and for_s"),
         ),
+        ("until=2020-01-05T14:30:00Z\nwhat={kind='wire_stall'}", ("faults[0].until", "for_s")),
         ("[[wire", ("plan",)),
     ],
 )
@@ -125,6 +126,29 @@ def test_a_mistake_is_named_with_its_path(text: str, words: tuple[str, ...]) -> 
         load_wire_plan(f"[[faults]]\nwhere='wire/*'\n{text}")
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("wire/usr", "Did you mean wire/user?"),
+        ("Wire/Order/plce", "Did you mean wire/Order/place?"),
+        ("hub/user", "wire/user, wire/market"),
+        ("*", "Use wire/*"),
+        ("wire/", "Use wire/*"),
+    ],
+)
+def test_a_place_that_nothing_ever_has_is_refused(where: str, words: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        load_wire_plan(f"[[faults]]\nwhere='{where}'\nwhat={{kind='wire_stall'}}")
+    assert caught.value.field == "faults[0].where"
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("where", ["wire/usr*", "wire/v2/orders", "wire/health", "WIRE/REST"])
+def test_any_path_of_any_server_is_a_place(where: str) -> None:
+    (one,) = load_wire_plan(f"[[faults]]\nwhere='{where}'\nwhat={{kind='wire_stall'}}")
+    assert one.where == where
 
 
 def test_somebody_else_may_decide_who_is_struck() -> None:

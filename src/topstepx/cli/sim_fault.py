@@ -34,7 +34,8 @@ def add_command(
     """Add one fault, or all of a plan: topstepx sim fault add Order/place drop_answer --times 2.
 
     Args:
-        where: A route such as Order/place, Auth/*, a hub as hub/user, or * for what has no place.
+        where: A route such as Order/place or `Auth/*`, a hub as hub/user, or `*` for what has no place.
+            For bytes (kinds wire_...) wire/user, wire/market, wire/rest, wire/Order/place, `wire/*`.
         kind: The kind of fault; `topstepx sim fault kinds` lists them.
         members: What the kind takes, as name=value, such as seconds=30.
         plan: A TOML file with a list of tables `faults`; all are added, or none.

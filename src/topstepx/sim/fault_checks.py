@@ -103,7 +103,7 @@ def _check_wire(fault: Fault, routes: Sequence[str]) -> None:
         raise InvalidRequest(
             "direction", fault.direction, f"{kind} has no direction.", "Leave it out."
         )
-    if isinstance(fault.what, WireRefuse) and fault.where.lower() not in {"*", "wire/*"}:
+    if isinstance(fault.what, WireRefuse) and fault.where.lower() != "wire/*":
         rule = "a connection is refused before it says what it wants."
         raise InvalidRequest("where", fault.where, rule, "Use wire/*.")
 
@@ -112,10 +112,13 @@ def _check_known(
     fault: Fault, places: Sequence[str], near_by: Sequence[str], told: list[str]
 ) -> None:
     where = fault.where.lower()
-    if where == "*" or not places or any(fnmatchcase(one.lower(), where) for one in places):
+    # What is to strike bytes names its bytes: a "*" may be a member that was left out.
+    fits = where == "*" or not places or any(fnmatchcase(one.lower(), where) for one in places)
+    if fits and not (where == "*" and isinstance(fault.what, WIRE_FAULTS)):
         return
-    near = difflib.get_close_matches(where, near_by or places, n=1)
-    meant = f"Did you mean {near[0]}? " if near else ""
+    as_written = {one.lower(): one for one in near_by or places}
+    near = difflib.get_close_matches(where, as_written, n=1)
+    meant = f"Did you mean {as_written[near[0]]}? " if near else ""
     hubs = "hub/user, hub/market or " if near_by else ""
     raise InvalidRequest(
         "where", fault.where, "no such place.", f"{meant}Use {hubs}{', '.join(told)}."
@@ -152,6 +155,11 @@ def check_numbers(fault: Fault) -> None:
         raise InvalidRequest(
             "rate", fault.what.rate, f"must be from {_RATES[0]} to {_RATES[1]:g}.", "1 is right."
         )
+    check_window(fault)
+
+
+def check_window(fault: Fault) -> None:
+    """Raises `InvalidRequest` for a window that no clock ever passes."""
     for name, moment in (("since", fault.since), ("until", fault.until)):
         if moment is not None and moment.tzinfo is None:
             raise InvalidRequest(name, moment, "has no time zone.", "Use an aware datetime.")

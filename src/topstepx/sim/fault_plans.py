@@ -22,11 +22,12 @@ import difflib
 import re
 import tomllib
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
 from topstepx.errors import InvalidRequest
+from topstepx.sim.fault_checks import check_window
 from topstepx.sim.fault_kinds import KINDS, Direction, What, kind_of
 from topstepx.sim.faults import Fault
 
@@ -77,7 +78,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         until = self.until
         if self.for_s is not None:
             until = (since or now) + timedelta(seconds=self.for_s)
-        return Fault(
+        meant = Fault(
             where=self.where,
             what=self.what,
             times=None if self.times == "all" else self.times,
@@ -87,6 +88,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             chance=self.chance,
             direction=self.direction,
         )
+        check_window(meant)
+        if until is not None and until <= now:
+            rule = f"is over: the clock says {now.isoformat(timespec='seconds')}."
+            raise InvalidRequest("until", until.isoformat(), rule, "Use a later time, or for_s.")
+        return meant
 
 
 class FaultPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -153,6 +159,8 @@ def complaint(text: str, plain: Any, wanted: type[msgspec.Struct]) -> InvalidReq
         place = path if path.endswith("kind") else f"{path}.kind"
         return InvalidRequest(place, given, "is no kind of fault.", _near(str(given), kinds))
     value = "…" if isinstance(here, dict | list) else here
+    if choices := _choices(plain, path, wanted):
+        return InvalidRequest(path, value, "is none of its choices.", _near(str(value), choices))
     return InvalidRequest(path or "body", value, f"{words}.", "See docs/simulator.md.")
 
 
@@ -165,14 +173,31 @@ def _near(name: str, known: list[str]) -> str:
 
 
 def _members(here: Any, wanted: type[msgspec.Struct]) -> list[str]:  # noqa: ANN401  any JSON
-    """What may stand in a table: by its kind, as an entry, or at the top."""
+    """What may stand in a table."""
+    return [one.encode_name for one in msgspec.structs.fields(_owner(here, wanted))]
+
+
+def _owner(here: Any, wanted: type[msgspec.Struct]) -> type[msgspec.Struct]:  # noqa: ANN401  any JSON
+    """What a table is: a kind, by its name; an entry; or the top."""
     if isinstance(here, dict):
         for kind in KINDS:
             if here.get("kind") == kind_of(kind):
-                return [one.encode_name for one in msgspec.structs.fields(kind)]
+                return kind
         if "what" in here and "what" not in wanted.__struct_fields__:
-            return [one.encode_name for one in msgspec.structs.fields(Entry)]
-    return [one.encode_name for one in msgspec.structs.fields(wanted)]
+            return Entry
+    return wanted
+
+
+def _choices(plain: Any, path: str, wanted: type[msgspec.Struct]) -> list[str]:  # noqa: ANN401  any JSON
+    """What may stand at a path where a member has only so many values; none where it has not."""
+    above, _, name = path.rpartition(".")
+    owner = _owner(_inside(plain, above), wanted)
+    field = next((one for one in msgspec.structs.fields(owner) if one.encode_name == name), None)
+    if field is None:
+        return []
+    parts = get_args(field.type) if get_origin(field.type) is not Literal else (field.type,)
+    words = [str(word) for part in parts if get_origin(part) is Literal for word in get_args(part)]
+    return ["a whole number", *words] if words and int in parts else words
 
 
 def _inside(plain: Any, path: str) -> Any:  # noqa: ANN401  any JSON

@@ -112,7 +112,7 @@ class Faults:
 
     def __init__(self, seed: int = 0, routes: Iterable[str] = ()) -> None:
         self.seed = seed
-        self._routes = tuple(name.lower() for name in routes)
+        self._routes = tuple(routes)
         self._planned: list[PlannedFault] = []
         self.added = 0
         self.check_act: Callable[[Fault], None] | None = None

@@ -78,7 +78,10 @@ class WireReset(Kind, frozen=True, tag="wire_reset"):
 
 
 class WireRefuse(Kind, frozen=True, tag="wire_refuse"):
-    """Nobody listens: a new connection is refused, those that are open live on. `where` is `wire/*`."""
+    """Nobody listens: a new connection is refused, those that are open live on. `where` is `wire/*`.
+
+    It strikes once, when it begins: what the system refuses, nobody sees.
+    """
 
 
 class WireCut(Kind, frozen=True, tag="wire_cut"):

@@ -6,6 +6,7 @@ so it works for every client and every server, and for TLS as well.
 
 from __future__ import annotations
 
+import difflib
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from topstepx.sim.wire_faults import (
     BOTH_WAYS,
     STEPS,
     WIRE_FAULTS,
+    WIRE_PLACES,
     Direction,
     Step,
     WireFaultKind,
@@ -38,6 +40,7 @@ from topstepx.sim.wire_faults import WireSlice as Slice
 from topstepx.sim.wire_faults import WireStall as Stall
 from topstepx.sim.wire_faults import WireThrottle as Throttle
 from topstepx.sim.wire_faults import WireTruncate as Truncate
+from topstepx.wire.routes import ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +83,11 @@ _LEAST: Final[dict[str, float]] = {
     "size": 1,
     "bytes_per_s": 1,
 }
+
+
+_KNOWN_PLACES: Final = (*WIRE_PLACES, "wire/tls", *(f"wire/{route.name}" for route in ROUTES))
+_PLACES_TOLD: Final = "wire/*, wire/user, wire/market, wire/rest, or a path as wire/Order/place"
+_NEAR: Final = 0.85
 
 
 class WireFault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -266,12 +274,13 @@ def _alone(entry: Entry) -> WireFault:
             "needs the simulator.",
             f"On a wire alone: {', '.join(kind_of(one) for one in WIRE_FAULTS)}.",
         )
-    meant = entry.fault(_NEVER_READ)
-    check_numbers(meant)
+    _check_place(entry.where)
     for name, moment in (("since", entry.since), ("until", entry.until)):
         if moment is not None:
             rule = "is a simulator's time, and none is here."
             raise InvalidRequest(name, moment, rule, "Use in_s and for_s.")
+    meant = entry.fault(_NEVER_READ)
+    check_numbers(meant)
     since_s = entry.in_s or 0.0
     fault = WireFault(
         where=entry.where,
@@ -285,6 +294,20 @@ def _alone(entry: Entry) -> WireFault:
     )
     check(fault)
     return fault
+
+
+def _check_place(where: str) -> None:
+    """Any server's paths are places, but what does not begin with `wire/` is none, and slips have a look."""
+    named = where.lower()
+    if not is_wire(where) or named == "wire/":
+        raise InvalidRequest("where", where, "is no place of a wire.", f"Use {_PLACES_TOLD}.")
+    known = {one.lower(): one for one in _KNOWN_PLACES}
+    if named in known or any(sign in named for sign in "*?["):
+        return
+    near = difflib.get_close_matches(named, known, n=1, cutoff=_NEAR)
+    if near:
+        rule = f"looks like a slip. Did you mean {known[near[0]]}?"
+        raise InvalidRequest("where", where, rule, f"A path of that very name: {where}*.")
 
 
 def check(fault: WireFault) -> None:

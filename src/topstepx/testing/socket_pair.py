@@ -6,7 +6,7 @@
     async def test_my_bot() -> None:
         async with SocketPair() as pair:
             account = await pair.tsx.accounts.one("PRAC")
-            pair.proxy.add(WireFault(where="hub/user", what=HalfOpen(), direction="down"))
+            pair.faults.add(Fault(where="wire/user", what=WireHalfOpen(), direction="down"))
             ...
 
 `Pair` is the same without sockets and in virtual time: faster, and repeatable to the last step. Take
