@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
 from tests.cards.world import PARTIAL, world
 from topstepx import Bracket, Market
-from topstepx.errors import AnswerLost, GatewayRefused
+from topstepx.errors import AnswerLost, GatewayRefused, NotFilled
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
 from topstepx.wire.models import CloseContractRequest
@@ -94,3 +95,19 @@ async def test_what_is_gone_already_is_not_closed_again_and_again_while_lists_ar
         assert closed.position.is_flat
         assert w.net == 0
         assert 1 < len(w.pair.truth.requests) - before < 7, "a pause after each that finds nothing"
+
+
+@virtual
+async def test_only_so_many_go_although_an_order_fills_while_it_is_looked() -> None:
+    async with world() as w:
+        await (await w.buy(3, at=Market())).filled(10)
+        resting = await w.buy(2)
+        w.pair.world.network.latency_s = 0.5
+        closing = asyncio.create_task(w.desk.close(1))
+        await asyncio.sleep(0.7)
+        w.fill(resting.id, 2, resting.limit_price)
+        with contextlib.suppress(NotFilled):  # it cannot be told from what filled beside it
+            await closing
+        assert w.net == 4
+        sent = [one.request for one in w.pair.truth.requests if one.verb == "partial_close"]
+        assert [getattr(request, "size", None) for request in sent] == [1]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from topstepx.core.ownership import intent_of
 
 if TYPE_CHECKING:
+    from topstepx.desk.left_legs import LeftLegs
     from topstepx.desk.legs import LegPrices
     from topstepx.desk.protection import Protection
     from topstepx.desk.record import Record
@@ -30,12 +31,15 @@ class CarryingOn:
         remainders: Remainders,
         legs: LegPrices,
         protection: Protection,
+        *,
+        left_legs: LeftLegs,
     ) -> None:
         self._record = record
         self._resolver = resolver
         self._remainders = remainders
         self._legs = legs
         self._protection = protection
+        self._left_legs = left_legs
 
     def carry_on(self, account_id: int) -> None:
         """Take up what is there, after the account was read whole by the process that trades it."""
@@ -43,6 +47,8 @@ class CarryingOn:
         for belief in ledger.working(account_id):
             self._remainders.look(belief)
             self._legs.look(belief)
+            if belief.order.parent_order_id is not None:
+                self._left_legs.look(account_id, belief.order.contract_id)
             intent = intent_of(ledger, belief.order)
             if intent is not None and intent.cancel_wanted and intent.order_id == belief.id:
                 self._resolver.cancel_wanted(belief.order)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from topstepx.core.lanes import Lane
 from topstepx.core.prices import whole_contracts
-from topstepx.desk.fitting import Fitted
 from topstepx.desk.reducing import Means, Reduction
 from topstepx.errors import InvalidRequest, NotFlat
 from topstepx.events import Flattened
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from topstepx.core.ledger_positions import PositionBelief
     from topstepx.desk.accounts import AccountLike, Accounts
     from topstepx.desk.contracts import Contract, Contracts
+    from topstepx.desk.fitting import Fitted
     from topstepx.desk.flatten import Flattener
     from topstepx.desk.order import Order
     from topstepx.desk.orders import Orders
@@ -134,23 +134,15 @@ class Positions:
 
     async def _reduce_by(self, account_id: int, contract: Contract, size: int) -> Closed:
         async with self._reducing(account_id, contract.id):
-            held = abs(await Reduction(self._means, account_id, contract).net())
-            if held == 0:
-                return self._left(account_id, contract, Fitted())
-            if size > held:
-                raise InvalidRequest(
-                    "size", size, f"is more than the {held} held.", "Use close() for all of it."
-                )
-            return await self._reduced(account_id, contract, held - size)
+            reduction = Reduction(self._means, account_id, contract)
+            await reduction.run_by(size)
+            return self._left(account_id, contract, reduction.fitted)
 
     async def _reduce_to(self, account_id: int, contract: Contract, target: int) -> Closed:
         async with self._reducing(account_id, contract.id):
-            return await self._reduced(account_id, contract, target)
-
-    async def _reduced(self, account_id: int, contract: Contract, target: int) -> Closed:
-        reduction = Reduction(self._means, account_id, contract)
-        await reduction.run(target)
-        return self._left(account_id, contract, reduction.fitted)
+            reduction = Reduction(self._means, account_id, contract)
+            await reduction.run(target)
+            return self._left(account_id, contract, reduction.fitted)
 
     async def _to_the_end(self, work: Coroutine[Any, Any, Closed], name: str) -> Closed:
         """A caller that is cancelled stops nothing: orders that are too large would be left behind."""

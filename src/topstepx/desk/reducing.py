@@ -18,7 +18,7 @@ from topstepx.core.ownership import CLOSES
 from topstepx.desk.exits import Came, pause_s
 from topstepx.desk.fitting import Fitted, Held
 from topstepx.desk.waiting import until
-from topstepx.errors import AnswerLost, NotFilled, NotFlat, TopstepxError
+from topstepx.errors import AnswerLost, InvalidRequest, NotFilled, NotFlat, TopstepxError
 from topstepx.events import AlarmRaised
 from topstepx.wire.enums import Side
 
@@ -66,16 +66,31 @@ class Reduction:
         self._account_id = account_id
         self._contract = contract
         self._before = Held(account_id, contract.id, 0)
-        self._shown = self._turn_told = False
+        self._sent = self._shown = self._turn_told = False
         self._nothings = 0
         self.fitted = Fitted()
 
     async def run(self, target: int) -> None:
         """Reduce it to at most `target`; see `Positions.reduce_to`."""
+        await self._run(await self.net(), target, None)
+
+    async def run_by(self, size: int) -> None:
+        """Take that many contracts off what is held when it is sent; see `Positions.close`."""
         net = await self.net()
+        if size > abs(net) > 0:
+            rule = f"is more than the {abs(net)} held."
+            raise InvalidRequest("size", size, rule, "Use close() for all of it.")
+        if net:
+            await self._run(net, abs(net) - size, size)
+
+    async def _run(self, net: int, target: int, size: int | None) -> None:
         self._before = Held(self._account_id, self._contract.id, net)
         rounds = 0
         while rounds < _ROUNDS_MAX:
+            if size is not None and not self._sent and net * self._before.sign > 0:
+                # It may have grown or shrunk since it was looked at: only `size` of it was meant.
+                self._before = Held(self._account_id, self._contract.id, net)
+                target = max(0, abs(net) - size)
             if net * self._before.sign < 0:
                 rounds += 1
                 await self._close_turned(net)
@@ -131,6 +146,7 @@ class Reduction:
             if made:
                 return  # a moment has passed, so look again
         exits, account_id, contract_id = self._means.exits, self._account_id, self._contract.id
+        self._sent = True
         if target:
             tried = await exits.partial_close(account_id, contract_id, excess)
         else:

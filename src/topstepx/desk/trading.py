@@ -18,6 +18,7 @@ from topstepx.desk.exits import Exits
 from topstepx.desk.fitting import Fitting
 from topstepx.desk.flatten import Flattener
 from topstepx.desk.late_legs import LateLegs
+from topstepx.desk.left_legs import LeftLegs
 from topstepx.desk.legs import LegPrices
 from topstepx.desk.lives import Lives
 from topstepx.desk.order_changes import OrderChanges
@@ -181,8 +182,14 @@ class Trading:
         self.protection = Protection(
             record, self.reader, self.orders, self.flattener, around.settings, spawn=spawn
         )
+        self.left_legs = LeftLegs(record, self.reader, spawn=spawn)
         self.carrying_on = CarryingOn(
-            record, self.resolver, self.remainders, self.legs, self.protection
+            record,
+            self.resolver,
+            self.remainders,
+            self.legs,
+            self.protection,
+            left_legs=self.left_legs,
         )
         self.account_watch = AccountWatch(record)
         self.late_legs = LateLegs(record, self.cancelling.insist)

@@ -1,0 +1,126 @@
+"""Stops and targets that outlive their position: said, because a fill of one would open another.
+
+The gateway does not take them off when the position is closed by a close (verified), nor when an order the
+other way takes it down to nothing (assumed). `close` and `flatten` cancel what they leave behind; here it is
+what ended otherwise. Nothing is cancelled by itself: a position that only seems to be gone would lose its
+stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from topstepx.core.lanes import Lane
+from topstepx.core.ledger_orders import OrderChanged
+from topstepx.core.ledger_positions import PositionChanged
+from topstepx.core.netting import NetRange
+from topstepx.errors import TopstepxError
+from topstepx.events import AlarmRaised, OrderObserved, PositionObserved, PositionsListed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from topstepx.core.ledger import Change
+    from topstepx.desk.reading import Reader
+    from topstepx.desk.record import Record
+    from topstepx.events import Event
+    from topstepx.wire.models import OrderModel
+
+GRACE_S = 10.0
+_LOOKS = 6
+_LOOK_EVERY_S = 5.0
+_FLAT = NetRange(0, 0)
+_BEING_CLOSED = frozenset({"flattening", "reducing"})
+_Where = tuple[int, str]
+
+
+class LeftLegs:
+    """Listens for positions that end and legs that come, and looks a little later what still works there."""
+
+    def __init__(
+        self,
+        record: Record,
+        reader: Reader,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, None], str], object],
+    ) -> None:
+        self._record = record
+        self._reader = reader
+        self._spawn = spawn
+        self._watching: set[_Where] = set()
+        self._told: set[int] = set()
+        record.listen(self._on_fact, PositionObserved, PositionsListed, OrderObserved)
+
+    def _on_fact(self, _event: Event, changes: tuple[Change, ...]) -> None:
+        for change in changes:
+            if isinstance(change, PositionChanged) and change.after.net == 0:
+                self.look(change.account_id, change.contract_id)
+            elif isinstance(change, OrderChanged) and change.before is None:
+                order = change.after.order
+                if order.parent_order_id is not None:  # its position may have come and gone unheard
+                    self.look(order.account_id, order.contract_id)
+
+    def look(self, account_id: int, contract_id: str) -> None:
+        """Find out, in a while, whether legs work there without a position."""
+        where = (account_id, contract_id)
+        if where not in self._watching:
+            self._watching.add(where)
+            self._spawn(self._watch(where), f"legs left on {contract_id}")
+
+    async def _watch(self, where: _Where) -> None:
+        """Say it once two readings in a row show the legs and no position."""
+        try:
+            await asyncio.sleep(GRACE_S)
+            before: set[int] = set()
+            for _ in range(_LOOKS):
+                if self._is_held(where) or not self._left(where):
+                    return
+                with contextlib.suppress(TopstepxError):
+                    await self._reader.live_orders(where[0], lane=Lane.RESOLVE)
+                    await self._reader.positions(where[0], lane=Lane.RESOLVE)
+                left = self._left(where)
+                if not self._is_flat(where):
+                    before = set()
+                elif left and {order.id for order in left} == before:
+                    self._tell(where, left)
+                    return
+                else:
+                    before = {order.id for order in left}
+                await asyncio.sleep(_LOOK_EVERY_S)
+        finally:
+            self._watching.discard(where)
+
+    def _left(self, where: _Where) -> list[OrderModel]:
+        """Legs that work although their entry is over, and that were not told yet."""
+        ledger, left = self._record.ledger, []
+        for belief in ledger.working(*where):
+            parent_id = belief.order.parent_order_id
+            parent = None if parent_id is None else ledger.order(parent_id)
+            if parent is not None and parent.is_terminal and belief.id not in self._told:
+                left.append(belief.order)
+        return left
+
+    def _is_held(self, where: _Where) -> bool:
+        """Whether a position is there for sure; its end is heard of."""
+        net = self._record.ledger.netting.range(*where)
+        return net is not None and net.low * net.high > 0
+
+    def _is_flat(self, where: _Where) -> bool:
+        ledger = self._record.ledger
+        if any(cause.reason in _BEING_CLOSED for cause in ledger.modes.causes(*where)):
+            return False
+        return ledger.netting.range(*where) == _FLAT
+
+    def _tell(self, where: _Where, left: list[OrderModel]) -> None:
+        self._told |= {order.id for order in left}
+        orders = ", ".join(f"{order.id} ({order.side.name} {order.size})" for order in left)
+        detail = (
+            f"{where[1]}: nothing is held, and stops or targets still work: {orders}. A fill would open a "
+            "position; close() on the contract cancels them."
+        )
+        at = self._record.stamp()
+        self._record.commit(
+            AlarmRaised(at=at, name="legs_without_position", detail=detail, account_id=where[0])
+        )
