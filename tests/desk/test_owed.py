@@ -7,6 +7,7 @@ import gc
 import weakref
 
 from topstepx.desk.owed import STALL_S, Debt, Owed
+from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
 
 
@@ -89,8 +90,7 @@ async def _stands_still() -> list[float]:
     end_s = began_s + STALL_S + 0.1
     while loop.time() < end_s:  # blocked on purpose
         pass
-    while len(due) < 2 and loop.time() < end_s + 10:  # a busy machine takes longer
-        await asyncio.sleep(0.01)
+    await eventually(lambda: len(due) == 2, timeout_s=10)  # a busy machine takes longer
     return due
 
 
