@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 
-from tests.support.trading import mnq, practice
+from tests.support.trading import PRACTICE_ID, mnq, practice
 from topstepx.core.terms import Limit
 from topstepx.desk.lookout import Seen
+from topstepx.sim import fault_kinds as f
+from topstepx.sim.faults import Fault
+from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import VirtualLoop, virtual
 from topstepx.testing.pair import Pair
 
@@ -72,3 +76,31 @@ async def test_what_lies_unread_because_we_stood_still_makes_nobody_deaf() -> No
         loop.now_ns += 12_000_000_000
         await asyncio.sleep(3)
         assert watch.is_deaf
+
+
+@virtual(seeds=[None, 1])
+async def test_balances_that_could_not_be_read_after_a_reconnect_are_asked_for_until_they_come() -> (
+    None
+):
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        await asyncio.sleep(30)
+        pair.faults.add(Fault(where="hub/user", what=f.CutHub()))
+        unread = pair.faults.add(Fault(where="Account/search", what=f.Answer(400), times=None))
+        await eventually(lambda: not pair.tsx.health().ok)
+        pair.gateway.venue.adjust_balance(PRACTICE_ID, Decimal(7), pair.gateway.now)
+        await eventually(lambda: pair.tsx.health().ok, timeout_s=10)
+        await asyncio.sleep(1)
+        pair.faults.remove(unread)
+        assert believed(pair) != pair.truth.balance(PRACTICE_ID)
+        await asyncio.sleep(5)
+        assert believed(pair) == pair.truth.balance(PRACTICE_ID)
+        asked = sum(one.route == "Account/search" for one in pair.gateway.limits.arrivals)
+        await asyncio.sleep(18)
+        more = sum(one.route == "Account/search" for one in pair.gateway.limits.arrivals) - asked
+        assert more <= 1, "and then as always"
+
+
+def believed(pair: Pair) -> Decimal | None:
+    belief = pair.tsx._record.ledger.account(PRACTICE_ID)
+    return belief.account.balance if belief is not None else None

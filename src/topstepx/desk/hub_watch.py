@@ -10,7 +10,7 @@ A hub that was found deaf is not proven to hear because lists agree again (see `
 stream that was silent has told something, it goes on being compared, and `note` says so.
 
 A balance has no time of its own, so nobody can see that an older one came late: what the hub told of
-one is read again at the next comparison. Nor does a lock of the account show in orders or trades, so
+one is read again at the next comparison, and a reading that fails is tried again until it comes. Nor does a lock of the account show in orders or trades, so
 accounts are read again when their list is twenty seconds old.
 """
 
@@ -52,6 +52,9 @@ DOUBTED_EVERY_S: Final = 15.0
 """How often a hub that is not proven to hear is compared while nothing is at stake."""
 
 ACCOUNTS_EVERY_S: Final = 20.0
+MONEY_AGAIN_S: Final = 5.0
+"""When a reading of balances that failed is tried again; it then waits for its place in the budget."""
+
 YOUNG_S: Final = 4.0
 _MOMENT_NS: Final = 2 * NANOSECONDS
 _AGAIN_S: Final = 60.0
@@ -92,6 +95,8 @@ class HubWatch:
         self._money_at: dict[int, datetime] = {}
         """Accounts whose balance the hub told, and when, as long as no answer has said the same."""
         self._accounts_read_s = 0.0
+        self._money_unread = False
+        """Whether the last reading of balances failed."""
         self._wake = asyncio.Event()
         self._comparing = Complaint(_LOG, "comparing the user hub with REST")
         self._balances = Complaint(_LOG, "reading balances again")
@@ -139,6 +144,8 @@ class HubWatch:
         self._agreed = 0
         self._doubts.asked_again(self._record.now_ns())
         self._spawn(self._run(generation), "compare the user hub with REST")
+        if self._money_unread:
+            self._spawn(self._read_money_until(generation), "read balances again")
 
     def end(self) -> None:
         """That life is over."""
@@ -189,10 +196,25 @@ class HubWatch:
         self._accounts_read_s = asyncio.get_running_loop().time()
         try:
             await self._read_accounts("reconciled")
-        except TopstepxError as error:  # tried again with the next look
+        except TopstepxError as error:
             self._balances.failed(error)
+            self.money_unread()
         else:
+            self._money_unread = False
             self._balances.worked()
+
+    def money_unread(self) -> None:
+        """Balances could not be read: nobody tells them again, so they are asked for until they come."""
+        was, self._money_unread = self._money_unread, True
+        if not was and self._generation is not None:
+            self._spawn(self._read_money_until(self._generation), "read balances again")
+
+    async def _read_money_until(self, generation: int) -> None:
+        while self._money_unread:
+            await asyncio.sleep(MONEY_AGAIN_S)
+            if self._generation != generation:
+                return
+            await self._read_money()
 
     async def _pause(self) -> bool:
         """Wait for the next look; True if something is suspected to be missing."""

@@ -210,6 +210,7 @@ class Linkage:
             await self._read_accounts(source)
         except TopstepxError as error:
             _LOG.warning("balances could not be read after a connect: %s", error)
+            self.watch.money_unread()
 
     async def _moving(self, generation: int) -> None:
         """Both lines are heard, so nothing is missed: look all the same, then move."""
