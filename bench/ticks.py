@@ -1,11 +1,12 @@
 """Hub frames on a loopback socket to objects in the consumer's hands, through the whole client.
 
-    python bench/ticks.py [--rounds 5] [--records 20000] [--paced 2000] [--contracts 50] [--json]
+    python bench/ticks.py [--rounds 5] [--records 20000] [--paced 2000] [--contracts 50] [--only a,b] [--json]
 
 Beside `topstepx` (typed and checked, in `async for`, three streams for each contract or one of the
-facts) run `bare`, which is picows and msgspec with the same types and nothing else, `bare+async`, which
-hands the same out through just as many queues in `async for`, and `pysignalr`, which hands out untyped
-dicts with floats in callbacks. A server process plays prepared frames, one record in each;
+facts) and `topstepx+batches` (the same by `stream.batches()`, three streams over all contracts) run
+`bare`, which is picows and msgspec with the same types and nothing else, `bare+async` and
+`bare+batches`, which hand the same out through just as many queues in either form, and `pysignalr`,
+which hands out untyped dicts with floats in callbacks. A server process plays prepared frames, one record in each;
 every contender is a process of its own and takes its turn in every round. Figures are medians, ratios
 the medians of the ratios within a round. Delivery is checked: each record once, in order, and every
 quote that was conflated into a later one counted by it.
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 BASE = "bare"
+CONTENDERS = ("topstepx", "topstepx+batches", BASE, "bare+async", "bare+batches", "pysignalr")
 PLAYS = (("market", "blast"), ("user", "blast"), ("market", "paced"))
 TITLES = {
     ("market", "blast"): "market data as fast as it is taken",
@@ -68,7 +70,10 @@ class Child:
 
 def measure(options: argparse.Namespace) -> dict[tuple[str, str], dict[str, list[dict[str, Any]]]]:
     """The figures of every round, by play and contender."""
-    names = ["topstepx", BASE, "bare+async", *(["pysignalr"] if find_spec("pysignalr") else [])]
+    only = set(options.only.split(",")) if options.only else set(CONTENDERS)
+    names = [name for name in CONTENDERS if name in only or name == BASE]
+    if "pysignalr" in names and not find_spec("pysignalr"):
+        names.remove("pysignalr")
     server = Child("bench.feed.server")
     server.tell(
         {"contracts": options.contracts, "records": options.records, "paced": options.paced}
@@ -112,10 +117,10 @@ def show(title: str, table: dict[str, dict[str, Any]]) -> None:
     paced = "p50_us" in next(iter(table.values()))
     print(f"\n{title}")
     late = "   p50 us   ratio   p99 us" if paced else "  events/s"
-    print(f"  {'':10} {'delivered':>18}  merged  CPU us/event   ratio{late}")
+    print(f"  {'':16} {'delivered':>18}  merged  CPU us/event   ratio{late}")
     for name, row in table.items():
         share = f"{row['delivered']}/{row['sent']}"
-        line = f"  {name:10} {share:>18} {row['merged']:7} {row['cpu_us']:13.2f} {row['cpu_us_ratio']:7.2f}"
+        line = f"  {name:16} {share:>18} {row['merged']:7} {row['cpu_us']:13.2f} {row['cpu_us_ratio']:7.2f}"
         if paced:
             line += f" {row['p50_us']:8.0f} {row['p50_us_ratio']:7.2f} {row['p99_us']:8.0f}"
         else:
@@ -129,6 +134,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=20_000, help="of a market play")
     parser.add_argument("--paced", type=int, default=2000, help="records of the play at 1000/s")
     parser.add_argument("--contracts", type=int, default=50)
+    parser.add_argument("--only", default="", help="contenders, with commas between them")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     options = parser.parse_args()
     tables = {}

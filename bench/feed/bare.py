@@ -142,18 +142,29 @@ async def _numbers(queue: _Queue, key: Key, tally: Tally) -> None:
 
 async def _facts_bare(queue: _Queue, tally: Tally, about: str) -> None:
     async for item in queue:
-        if type(item) is hub_models.UserOrder:
-            tally.saw((ORDER, about), item.data.id)
-        elif type(item) is hub_models.UserTrade:
-            tally.saw((TRADE, about), item.data.id)
-        else:
-            tally.counted()
+        _saw_fact(item, tally, about)
+
+
+def _saw_fact(item: object, tally: Tally, about: str) -> None:
+    if type(item) is hub_models.UserOrder:
+        tally.saw((ORDER, about), item.data.id)
+    elif type(item) is hub_models.UserTrade:
+        tally.saw((TRADE, about), item.data.id)
+    else:
+        tally.counted()
 
 
 @contextlib.asynccontextmanager
 async def bare_queues(server: Server, play: str, tally: Tally) -> AsyncIterator[None]:
     """As little as possible for `async for`."""
-    listener = _BareQueues(tally, str(server.account_id))
+    async with _reading(_BareQueues(tally, str(server.account_id)), server, play):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _reading(
+    listener: _BareQueues | _BareBatches, server: Server, play: str
+) -> AsyncIterator[None]:
     url = f"ws://127.0.0.1:{server.port}/hubs/{play}"
     transport, _ = await picows.ws_connect(lambda: listener, url)
     await asyncio.sleep(0.05)
@@ -165,3 +176,50 @@ async def bare_queues(server: Server, play: str, tally: Tally) -> AsyncIterator[
         for reader in listener.readers:
             reader.cancel()
         await asyncio.gather(*listener.readers, return_exceptions=True)
+
+
+class _Batches(_Queue):
+    """The least that `async for` over all that waits needs."""
+
+    async def __anext__(self) -> list[Any]:
+        batch = [await super().__anext__(), *self._items]
+        self._items.clear()
+        return batch
+
+
+class _BareBatches(_Bare):
+    """The same, handed out in batches: a queue and a reader for each kind."""
+
+    def __init__(self, tally: Tally, about: str) -> None:
+        super().__init__(tally, about)
+        self._facts = _Batches()
+        self._queues = {kind: _Batches() for kind in _PAYLOAD}
+        self.readers = [asyncio.create_task(_fact_batches(self._facts, tally, about))]
+        for kind, queue in self._queues.items():
+            self.readers.append(asyncio.create_task(_number_batches(queue, kind, tally)))
+
+    def _take(self, target: str, arguments: tuple[Raw, ...]) -> None:
+        if target in _PAYLOAD:
+            self._queues[target].push((_text(arguments[0]), _PAYLOAD[target](arguments[1])))
+        else:
+            self._facts.push(_USER[target](arguments[0]))
+
+
+async def _number_batches(queue: _Batches, kind: str, tally: Tally) -> None:
+    single = kind == QUOTE
+    async for batch in queue:
+        for contract_id, item in batch:
+            tally.saw((kind, contract_id), item.volume if single else item[0].volume)
+
+
+async def _fact_batches(queue: _Batches, tally: Tally, about: str) -> None:
+    async for batch in queue:
+        for item in batch:
+            _saw_fact(item, tally, about)
+
+
+@contextlib.asynccontextmanager
+async def bare_batches(server: Server, play: str, tally: Tally) -> AsyncIterator[None]:
+    """As little as possible for `async for` over batches."""
+    async with _reading(_BareBatches(tally, str(server.account_id)), server, play):
+        yield

@@ -1,6 +1,6 @@
 """One client that listens to the scripted server; a process of its own, so that its CPU is only its own.
 
-    python -m bench.feed.readers topstepx|bare|bare+async|pysignalr
+    python -m bench.feed.readers topstepx|topstepx+batches|bare|bare+async|bare+batches|pysignalr
 
 The first line of its input is what the server said of itself, each further line a round:
 {"play": "market"|"user", "pace": "blast"|"paced"}, answered with one line of figures.
@@ -14,21 +14,23 @@ import gc
 import json
 import sys
 import time
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import topstepx
-from bench.feed.bare import bare, bare_queues
+from bench.feed.bare import bare, bare_batches, bare_queues
 from bench.feed.script import ACCOUNT, DEPTH, ORDER, POSITION, QUOTE, TAPE, TRADE, records
 from bench.feed.script import expected as expected_of
 from bench.feed.tally import Server, Tally
 from topstepx import events
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from topstepx.client import Client
+    from topstepx.desk.event_stream import EventStream
     from topstepx.wire.hub_models import TapeTrade
 
 _PATIENCE_S = 20.0
@@ -38,8 +40,10 @@ _PATIENCE_S = 20.0
 
 
 @contextlib.asynccontextmanager
-async def whole_client(server: Server, play: str, tally: Tally) -> AsyncIterator[None]:
-    """`async for` over every stream of the library."""
+async def whole_client(
+    server: Server, play: str, tally: Tally, *, batches: bool = False
+) -> AsyncIterator[None]:
+    """`async for` over every stream of the library, or over the batches of as few streams as do."""
     async with AsyncExitStack() as stack:
         tsx = await stack.enter_async_context(
             topstepx.connect(
@@ -49,7 +53,9 @@ async def whole_client(server: Server, play: str, tally: Tally) -> AsyncIterator
                 api_key=server.api_key,
             )
         )
-        loops = await (_market if play == "market" else _user)(server, tsx, stack, tally)
+        market = _market_batches if batches else _market
+        user = _user_batches if batches else _user
+        loops = await (market if play == "market" else user)(server, tsx, stack, tally)
         tasks = [asyncio.create_task(loop) for loop in loops]
         await asyncio.sleep(0)
         try:
@@ -83,10 +89,14 @@ async def _depth(stream: AsyncIterator[topstepx.Depth], tally: Tally) -> None:
 
 async def _quotes(stream: AsyncIterator[topstepx.Quote], tally: Tally) -> None:
     async for quote in stream:
-        tally.saw((QUOTE, quote.contract_id), quote.volume or 0)
-        if quote.merged > 1:
-            tally.merged += quote.merged - 1
-            tally.counted(quote.merged - 1)
+        _saw_quote(quote, tally)
+
+
+def _saw_quote(quote: topstepx.Quote, tally: Tally) -> None:
+    tally.saw((QUOTE, quote.contract_id), quote.volume or 0)
+    if quote.merged > 1:
+        tally.merged += quote.merged - 1
+        tally.counted(quote.merged - 1)
 
 
 async def _tape(stream: AsyncIterator[TapeTrade], contract_id: str, tally: Tally) -> None:
@@ -94,12 +104,56 @@ async def _tape(stream: AsyncIterator[TapeTrade], contract_id: str, tally: Tally
         tally.saw((TAPE, contract_id), trade.volume)
 
 
+async def _market_batches(
+    server: Server, tsx: Client, stack: AsyncExitStack, tally: Tally
+) -> list[Coroutine[Any, Any, None]]:
+    await tsx.contracts.available()
+    contracts = [tsx.contracts.known(contract_id) for contract_id in server.contracts]
+    depth = await stack.enter_async_context(tsx.market.depth(*contracts))
+    quotes = await stack.enter_async_context(tsx.market.quotes(*contracts))
+    tape = await stack.enter_async_context(tsx.market.trades(*contracts))
+    return [
+        _depth_batches(depth.batches(), tally),
+        _quote_batches(quotes.batches(), tally),
+        _tape_batches(tape.batches(), tally),
+    ]
+
+
+async def _depth_batches(batches: AsyncIterator[list[topstepx.Depth]], tally: Tally) -> None:
+    async for batch in batches:
+        for depth in batch:
+            tally.saw((DEPTH, depth.contract_id), depth.rows[0].volume)
+
+
+async def _quote_batches(batches: AsyncIterator[list[topstepx.Quote]], tally: Tally) -> None:
+    async for batch in batches:
+        for quote in batch:
+            _saw_quote(quote, tally)
+
+
+async def _tape_batches(batches: AsyncIterator[list[TapeTrade]], tally: Tally) -> None:
+    async for batch in batches:
+        for trade in batch:
+            tally.saw((TAPE, trade.contract_id or ""), trade.volume)
+
+
 async def _user(
     server: Server, tsx: Client, _stack: AsyncExitStack, tally: Tally
 ) -> list[Coroutine[Any, Any, None]]:
+    return [_facts(await _told(server, tsx), str(server.account_id), tally)]
+
+
+async def _user_batches(
+    server: Server, tsx: Client, _stack: AsyncExitStack, tally: Tally
+) -> list[Coroutine[Any, Any, None]]:
+    batches = (await _told(server, tsx)).batches()
+    return [_fact_batches(batches, str(server.account_id), tally)]
+
+
+async def _told(server: Server, tsx: Client) -> EventStream:
     accounts = await tsx.accounts.all(only_active=False)
     await tsx.ready(next(one for one in accounts if one.id == server.account_id))
-    return [_facts(tsx.events(*_OBSERVED), str(server.account_id), tally)]
+    return tsx.events(*_OBSERVED)
 
 
 _OBSERVED = (
@@ -112,14 +166,26 @@ _OBSERVED = (
 
 async def _facts(facts: AsyncIterator[events.Event], about: str, tally: Tally) -> None:
     async for fact in facts:
-        if isinstance(fact, events.OrderObserved):
-            tally.saw((ORDER, about), fact.order.id)
-        elif isinstance(fact, events.TradeObserved):
-            tally.saw((TRADE, about), fact.trade.id)
-        elif isinstance(fact, events.AccountObserved) and fact.source != "hub":
-            pass  # a balance that the hub told is read again, and the books know nothing of the script's
-        else:
-            tally.counted()
+        _saw_fact(fact, about, tally)
+
+
+async def _fact_batches(
+    batches: AsyncIterator[list[events.Event]], about: str, tally: Tally
+) -> None:
+    async for batch in batches:
+        for fact in batch:
+            _saw_fact(fact, about, tally)
+
+
+def _saw_fact(fact: events.Event, about: str, tally: Tally) -> None:
+    if isinstance(fact, events.OrderObserved):
+        tally.saw((ORDER, about), fact.order.id)
+    elif isinstance(fact, events.TradeObserved):
+        tally.saw((TRADE, about), fact.trade.id)
+    elif isinstance(fact, events.AccountObserved) and fact.source != "hub":
+        pass  # a balance that the hub told is read again, and the books know nothing of the script's
+    else:
+        tally.counted()
 
 
 # ---- the other library
@@ -171,10 +237,12 @@ async def pysignalr(server: Server, play: str, tally: Tally) -> AsyncIterator[No
 # ---- rounds
 
 
-CONTENDERS = {
+CONTENDERS: dict[str, Callable[[Server, str, Tally], AbstractAsyncContextManager[None]]] = {
     "topstepx": whole_client,
+    "topstepx+batches": partial(whole_client, batches=True),
     "bare": bare,
     "bare+async": bare_queues,
+    "bare+batches": bare_batches,
     "pysignalr": pysignalr,
 }
 
