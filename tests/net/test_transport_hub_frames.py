@@ -12,6 +12,7 @@ from tests.support import websocket as ws
 from tests.support.running import run, until
 from tests.support.scripted import Scripted, Wire
 from topstepx.net.transport_hub import PicowsTransport
+from topstepx.net.transport_hub_frames import TOGETHER_MAX
 
 MESSAGES = [b"%d\x1e" % number for number in range(50)]
 TOGETHER = b"".join(map(ws.frame, MESSAGES))
@@ -31,7 +32,7 @@ def told(*parts: bytes) -> list[bytes]:
     async def main() -> list[bytes]:
         async with opened(PicowsTransport, server.hub_url) as hub:
             hub.socket.send(b"go")
-            await until(lambda: len(hub.ear.whole) >= size)
+            await until(lambda: len(hub.ear.whole) >= size and hub.ear.whole.endswith(MESSAGES[-1]))
             return hub.ear.heard
 
     with Scripted(script) as server:
@@ -40,6 +41,13 @@ def told(*parts: bytes) -> list[bytes]:
 
 def test_what_came_together_is_told_together() -> None:
     assert told(TOGETHER) == [b"".join(MESSAGES)]
+
+
+def test_much_that_came_together_is_told_in_pieces_in_order() -> None:
+    many = [b"%d\x1e" % number for number in range(3 * TOGETHER_MAX)]
+    heard = told(b"".join(map(ws.frame, many)) + TOGETHER)
+    assert b"".join(heard) == b"".join(many + MESSAGES)
+    assert max(piece.count(b"\x1e") for piece in heard) <= TOGETHER_MAX
 
 
 @pytest.mark.parametrize("last", [ws.frame(b"", ws.PING), ws.frame(b"", ws.PONG), TOGETHER[:3]])

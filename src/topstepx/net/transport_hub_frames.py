@@ -1,7 +1,9 @@
 """What picows hands over, frame by frame, as whole messages for one `HubListener`.
 
-What one read of the socket brought is handed on in one piece: SignalR cuts its records by itself, and
+What one read of the socket brought is handed on together: SignalR cuts its records by itself, and
 whatever follows then has its costs once for all of them. Nothing is held back for what may come later.
+Much is handed on in pieces all the same, because what is copied, cut and decoded then stays in the
+processor's cache: a read of 4 MB in one piece took a fifth more time.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ CLOSE_GRACE_S = 2.0
 """How long the gateway may take to answer our CLOSE before the connection is cut."""
 PULSE_S = 2.5
 """How often a socket is looked at; at every fourth look it is pinged."""
+TOGETHER_MAX = 256
+"""Frames that are handed on in one piece at most."""
 _PING_EVERY, _DEAD_AFTER = 4, 7
 
 _LOG = logging.getLogger("topstepx.hub")
@@ -69,9 +73,10 @@ class Frames(picows.WSListener):
         plain = not (frame.rsv1 or frame.rsv2 or frame.rsv3)
         if kind is _TEXT and plain and frame.fin and self._joined is None and self._reason is None:
             self._unread.append(frame.get_payload_as_bytes())
-            if frame.last_in_buffer:
+            unread = len(self._unread)
+            if frame.last_in_buffer or unread >= TOGETHER_MAX:
                 self._deliver_unread()
-            elif len(self._unread) == 1:  # what comes last may be a ping, which picows keeps
+            elif unread == 1:  # what comes last may be a ping, which picows keeps
                 self._loop.call_soon(self._deliver_unread)
             return
         self._deliver_unread()
