@@ -23,7 +23,7 @@ from topstepx.desk.accounts import Account
 from topstepx.desk.bars import Bar
 from topstepx.desk.contracts import Contract
 from topstepx.desk.desk import Desk
-from topstepx.desk.market import Depth, TapeGap
+from topstepx.desk.market import TapeGap
 from topstepx.desk.order import Order
 from topstepx.errors import (
     AccountCannotTrade,
@@ -64,6 +64,7 @@ from topstepx.events import Flattened, FlattenFailed, OrderMoved
 from topstepx.settings import Limits, Secret
 from topstepx.version import __version__
 from topstepx.wire.enums import OrderStatus, OrderType, Side
+from topstepx.wire.hub_models import Depth
 
 __all__ = [
     "Account",

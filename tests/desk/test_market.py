@@ -11,7 +11,6 @@ import pytest
 
 from tests.support.trading import hub_session, mnq, subscribed, until_subscribed
 from topstepx.core.quotes import Quote
-from topstepx.desk.market import Depth
 from topstepx.errors import (
     DeadlinePassed,
     InvalidRequest,
@@ -26,6 +25,7 @@ from topstepx.testing.loop import virtual
 from topstepx.testing.pair import START, Pair
 from topstepx.wire.enums import DomType
 from topstepx.wire.hub_events import TapeTrade
+from topstepx.wire.hub_models import Depth
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

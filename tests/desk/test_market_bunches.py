@@ -16,8 +16,8 @@ from topstepx.testing.loop import virtual
 from topstepx.testing.pair import START, Pair
 from topstepx.wire.enums import DomType, TradeLogType
 from topstepx.wire.hub_models import (
+    Depth,
     DepthRow,
-    DepthUpdate,
     MarketEvents,
     QuoteUpdate,
     TapeTrade,
@@ -71,9 +71,7 @@ async def _heard_of(*, bunch: bool) -> tuple[list[str], list[Quote]]:
                 (TapeTrade(price=Decimal(2), timestamp=START, volume=1, type=TradeLogType.BUY),),
             ),
             QuoteUpdate(MNQ, SparseQuote(best_bid=Decimal(1), best_ask=Decimal(9))),
-            DepthUpdate(
-                MNQ, (DepthRow(timestamp=START, type=DomType.BID, price=Decimal(1), volume=1),)
-            ),
+            Depth(MNQ, (DepthRow(timestamp=START, type=DomType.BID, price=Decimal(1), volume=1),)),
             *(QuoteUpdate(MNQ, SparseQuote(best_bid=Decimal(bid))) for bid in (5, 2, 3)),
         ]
         for piece in [records] if bunch else [[record] for record in records]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.desk.test_market import quiet
 from tests.support.trading import subscribed, until_subscribed
-from topstepx.desk.market import Depth, TapeGap
+from topstepx.desk.market import TapeGap
 from topstepx.errors import DeadlinePassed, InvalidRequest, StreamLagged
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
@@ -22,6 +22,7 @@ from topstepx.wire.enums import DomType
 if TYPE_CHECKING:
     from topstepx.desk.contracts import Contract
     from topstepx.desk.streams import QuoteStream
+    from topstepx.wire.hub_models import Depth
 
 NAMES = ("MNQ", "MES", "MGC")
 IDS = ("CON.F.US.MNQ.Z26", "CON.F.US.MES.Z26", "CON.F.US.MGC.Z26")

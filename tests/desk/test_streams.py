@@ -6,11 +6,12 @@ import asyncio
 import gc
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from topstepx.core.quotes import Quote
-from topstepx.desk.streams import Audience, MarketStream, QuoteBoard, QuoteStream
+from topstepx.desk.streams import MarketStream, QuoteBoard, QuoteStream
 from topstepx.errors import DeadlinePassed, NotSent, StreamLagged
 from topstepx.testing.loop import virtual
 from topstepx.wire.hub_events import Quote as SparseQuote
@@ -36,7 +37,7 @@ class Hub:
     def stop(self) -> None:
         self.stops += 1
 
-    def stream(self, items_max: int = 3) -> MarketStream[int]:
+    def stream(self, items_max: int = 3) -> MarketStream[Any]:
         return MarketStream("tape MNQZ6", self.start, self.stop, items_max=items_max)
 
     def quotes(self) -> QuoteStream:
@@ -264,43 +265,3 @@ def test_the_board_merges_and_forgets() -> None:
     assert board.newest("B") is not None
     board.forget()
     assert board.newest("B") is None
-
-
-@virtual
-async def test_an_audience_is_each_open_stream_of_the_contract_and_nobody_else() -> None:
-    audience: Audience[int] = Audience()
-    audience.push("MNQ", 0)
-    one, two, other, unbegun = (Hub().stream() for _ in range(4))
-    for contract, stream in (("MNQ", one), ("MNQ", two), ("MES", other), ("MNQ", unbegun)):
-        audience.add(stream, contract)
-    for stream in (one, two, other):
-        await stream.__aenter__()
-    audience.push("MNQ", 1)
-    assert [stream.waiting for stream in (one, two, other, unbegun)] == [1, 1, 0, 0]
-    assert (audience.open("MNQ"), audience.open("MES"), audience.open("ES")) == (2, 1, 0)
-    await two.aclose()
-    audience.push("MNQ", 2)
-    assert audience.open("MNQ") == 1
-    assert [await anext(one), await anext(one)] == [1, 2]
-    audience.end()
-    for stream in (one, other):
-        with pytest.raises(StopAsyncIteration):
-            await anext(stream)
-
-
-@virtual
-async def test_an_audience_keeps_no_stream_alive_and_forgets_the_dropped() -> None:
-    audience: Audience[int] = Audience()
-    hub = Hub()
-    kept, dropped = hub.stream(), hub.stream()
-    for stream in (kept, dropped):
-        audience.add(stream, "MNQ")
-        await stream.__aenter__()
-    del stream, dropped
-    gc.collect()
-    await asyncio.sleep(0)
-    assert hub.stops == 1
-    assert audience.open("MNQ") == 1
-    assert len(audience.streams["MNQ"]) == 1
-    audience.push("MNQ", 1)
-    assert await anext(kept) == 1

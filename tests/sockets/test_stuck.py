@@ -123,7 +123,7 @@ async def stuck(
             for stream in (quotes, tape, book):
                 await anext(stream)
             if unread_max is not None:  # narrower, so that a short run fills it
-                tape._items_max = book._items_max = unread_max
+                tape._room = book._room = unread_max
             deaf = Deaf(pair, wire)
             transport = await deaf.listen(contract.id)
             flood = Flood(pair.gateway, contract.id)

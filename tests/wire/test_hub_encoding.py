@@ -11,8 +11,8 @@ from topstepx.wire.enums import DomType, OrderStatus, OrderType, Side
 from topstepx.wire.hub_encoding import encode_event
 from topstepx.wire.hub_events import decode_event
 from topstepx.wire.hub_models import (
+    Depth,
     DepthRow,
-    DepthUpdate,
     HubEvent,
     Logout,
     Quote,
@@ -38,7 +38,7 @@ ORDER = UserOrder(
     action=1,
 )
 ROW = DepthRow(timestamp=AT, type=DomType.BEST_BID, price=Decimal("1.50"), volume=1)
-DEPTH = DepthUpdate("C", (ROW, ROW))
+DEPTH = Depth("C", (ROW, ROW))
 
 
 def text(raw: Raw) -> str:
@@ -71,7 +71,7 @@ def test_depth_is_an_array_and_one_row_may_be_bare() -> None:
     target, (contract, rows) = encode_event(DEPTH)
     assert (target, text(contract)) == ("GatewayDepth", '"C"')
     assert text(rows).count('"price":1.50') == 2
-    one = DepthUpdate("C", (ROW,))
+    one = Depth("C", (ROW,))
     _, (_, bare) = encode_event(one, listed=False)
     assert text(bare).startswith("{")
     assert decode_event(target, (contract, bare)) == (one,)

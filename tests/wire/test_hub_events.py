@@ -14,7 +14,7 @@ from tests.support import golden
 from topstepx.wire.hub_encoding import encode_event
 from topstepx.wire.hub_events import decode_event
 from topstepx.wire.hub_models import (
-    DepthUpdate,
+    Depth,
     HubEvent,
     Logout,
     QuoteUpdate,
@@ -40,7 +40,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "GatewayUserTrade": UserTrade,
     "GatewayQuote": QuoteUpdate,
     "GatewayTrade": TapeUpdate,
-    "GatewayDepth": DepthUpdate,
+    "GatewayDepth": Depth,
     "GatewayLogout": Logout,
 }
 CONTRACT = "CON.F.US.MNQ.U26"

@@ -17,7 +17,7 @@ from topstepx.core.causal import Causal
 from topstepx.core.gap import fact_of, same_moments
 from topstepx.events import AccountObserved, AlarmRaised, PayloadMalformed, PositionObserved
 from topstepx.wire.hub_events import (
-    DepthUpdate,
+    Depth,
     Logout,
     QuoteUpdate,
     TapeUpdate,
@@ -98,7 +98,7 @@ class Intake:
                 self._market.take(event)
             case QuoteUpdate():
                 self._market.on_quote(event)
-            case DepthUpdate():
+            case Depth():
                 self._market.on_depth(event)
             case TapeUpdate():
                 self._market.on_tape(event)

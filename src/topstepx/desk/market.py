@@ -6,20 +6,21 @@ Nothing here passes the record: market data is not kept, and never waits for a d
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core.link import Subscription
 from topstepx.core.quotes import Quote
+from topstepx.desk.audience import Audience
 from topstepx.desk.contracts import Contract, known_contract
-from topstepx.desk.streams import Audience, MarketStream, QuoteBoard, QuoteStream
+from topstepx.desk.streams import MarketStream, QuoteBoard, QuoteStream
 from topstepx.desk.wakes import Wakes
 from topstepx.errors import StaleData
 from topstepx.wire import routes
 from topstepx.wire.enums import DomType
-from topstepx.wire.hub_events import DepthRow, DepthUpdate, QuoteUpdate, TapeTrade, TapeUpdate
+from topstepx.wire.hub_models import Depth, QuoteUpdate, TapeTrade, TapeUpdate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable
@@ -37,18 +38,6 @@ _METHODS = (routes.SUBSCRIBE_QUOTES, routes.SUBSCRIBE_TAPE, routes.SUBSCRIBE_DEP
 _NAMED_MAX = 3
 _UNREAD_MAX = 100_000
 """Tape and depth messages that may lie unread before a stream ends with `StreamLagged`."""
-
-
-class Depth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One depth message: the rows that changed, in the order the gateway sent them.
-
-    `is_valid` False: something before this message is missing, so a book built from these is wrong
-    until the next Reset. There is no other way to get a book than from its Reset on.
-    """
-
-    contract_id: str
-    rows: tuple[DepthRow, ...]
-    is_valid: bool = True
 
 
 class TapeGap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -79,14 +68,13 @@ class MarketData:
         self._bars = bars
         self._now_ns = now_ns
         self._wakes = Wakes()
-        self._spoke: tuple[set[str], set[str], set[str]] = (set(), set(), set())
         self._settings = settings
         self._board = QuoteBoard()
-        self._whole_books: set[str] = set()
         self._quotes: Audience[Quote] = Audience()
         self._silent: dict[Subscription, datetime] = {}
-        self._tapes: Audience[TapeTrade] = Audience()
+        self._tapes: Audience[Any] = Audience()
         self._gapped_tapes: Audience[TapeTrade | TapeGap] = Audience()
+        """Those of `_tapes` that are told of gaps."""
         self.measure: Callable[[tuple[str, ...], datetime, datetime, str], None] | None = None
         """Finds out how much was missed, where that can be found out."""
         self._depths: Audience[Depth] = Audience()
@@ -123,7 +111,10 @@ class MarketData:
 
     def tape(self, contract: Contract, *more: Contract) -> MarketStream[TapeTrade | TapeGap]:
         """As `trades`, with a `TapeGap` where trades are missing: after a reconnect, a lost record, a stall."""
-        return self._stream("tape", routes.SUBSCRIBE_TAPE, self._gapped_tapes, contract, more)
+        stream: MarketStream[TapeTrade | TapeGap]
+        stream = self._stream("tape", routes.SUBSCRIBE_TAPE, self._tapes, contract, more)
+        self._gapped_tapes.add(stream, *_each_once(contract, more))
+        return stream
 
     def depth(self, contract: Contract, *more: Contract) -> MarketStream[Depth]:
         """Every depth message. After `StreamLagged` or a reconnect start again from the next Reset."""
@@ -189,37 +180,43 @@ class MarketData:
     def take(self, events: MarketEvents) -> None:
         """Messages of any kind that came together.
 
-        Of a contract's quotes nobody can see more than the last, for nobody reads in between: the first
-        takes its usual way, which keeps the order in which readers are woken, and the others are put
-        together at the end.
+        Of a contract's quotes nobody can see more than the last, for nobody reads in between: they are
+        put together once. The first wakes who waits, so that readers go on in the order in which
+        something came for them.
         """
+        records = events.events
+        if len(records) == 1 and type(records[0]) is QuoteUpdate:
+            self.on_quote(records[0])
+            return
         on_depth, on_tape = self.on_depth, self.on_tape
-        later: dict[str, list[SparseQuote]] = {}
-        for event in events.events:
-            if type(event) is DepthUpdate:
+        quotes: dict[str, list[SparseQuote]] = {}
+        for event in records:
+            if type(event) is Depth:
                 on_depth(event)
             elif type(event) is QuoteUpdate:
-                more = later.get(event.contract_id)
-                if more is None:
-                    later[event.contract_id] = []
-                    self.on_quote(event)
+                parts = quotes.get(event.contract_id)
+                if parts is None:
+                    quotes[event.contract_id] = [event.quote]
+                    self._quotes.wake(event.contract_id)
                 else:
-                    more.append(event.quote)
+                    parts.append(event.quote)
             elif type(event) is TapeUpdate:
                 on_tape(event)
-        for contract_id, quotes in later.items():
-            if quotes:
-                self._update_quote(contract_id, *quotes)
+        for contract_id, parts in quotes.items():
+            self._update_quote(contract_id, *parts)
 
     def on_quote(self, event: QuoteUpdate) -> None:
         """A quote message came."""
-        self._spoke[0].add(event.contract_id)
         self._update_quote(event.contract_id, event.quote)
 
     def _update_quote(self, contract_id: str, *updates: SparseQuote) -> None:
         heard_ns = self._hub.link.heard_ns
         quote = self._board.update(contract_id, *updates, heard_ns=heard_ns)
-        for reference in self._quotes.streams.get(contract_id, ()):
+        feed = self._quotes.feeds.get(contract_id)
+        if feed is None:
+            return
+        feed.spoke = True
+        for reference in feed.streams:
             stream = reference()
             if isinstance(stream, QuoteStream):  # not one that was dropped
                 stream.push(quote, len(updates))
@@ -234,53 +231,53 @@ class MarketData:
 
     def on_tape(self, event: TapeUpdate) -> None:
         """A tape message came."""
-        self._spoke[1].add(event.contract_id)
-        if self._silent:
-            self._speaks(Subscription(routes.SUBSCRIBE_TAPE, event.contract_id))
         contract_id, trades = event.contract_id, event.trades
+        feed = self._tapes.feeds.get(contract_id)
+        if feed is None:
+            return
+        feed.spoke = True
+        if self._silent:
+            self._speaks(Subscription(routes.SUBSCRIBE_TAPE, contract_id))
         for trade in trades:
             if trade.contract_id != contract_id:  # not said: a reader of several could not tell
                 trades = tuple(
                     msgspec.structs.replace(one, contract_id=contract_id) for one in trades
                 )
                 break
-        for audience in (self._tapes, self._gapped_tapes):
-            for reference in audience.streams.get(contract_id, ()):
-                stream = reference()
-                if stream is not None:
-                    for trade in trades:
-                        stream.push(trade)
-
-    def on_depth(self, event: DepthUpdate) -> None:
-        """A depth message came."""
-        contract_id, rows = event.contract_id, event.rows
-        self._spoke[2].add(contract_id)
-        if self._silent:
-            self._speaks(Subscription(routes.SUBSCRIBE_DEPTH, contract_id))
-        is_valid = contract_id in self._whole_books
-        if not is_valid:
-            for row in rows:
-                if row.type is DomType.RESET:
-                    self._whole_books.add(contract_id)
-                    is_valid = True
-                    break
-        depth = Depth(contract_id=contract_id, rows=rows, is_valid=is_valid)
-        # As `Audience.push`, without a call: half of all traffic goes through here.
-        for reference in self._depths.streams.get(contract_id, ()):
+        for reference in feed.streams:
             stream = reference()
             if stream is not None:
-                stream.push(depth)
+                for trade in trades:
+                    stream.push(trade)
+
+    def on_depth(self, event: Depth) -> None:
+        """A depth message came."""
+        feed = self._depths.feeds.get(event.contract_id)
+        if feed is None:
+            return
+        feed.spoke = True
+        if self._silent:
+            self._speaks(Subscription(routes.SUBSCRIBE_DEPTH, event.contract_id))
+        if not feed.is_whole:
+            feed.is_whole = any(row.type is DomType.RESET for row in event.rows)
+            if not feed.is_whole:
+                event = Depth(event.contract_id, event.rows, is_valid=False)
+        # As `Audience.push`, without a call: half of all traffic goes through here.
+        for reference in feed.streams:
+            stream = reference()
+            if stream is not None:
+                stream.push(event)
 
     def spoke(self) -> frozenset[Subscription]:
         """The streams that said something since this was asked last."""
-        found = frozenset(
-            Subscription(method, contract_id)
-            for method, spoke in zip(_METHODS, self._spoke, strict=True)
-            for contract_id in spoke
-        )
-        for spoke in self._spoke:
-            spoke.clear()
-        return found
+        found = set()
+        audiences: tuple[Audience[Any], ...] = (self._quotes, self._tapes, self._depths)
+        for method, audience in zip(_METHODS, audiences, strict=True):
+            for contract_id, feed in audience.feeds.items():
+                if feed.spoke:
+                    feed.spoke = False
+                    found.add(Subscription(method, contract_id))
+        return frozenset(found)
 
     def interrupted(self) -> None:
         """The market hub is gone: what is merged so far is history, a new life starts with whole quotes."""
@@ -292,9 +289,10 @@ class MarketData:
 
         Each stream of depth is told at once; with `at`, the tape as well.
         """
-        for contract_id in self._whole_books:
-            self._depths.push(contract_id, Depth(contract_id=contract_id, rows=(), is_valid=False))
-        self._whole_books.clear()
+        for contract_id, feed in self._depths.feeds.items():
+            if feed.is_whole:
+                feed.is_whole = False
+                self._depths.push(contract_id, Depth(contract_id, rows=(), is_valid=False))
         if at is not None:
             for contract_id in self._gapped_tapes.contracts():
                 gap = TapeGap(contract_id=contract_id, since=at, until=None, reason=reason)
@@ -316,7 +314,7 @@ class MarketData:
             return
         contract_id = str(stream.key)
         if stream.method is routes.SUBSCRIBE_DEPTH:
-            self._whole_books.discard(contract_id)
+            self._depths.feeds[contract_id].is_whole = False
         else:
             gap = TapeGap(
                 contract_id=contract_id, since=since, until=None, reason="the stream was silent"
@@ -328,8 +326,8 @@ class MarketData:
         for contract_id in self._gapped_tapes.contracts():
             gap = TapeGap(contract_id=contract_id, since=since, until=until, reason=reason)
             self._gapped_tapes.push(contract_id, gap)
-        streamed = {*self._tapes.contracts(), *self._gapped_tapes.contracts()}
-        streamed |= {*self._quotes.contracts(), *self._depths.contracts()}
+        audiences: tuple[Audience[Any], ...] = (self._quotes, self._tapes, self._depths)
+        streamed = {one for audience in audiences for one in audience.contracts()}
         if streamed and self.measure is not None:
             self.measure(tuple(sorted(streamed)), since, until, reason)
 
@@ -337,7 +335,6 @@ class MarketData:
         """End every stream."""
         self._quotes.end()
         self._tapes.end()
-        self._gapped_tapes.end()
         self._depths.end()
 
     # -- bars

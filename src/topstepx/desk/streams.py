@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
-from weakref import ref
 
 import msgspec
 
@@ -49,6 +48,8 @@ class MarketStream(Generic[ItemT]):
         self._stop = stop
         self._items: deque[ItemT] = deque()
         self._items_max = items_max
+        self._room = 0
+        """How many items may lie unread; 0 unless it is open and nothing is missing."""
         self._missed = 0
         self._started = False
         self._subscribed = False
@@ -64,18 +65,23 @@ class MarketStream(Generic[ItemT]):
         After the first item that did not fit nothing more is queued: what is read stays without a gap,
         and the end says how many are missing.
         """
-        if self._closed or not self._started:  # another stream of the contract is open, not this
-            return
         items = self._items
-        if self._missed or len(items) >= self._items_max:
-            self._missed += 1
+        if len(items) >= self._room:
+            self._refuse()
             return
         items.append(item)
         if self._waits:
             self._waits = False
             self._wakes.add(self._waiter)
 
-    def _wake(self) -> None:
+    def _refuse(self) -> None:
+        """Full, or another stream of the contract is open and not this."""
+        if self.is_open:
+            self._missed += 1
+            self._room = 0
+
+    def wake(self) -> None:
+        """Whoever waits looks again, in the next turn of the loop."""
         if self._waits:
             self._waits = False
             self._wakes.add(self._waiter)
@@ -83,7 +89,8 @@ class MarketStream(Generic[ItemT]):
     def end(self) -> None:
         """Called by the feed: nothing more comes."""
         self._closed = True
-        self._wake()
+        self._room = 0
+        self.wake()
 
     @property
     def is_open(self) -> bool:
@@ -152,10 +159,12 @@ class MarketStream(Generic[ItemT]):
         if begun:
             return
         self._started = True
+        self._room = self._items_max
         try:
             await self._start()
         except BaseException as error:  # boundary: it must be able to begin again
             self._started = False
+            self._room = 0
             self._drop()
             if self._closed and isinstance(error, TopstepxError):
                 return  # it was closed meanwhile: an end, not a failure
@@ -183,8 +192,9 @@ class MarketStream(Generic[ItemT]):
 
     def _close(self) -> None:
         self._closed = True
+        self._room = 0
         self._give_up()
-        self._wake()
+        self.wake()
 
     def _give_up(self) -> None:
         if self._subscribed:
@@ -208,7 +218,7 @@ class QuoteStream(MarketStream[Quote]):
         newest: Callable[[], Iterable[Quote]],
         wakes: Wakes | None = None,
     ) -> None:
-        super().__init__(name, start, stop, items_max=0, wakes=wakes)
+        super().__init__(name, start, stop, items_max=1, wakes=wakes)
         self._newest = newest
         self._unread: dict[str, Quote] = {}
         self._replaced: dict[str, int] = {}
@@ -224,7 +234,7 @@ class QuoteStream(MarketStream[Quote]):
 
     def push(self, item: Quote, count: int = 1) -> None:
         """The newest whole quote, after `count` messages that were not pushed before."""
-        if self._closed or not self._started:
+        if not self._room:
             return
         contract_id = item.contract_id
         if contract_id in self._unread:
@@ -266,51 +276,6 @@ class QuoteStream(MarketStream[Quote]):
     def _drop(self) -> None:
         self._unread.clear()
         self._replaced.clear()
-
-
-class Audience(Generic[ItemT]):
-    """The streams of one kind of market data, by contract; one that is dropped is forgotten."""
-
-    def __init__(self) -> None:
-        # Weak references in a tuple: a WeakSet takes twelve times as long to walk, for each message.
-        self.streams: dict[str, tuple[ref[MarketStream[ItemT]], ...]] = {}
-        """Every stream that is not dropped, by contract."""
-
-    def add(self, stream: MarketStream[ItemT], *contract_ids: str) -> None:
-        """From now on the stream gets what is pushed for these contracts."""
-        for contract_id in contract_ids:
-            self._add(contract_id, stream)
-
-    def _add(self, contract_id: str, stream: MarketStream[ItemT]) -> None:
-        def forget(dropped: ref[MarketStream[ItemT]]) -> None:
-            left = tuple(one for one in self.streams[contract_id] if one is not dropped)
-            self.streams[contract_id] = left
-
-        self.streams[contract_id] = (*self.streams.get(contract_id, ()), ref(stream, forget))
-
-    def push(self, contract_id: str, item: ItemT) -> None:
-        """An item for every stream of the contract."""
-        for reference in self.streams.get(contract_id, ()):
-            stream = reference()
-            if stream is not None:
-                stream.push(item)
-
-    def open(self, contract_id: str) -> int:
-        """How many streams of the contract have begun and not ended."""
-        streams = [reference() for reference in self.streams.get(contract_id, ())]
-        return sum(stream is not None and stream.is_open for stream in streams)
-
-    def contracts(self) -> tuple[str, ...]:
-        """The contracts that somebody streams now."""
-        return tuple(contract_id for contract_id in self.streams if self.open(contract_id))
-
-    def end(self) -> None:
-        """End every stream."""
-        for references in self.streams.values():
-            for reference in references:
-                stream = reference()
-                if stream is not None:
-                    stream.end()
 
 
 class QuoteBoard:

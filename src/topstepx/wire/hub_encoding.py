@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 from topstepx.errors import InvalidRequest
 from topstepx.wire.codec import encode_plainly
 from topstepx.wire.hub_models import (
-    DepthUpdate,
+    Depth,
     Logout,
     QuoteUpdate,
     TapeUpdate,
@@ -59,7 +59,7 @@ def encode_event(
         return "GatewayQuote", (_raw(event.contract_id), _raw(quote))
     if isinstance(event, TapeUpdate):
         return "GatewayTrade", (_raw(event.contract_id), _rows(event.trades, listed=listed))
-    if isinstance(event, DepthUpdate):
+    if isinstance(event, Depth):
         return "GatewayDepth", (_raw(event.contract_id), _rows(event.rows, listed=listed))
     if isinstance(event, Logout):
         return "GatewayLogout", () if event.reason is None else (_raw(event.reason),)

@@ -24,8 +24,8 @@ from msgspec import UNSET, Raw, Struct
 from topstepx.errors import sanitised
 from topstepx.wire.codec import strict_decoder
 from topstepx.wire.hub_models import (
+    Depth,
     DepthRow,
-    DepthUpdate,
     HubEvent,
     Logout,
     Quote,
@@ -58,8 +58,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = [
+    "Depth",
     "DepthRow",
-    "DepthUpdate",
     "HubEvent",
     "Logout",
     "Quote",
@@ -201,12 +201,12 @@ def _decode_depth(arguments: Sequence[Raw], forgiven: Forgiven | None) -> tuple[
             if not (_SMALLEST <= price.adjusted() <= _LARGEST and price.is_finite()):
                 break
         else:
-            return (DepthUpdate(_text(contract), rows),) if rows else ()
+            return (Depth(_text(contract), rows),) if rows else ()
     except _REFUSED:
         pass
     contract_id, rows = _carefully("GatewayDepth", DepthRow, _DepthRow, arguments, forgiven)
     named = contract_id or (rows[0].contract_id if rows else None)
-    return (DepthUpdate(_named("GatewayDepth", named), rows),) if rows else ()
+    return (Depth(_named("GatewayDepth", named), rows),) if rows else ()
 
 
 def _named(target: str, contract_id: str | None) -> str:

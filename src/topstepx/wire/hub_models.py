@@ -130,11 +130,17 @@ class TapeUpdate(Struct, frozen=True, gc=False):
     trades: tuple[TapeTrade, ...]
 
 
-class DepthUpdate(Struct, frozen=True, gc=False):
-    """The rows of one message, in its order: a book should apply them together."""
+class Depth(Struct, frozen=True, gc=False):
+    """One depth message: the rows that changed, in the order the gateway sent them, to be applied together.
+
+    `is_valid` False: something before this message is missing, so a book built from these is wrong
+    until the next Reset. There is no other way to get a book than from its Reset on.
+    """
 
     contract_id: str
     rows: tuple[DepthRow, ...]
+    is_valid: bool = True
+    """Never said by the gateway: `tsx.market` knows what was lost."""
 
 
 # ---- either hub
@@ -155,7 +161,7 @@ class UnknownEvent(Struct, frozen=True, gc=False):
 
 
 UserEvent = UserAccount | UserOrder | UserPosition | UserTrade
-MarketEvent = QuoteUpdate | TapeUpdate | DepthUpdate
+MarketEvent = QuoteUpdate | TapeUpdate | Depth
 
 
 class MarketEvents(Struct, frozen=True, gc=False):

@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from topstepx.wire.hub_events import quote_sound
 from topstepx.wire.hub_models import (
+    Depth,
     DepthRow,
-    DepthUpdate,
     MarketEvent,
     MarketEvents,
     Quote,
@@ -95,13 +95,13 @@ def read_market(records: list[bytes], at: int) -> tuple[MarketEvents | None, int
 # than at the units is finite: what is not has no digits, and 0 is said of it.
 
 
-def _depth(record: bytes) -> DepthUpdate | None:
+def _depth(record: bytes) -> Depth | None:
     contract_id, rows = _decode_depth(record).arguments
     for row in rows:
         size = row.price.adjusted()
         if not (_SMALLEST <= size <= _LARGEST and (size or row.price.is_finite())):
             return None
-    return DepthUpdate(contract_id, rows) if rows else None
+    return Depth(contract_id, rows) if rows else None
 
 
 def _quote(record: bytes) -> QuoteUpdate | None:
