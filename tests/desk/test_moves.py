@@ -10,6 +10,7 @@ import pytest
 from topstepx.desk.moves import MOVE_EVERY_S, Moves
 from topstepx.errors import ModeRefused, RateLimited
 from topstepx.testing.loop import virtual
+from topstepx.wire.enums import Side
 
 
 class Line:
@@ -53,6 +54,27 @@ async def test_a_hundred_wishes_are_a_handful_of_changes_and_the_last_one_wins()
     assert len(line.sent) <= 7
     gaps = [later[0] - earlier[0] for earlier, later in zip(line.sent, line.sent[1:], strict=False)]
     assert min(gaps) >= MOVE_EVERY_S
+
+
+@virtual
+async def test_what_tightens_a_wish_that_may_loosen_is_not_passed_over() -> None:
+    line = Line()
+    seen: list[tuple[int, bool]] = []
+    moves = Moves(lambda _, price, only: _note(seen, price, only), spawn=line.moves()._spawn)
+    await asyncio.gather(
+        moves.move(1, Decimal(90)),
+        moves.move(1, Decimal(95), tightens=Side.SELL),
+        moves.move(1, Decimal(93), tightens=Side.SELL),
+    )
+    await asyncio.gather(
+        moves.move(1, Decimal(96), tightens=Side.SELL),
+        moves.move(1, Decimal(97), tightens=Side.SELL),
+    )
+    assert seen == [(95, False), (97, True)]
+
+
+async def _note(seen: list[tuple[int, bool]], price: Decimal, tighten_only: bool) -> None:
+    seen.append((int(price), tighten_only))
 
 
 @virtual

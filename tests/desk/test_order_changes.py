@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,6 +22,11 @@ from topstepx.sim import fault_kinds as f
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
 from topstepx.testing.pair import Pair
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from tests.cards.world import World
 
 
 @virtual
@@ -117,6 +123,69 @@ async def test_moves_that_may_only_tighten_do_not_loosen_each_other(between_s: f
             if one.verb == "modify"
         ]
         assert stops == [start + 20, start + 30]
+
+
+def stops_sent(w: World) -> list[Decimal | None]:
+    """The stop of every change that reached the venue, in its order."""
+    sent = [one.request for one in w.pair.truth.requests if one.verb == "modify"]
+    return [getattr(request, "stop_price", None) for request in sent]
+
+
+@pytest.mark.parametrize("between_s", [0, 0.05])
+@virtual(seeds=[None, 1])
+async def test_a_move_that_may_only_tighten_does_not_loosen_what_a_modify_is_about_to_set(
+    between_s: float,
+) -> None:
+    async with world() as w:
+        order = await w.buy(at=Market(), bracket=Bracket(stop_ticks=400))
+        await order.stop.working()
+        w.pair.network.latency_s = 0.1
+        start = order.stop.stop_price
+        changing = asyncio.create_task(order.stop.modify(stop=start + 20))
+        await asyncio.sleep(between_s)
+        await asyncio.gather(
+            order.stop.move(start + 10, tighten_only=True),
+            order.stop.move(start + 15, tighten_only=True),
+            changing,
+        )
+        assert stops_sent(w) == [start + 20]
+        changing = asyncio.create_task(order.stop.modify(stop=start))
+        await asyncio.sleep(between_s)
+        await order.stop.move(start + 10, tighten_only=True)
+        await changing
+        assert stops_sent(w) == [start + 20, start, start + 10], "from where it is going to be"
+
+
+@virtual(seeds=[None, 1])
+async def test_nor_what_a_modify_may_yet_set_whose_caller_has_left() -> None:
+    async with world() as w:
+        order = await w.buy(at=Market(), bracket=Bracket(stop_ticks=400))
+        await order.stop.working()
+        w.pair.network.latency_s = 0.1
+        start = order.stop.stop_price
+        changing = asyncio.create_task(order.stop.modify(stop=start + 20))
+        await asyncio.sleep(0.05)
+        changing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await changing
+        await order.stop.move(start + 10, tighten_only=True)
+        await asyncio.sleep(5)
+        assert stops_sent(w) == [start + 20]
+        assert w.pair.truth.order(order.stop.id).stop_price == start + 20
+
+
+@virtual
+async def test_a_move_back_is_not_lost_beside_a_modify_that_is_on_its_way() -> None:
+    async with world() as w:
+        order = await w.buy(at=Market(), bracket=Bracket(stop_ticks=400))
+        await order.stop.working()
+        w.pair.network.latency_s = 0.1
+        start = order.stop.stop_price
+        changing = asyncio.create_task(order.stop.modify(stop=start + 10))
+        await asyncio.sleep(0.05)
+        await order.stop.move(start)
+        await changing
+        assert w.pair.truth.order(order.stop.id).stop_price == start
 
 
 @virtual

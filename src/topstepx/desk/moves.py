@@ -64,7 +64,9 @@ class Moves:
         """
         wish = self._wishes.setdefault(order_id, _Wish(price, tightens is not None))
         if tightens is None or is_closer(tightens, price, wish.price):
-            wish.price, wish.tighten_only = price, tightens is not None
+            # What replaces a wish that may loosen, from closer to the market, may loosen as well.
+            wish.price = price
+            wish.tighten_only = tightens is not None and wish.tighten_only
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         wish.waiting.append(done)
         if order_id not in self._working:

@@ -6,9 +6,11 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from topstepx.core.growing import size_at_most
 from topstepx.core.lanes import Lane
-from topstepx.core.modifying import Reading, is_tighter, misfit, operation, reading
+from topstepx.core.modifying import Reading, is_closer, is_tighter, misfit, operation, reading
 from topstepx.core.outcome import Verdict
 from topstepx.core.prices import PriceLike, on_grid, whole_contracts
 from topstepx.desk.moves import Moves
@@ -147,9 +149,12 @@ class OrderChanges:
             stop_price=grid("stop", stop),
             trail_price=grid("trail", trail),
         )
-        async with self._locks.setdefault(order_id, asyncio.Lock()):
+        async with self._one_at_a_time(order_id):
             await self._modified(order, request)
         return order
+
+    def _one_at_a_time(self, order_id: int) -> asyncio.Lock:
+        return self._locks.setdefault(order_id, asyncio.Lock())
 
     def _check_growth(self, order: Order, request: models.ModifyRequest) -> None:
         """A larger size is an entry for what comes on top, and meets the same limits."""
@@ -300,27 +305,49 @@ class OrderChanges:
         if belief is None or belief.order.type not in {*_STOPS, OrderType.LIMIT}:
             kind = belief.order.type.name if belief is not None else "UNKNOWN"
             raise InvalidRequest("order", kind, "has no price to move.", "Cancel it instead.")
-        if tighten_only and not is_tighter(belief.order, level):
-            return order
-        if _price_of(belief) == level and not self._moves.is_under_way(order_id):
+        # What is on its way is waited for: only then is it known what there is to move from.
+        under_way = self._moves.is_under_way(order_id) or self._one_at_a_time(order_id).locked()
+        if not under_way and not self._would_move(belief, level, tighten_only=tighten_only):
             return order
         tightens = belief.order.side if tighten_only else None
         await self._moves.move(order_id, level, tightens=tightens)
         return order
 
     async def _move_now(self, order_id: int, price: Decimal, tighten_only: bool) -> None:  # noqa: FBT001  as `Moves` calls it
-        belief = self._record.ledger.order(order_id)
-        if belief is None or (tighten_only and not is_tighter(belief.order, price)):
-            return
-        order = self._orders.handle(belief.order)
-        if _price_of(belief) == price:
-            return
-        if belief.order.type is OrderType.TRAILING_STOP:
-            await self.modify(order, size=None, limit=None, stop=None, trail=price)
-        elif belief.order.type in _STOPS:
-            await self.modify(order, size=None, limit=None, stop=price, trail=None)
-        else:
-            await self.modify(order, size=None, limit=price, stop=None, trail=None)
+        async with self._one_at_a_time(order_id):
+            belief = self._record.ledger.order(order_id)
+            if belief is None or not self._would_move(belief, price, tighten_only=tighten_only):
+                return
+            trails = belief.order.type is OrderType.TRAILING_STOP
+            stops = belief.order.type in _STOPS and not trails
+            request = models.ModifyRequest(
+                account_id=belief.order.account_id,
+                order_id=order_id,
+                limit_price=None if stops or trails else price,
+                stop_price=price if stops else None,
+                trail_price=price if trails else None,
+            )
+            self._orders.check_may_trade()
+            await self._modified(self._orders.handle(belief.order), request)
+
+    def _would_move(self, belief: OrderBelief, price: Decimal, *, tighten_only: bool) -> bool:
+        """Whether a move to `price` changes anything, and may; it counts what may yet turn out to have left."""
+        account_id = belief.order.account_id
+        bodies = (
+            one.recorded.body
+            for one in self._record.ledger.open_intents(account_id)
+            if one.recorded is not None
+            and (one.recorded.action, one.recorded.order_id) == ("modify", belief.id)
+        )
+        asked = [msgspec.json.decode(body, type=models.ModifyRequest) for body in bodies]
+        levels = [one.stop_price or one.trail_price or one.limit_price for one in asked]
+        wanted = [level for level in levels if level is not None]
+        if tighten_only:
+            side = belief.order.side
+            closer = all(is_closer(side, price, level) for level in wanted)
+            if not closer or not is_tighter(belief.order, price):
+                return False
+        return _price_of(belief) != price or any(level != price for level in wanted)
 
     async def _id_of(self, order: Order) -> int:
         if order.id is None and not _is_over(order):
