@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from topstepx.core.given import KEY_LENGTH_MAX, check_wait, named
+from topstepx.core.given import KEY_LENGTH_MAX, check_time, check_wait, named
 from topstepx.errors import InvalidRequest
 
 
@@ -15,6 +15,7 @@ from topstepx.errors import InvalidRequest
         ("", "Give a name"),
         ("  ", "Give a name"),
         ("k" * 201, "Shorten"),
+        ("k\ud800", "Take out the lone surrogate"),
     ],
 )
 def test_a_key_is_a_name(key: object, step: str) -> None:
@@ -34,3 +35,10 @@ def test_a_wait_is_a_number_of_seconds(seconds: object) -> None:
 def test_a_wait_may_have_no_end() -> None:
     for seconds in (None, 0, 2.5, float("inf")):
         check_wait("timeout", seconds)
+
+
+@pytest.mark.parametrize("seconds", ["3", None, True, -1, float("nan"), float("inf")])
+def test_a_time_ends(seconds: object) -> None:
+    with pytest.raises(InvalidRequest, match="is a number of seconds"):
+        check_time("max_age_s", seconds)
+    check_time("max_age_s", 0)

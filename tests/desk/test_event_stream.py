@@ -97,3 +97,10 @@ async def test_a_second_reader_and_an_empty_queue_are_refused() -> None:
         await first
     with pytest.raises(errors.InvalidRequest, match="at least one"):
         EventStream((), 0)
+
+
+@pytest.mark.parametrize("kind", ["OrderMoved", int, fact(1), None])
+def test_kinds_are_classes_of_facts(kind: object) -> None:
+    """A name was taken, and then nothing could be told any more: the next order ended with a TypeError."""
+    with pytest.raises(errors.InvalidRequest, match="kinds of facts are classes"):
+        EventStream((kind,), 10)  # type: ignore[arg-type]  # what a beginner gives

@@ -9,7 +9,7 @@ import pytest
 from tests.cards.world import PLACE, world
 from topstepx import Bracket, Market
 from topstepx.core.order_life import Stage
-from topstepx.errors import NotFilled, OrderUnresolved
+from topstepx.errors import InvalidRequest, NotFilled, OrderUnresolved
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
@@ -45,6 +45,22 @@ async def test_handles_of_one_order_agree_however_they_were_found() -> None:
         assert by_id.log == order.log
         await order.cancel()
         assert {one.status for one in (by_key, by_id, working)} == {OrderStatus.CANCELLED}
+
+
+@virtual
+async def test_a_leg_that_was_not_asked_for_is_said_at_once() -> None:
+    """It was waited for, ten seconds long, and then called ACCEPTED."""
+    async with world() as w:
+        order = await w.buy(1, bracket=Bracket(target_ticks=80))
+        stop = order.stop
+        for act in (stop.working, stop.cancel, stop.filled, stop.done):
+            with pytest.raises(InvalidRequest, match="was placed without a stop"):
+                await act()
+        with pytest.raises(InvalidRequest, match=r"Bracket\(stop_ticks=40\)"):
+            await stop.move("20000")
+        with pytest.raises(InvalidRequest, match="without a stop"):
+            await stop.modify(stop="20000")
+        await order.target.cancel()
 
 
 @virtual

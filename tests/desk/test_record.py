@@ -281,6 +281,7 @@ async def test_a_slow_reader_is_ended_loudly_and_alone() -> None:
     await record.close()
     everything = [event async for event in quick]
     assert [event.kind for event in everything].count("OrderObserved") == 6
+    assert [event async for event in record.events()] == []  # opened too late: it waited for ever
     (alarm,) = (event for event in everything if isinstance(event, events.AlarmRaised))
     assert alarm.name == "subscriber_lagged"
     assert "AlarmRaised" in kinds(journal)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from tests.support.trading import PRACTICE, PRACTICE_ID, mnq, practice
 from topstepx.core.mode import Mode
 from topstepx.core.terms import Bracket, Limit, Market
-from topstepx.errors import AccountUnknown, NotReady, StaleData
+from topstepx.errors import AccountUnknown, InvalidRequest, NotReady, StaleData
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
 from topstepx.testing.eventually import eventually
@@ -152,3 +153,24 @@ async def test_what_is_too_old_or_unknown_is_refused() -> None:
             assert refused.value.age_s is not None
             assert 50 <= refused.value.age_s <= 70
             assert view(account) is not None, "without a limit it is served"
+
+
+@virtual
+async def test_slips_are_named_and_never_an_answer() -> None:
+    async with Pair() as pair:
+        account, contract, state = await practice(pair), await mnq(pair), pair.tsx.state
+        await pair.tsx.ready(account)
+        given: tuple[Any, ...] = ("5", float("nan"), True)
+        for age in given:  # NaN is less than nothing: the oldest position passed
+            with pytest.raises(InvalidRequest, match="max_age_s"):
+                state.position(account, contract, max_age_s=age)
+            with pytest.raises(InvalidRequest, match="max_age_s"):
+                pair.tsx.market.newest(contract, max_age_s=age)
+            with pytest.raises(InvalidRequest, match="timeout_s"):
+                await pair.tsx.flatten(account, timeout_s=age)
+        name: Any = "MNQ"
+        for look in (state.mode, state.causes, state.position):
+            with pytest.raises(InvalidRequest, match=r"contracts\.front"):
+                look(account, name)
+        with pytest.raises(InvalidRequest, match="must be the record of an order"):
+            pair.tsx.orders.handle(name)

@@ -21,15 +21,27 @@ def named(key: object) -> str:
         )
     if len(key) > KEY_LENGTH_MAX:
         raise InvalidRequest("key", key, rule, "Shorten it.")
+    if any("\ud800" <= letter <= "\udfff" for letter in key):
+        step = "Take out the lone surrogate; a file name that could not be decoded has them."
+        raise InvalidRequest("key", ascii(key), "has a character that no file can hold.", step)
     return key
 
 
 def check_wait(field: str, seconds: object) -> None:
     """Raise `InvalidRequest` unless `seconds` is a number of seconds, or None for no end."""
-    if seconds is None:
-        return
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not is_number or math.isnan(seconds) or seconds < 0:  # type: ignore[arg-type,operator]  # it is a number
+    if seconds is not None and not _is_time(seconds):
         raise InvalidRequest(
             field, seconds, "is a number of seconds.", "Give for example 60, or None."
         )
+
+
+def check_time(field: str, seconds: object) -> None:
+    """Raise `InvalidRequest` unless `seconds` is a number of seconds that end."""
+    if not _is_time(seconds) or seconds == math.inf:
+        raise InvalidRequest(field, seconds, "is a number of seconds.", "Give for example 60.")
+
+
+def _is_time(seconds: object) -> bool:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return False
+    return seconds >= 0  # which NaN is not

@@ -7,6 +7,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, Invali
 from topstepx.errors import InvalidRequest, PriceOffGrid
 
 _DIGITS_MAX = 30
+_WHOLE_DIGITS_MAX = 15
+"""More than any price has before the point, and few enough to be counted in ticks exactly."""
 
 PriceLike = Decimal | str | int
 """What is taken for a price: a Decimal, a whole number, or a number in a string. Never a float."""
@@ -29,7 +31,11 @@ def exact(field: str, value: PriceLike) -> Decimal:
     _sign, digits, exponent = number.as_tuple()
     if not isinstance(exponent, int):
         raise InvalidRequest(field, str(value), "is not a finite number.", "Give a real price.")
-    if len(digits) > _DIGITS_MAX or not -_DIGITS_MAX <= exponent <= _DIGITS_MAX:
+    if (
+        len(digits) > _DIGITS_MAX
+        or exponent < -_DIGITS_MAX
+        or number.adjusted() >= _WHOLE_DIGITS_MAX
+    ):
         raise InvalidRequest(
             field, str(value), "has more digits than any price.", "Give a real price."
         )

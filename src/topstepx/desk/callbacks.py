@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from topstepx.clock import NANOSECONDS
 from topstepx.desk.complaint import is_power_of_two
+from topstepx.desk.event_stream import are_kinds
 from topstepx.errors import InvalidRequest, StreamLagged
-from topstepx.events import AlarmRaised, Event
+from topstepx.events import AlarmRaised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from topstepx.desk.event_stream import EventStream
     from topstepx.desk.record import Record
+    from topstepx.events import Event
 
 SLOW_S: Final = 1.0
 BUSY_S: Final = 60.0
@@ -52,10 +54,8 @@ class Callbacks:
         loses what comes meanwhile (the alarm `subscriber_lagged`), and goes on with what comes then:
         before that `lagged` is called with the number that was lost. Look at the state there.
         """
-        given: tuple[object, ...] = (call, *kinds)
-        if not callable(given[0]) or not all(
-            isinstance(kind, type) and issubclass(kind, Event) for kind in given[1:]
-        ):
+        function: object = call
+        if not callable(function) or not are_kinds(kinds):
             raise InvalidRequest(
                 "call",
                 call,

@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Self
 
 from topstepx import errors
 from topstepx.desk.batches import Batches
+from topstepx.events import Event
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from topstepx.events import Event
+
+def are_kinds(kinds: tuple[object, ...]) -> bool:
+    """Whether these are classes of facts."""
+    return all(isinstance(kind, type) and issubclass(kind, Event) for kind in kinds)
 
 
 class EventStream:
@@ -30,6 +34,13 @@ class EventStream:
         if limit < 1:
             raise errors.InvalidRequest(
                 "limit", limit, "a stream holds at least one fact.", "Use 1 or more."
+            )
+        if not are_kinds(kinds):
+            raise errors.InvalidRequest(
+                "kinds",
+                kinds[0] if len(kinds) == 1 else kinds,
+                "kinds of facts are classes of `topstepx.events`.",
+                "Write tsx.events(events.TradeObserved).",
             )
         self.limit, self.reader = limit, reader
         self._kinds = kinds

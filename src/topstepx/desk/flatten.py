@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from topstepx.clock import NANOSECONDS
 from topstepx.core.asked import place_of
 from topstepx.core.flatten import VERIFY_S, Flattening, Move, State
+from topstepx.core.given import check_time
 from topstepx.core.lanes import Lane
 from topstepx.desk.exits import Came, Exits
 from topstepx.desk.flat_look import FLAT, FlatLook
@@ -86,6 +87,7 @@ class Flattener:
 
         Cancelling the caller does not stop it. A second call joins the first.
         """
+        check_time("timeout_s", timeout_s)
         key = (account_id, contract_id)
         effort = self._efforts.get(key)
         if effort is None or effort.done():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from topstepx.clock import NANOSECONDS
+from topstepx.core.given import check_time
 from topstepx.core.link import Subscription
 from topstepx.core.quotes import Quote
 from topstepx.desk.audience import Audience
@@ -144,9 +145,10 @@ class MarketData:
         While the market hub is away it is made of the last bar, and its `source` says so. With `max_age_s`
         you get a quote of the hub that is no older, or `StaleData`.
         """
-        quote = self._board.newest(contract.id)
+        quote = self._board.newest(known_contract(contract).id)
         if max_age_s is None:
             return quote
+        check_time("max_age_s", max_age_s)
         age_s = None if quote is None else self.age_s(quote)
         if quote is None or age_s is None or age_s > max_age_s or quote.source != "hub":
             source = "nobody" if quote is None else f"the {quote.source}"

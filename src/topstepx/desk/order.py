@@ -15,7 +15,7 @@ from topstepx.core.given import check_wait
 from topstepx.core.order_life import Stage, stage_of
 from topstepx.desk.lives import average_price
 from topstepx.desk.order_stream import story
-from topstepx.errors import NotFilled, OrderUnresolved
+from topstepx.errors import InvalidRequest, NotFilled, OrderUnresolved
 from topstepx.wire.enums import OrderStatus, Side
 
 if TYPE_CHECKING:
@@ -214,7 +214,10 @@ class Order:
 
     @property
     def stop(self) -> Order:
-        """The protective stop leg; known once the gateway made it."""
+        """The protective stop leg; known once the gateway made it.
+
+        Waiting for one that was not asked for, or changing it, raises `InvalidRequest`.
+        """
         return self._leg("stop")
 
     @property
@@ -251,8 +254,24 @@ class Order:
             raise NotFilled(msg, self)
         return self
 
+    def _check_ordered(self) -> None:
+        """Raise `InvalidRequest` for a leg that was never asked for: it would be waited for in vain."""
+        entry, leg = self._name.leg_of, self._name.leg
+        asked = place_of(entry.intent) if entry is not None else None
+        if entry is None or asked is None or self.belief is not None:
+            return  # not ours to say, or made by the account's own settings
+        bracket = asked.stop_loss_bracket if leg == "stop" else asked.take_profit_bracket
+        if bracket is None:
+            raise InvalidRequest(
+                leg,
+                entry.describe(),
+                f"was placed without a {leg}.",
+                f"Place it with bracket=Bracket({leg}_ticks=40), or send an order of your own.",
+            )
+
     async def _until_over(self, timeout: float | None) -> None:
         check_wait("timeout", timeout)
+        self._check_ordered()
 
         def look() -> bool:
             return self.is_over or self.stage is Stage.PRESUMED_ABSENT
@@ -276,6 +295,7 @@ class Order:
     async def working(self, timeout: float | None = 10.0) -> Order:
         """This order, once the gateway works it (a leg: once the entry filled); else as `done`."""
         check_wait("timeout", timeout)
+        self._check_ordered()
         await self._orders.wait(
             self, lambda: self.status is OrderStatus.OPEN or self.is_done, timeout
         )
@@ -293,6 +313,7 @@ class Order:
         than half a minute, or when the order itself is not found yet (it is then cancelled on sight);
         `GatewayRefused` when it cannot be cancelled.
         """
+        self._check_ordered()
         return await self._orders.changes.cancel(self)
 
     async def modify(
@@ -308,6 +329,7 @@ class Order:
         Raises `InvalidRequest` (a new size after a partial fill, too), `ModeRefused`, `GatewayRefused`,
         and `ModifyConflict` when the order then reads neither as it was nor as you wanted it.
         """
+        self._check_ordered()
         return await self._orders.changes.modify(
             self, size=size, limit=limit, stop=stop, trail=trail
         )

@@ -298,6 +298,10 @@ class Orders:
 
     def handle(self, order: OrderModel) -> Order:
         """The handle of an order that was seen, such as one of `open`."""
+        given: object = order
+        if not isinstance(given, OrderModel):
+            step = "Give one of await tsx.orders.open(account), or use get(account, key=…)."
+            raise InvalidRequest("order", given, "must be the record of an order.", step)
         intent = (
             self.ledger.intent_by_tag(order.account_id, order.custom_tag)
             if order.custom_tag

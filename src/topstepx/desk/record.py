@@ -81,6 +81,7 @@ class Record:
         self._outbox: deque[tuple[Event, tuple[Change, ...]]] = deque()
         self._telling = False
         self._read_to = 0
+        self._closed = False
         journal.watch(self._journal_moved)
 
     # ------------------------------------------------------------ life
@@ -136,6 +137,7 @@ class Record:
             errors.RecordUnavailable: the last facts could not be written.
         """
         self._tell_all()
+        self._closed = True
         for stream in self._open_streams():
             stream.end()
         self._streams.clear()
@@ -279,6 +281,8 @@ class Record:
         """
         self._tell_all()
         stream = EventStream(kinds, limit, reader)
+        if self._closed:
+            stream.end()  # nothing will ever come: who reads it must not wait for it
         # A stream that its reader let go of must not fill up for ever.
         self._streams.append(weakref.ref(stream))
         return stream

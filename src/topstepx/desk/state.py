@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from topstepx.clock import NANOSECONDS
+from topstepx.core.given import check_time
 from topstepx.core.ledger_orders import OrderBelief
 from topstepx.core.ledger_positions import PositionBelief
 from topstepx.core.ledger_trades import TradeBelief
 from topstepx.desk.accounts import Account
+from topstepx.desk.contracts import known_contract
 from topstepx.errors import NotReady, StaleData
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ class State:
     ) -> None:
         if max_age_s is None:
             return
+        check_time("max_age_s", max_age_s)
         age_s = self._age_s(account_id, freshness)
         if age_s is None or age_s > max_age_s:
             source = "nobody" if freshness is None else freshness.source
@@ -96,7 +99,7 @@ class State:
         self, account: AccountLike, contract: Contract, *, max_age_s: float | None = None
     ) -> PositionBelief | None:
         """The position in one contract; None: unknown, which is not flat."""
-        account_id = self._id(account)
+        account_id, contract = self._id(account), known_contract(contract)
         belief = self._record.ledger.position(account_id, contract.id)
         age = None if belief is None else belief.freshness
         self._check(f"the position in {contract.name}", account_id, age, max_age_s)
@@ -137,7 +140,7 @@ class State:
 
     def mode(self, account: AccountLike, contract: Contract | None = None) -> Mode:
         """What may be done on the account, or on one contract of it, which may be restricted alone."""
-        contract_id = contract.id if contract is not None else None
+        contract_id = known_contract(contract).id if contract is not None else None
         return self._record.ledger.modes.mode(self._id(account), contract_id)
 
     def causes(
@@ -148,7 +151,7 @@ class State:
         With a contract, what restricts that one. A cause says in `contract_id` which contract it is about
         (None: the whole account), in `rule` what it means and how it ends.
         """
-        contract_id = contract.id if contract is not None else None
+        contract_id = known_contract(contract).id if contract is not None else None
         modes = self._record.ledger.modes
         return modes.causes(self._id(account), contract_id, everything=contract is None)
 
