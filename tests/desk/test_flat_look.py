@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tests.cards.world import world
@@ -11,6 +12,8 @@ from topstepx.core.flatten import Flattening
 from topstepx.desk.flat_look import FlatLook
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
+from topstepx.wire.enums import OrderType, Side
+from topstepx.wire.models import PlaceRequest
 
 if TYPE_CHECKING:
     from tests.cards.world import World
@@ -69,3 +72,24 @@ async def test_fills_known_before_the_first_list_leave_a_doubt_that_two_closes_e
         for _ in range(2):
             machine.close_came(w.contract.id, look.doubt(w.contract.id), found=False)
         assert w.contract.id not in (await look.now()).positions
+
+
+@virtual
+async def test_where_one_list_of_orders_shows_nothing_the_other_is_asked() -> None:
+    async with world() as w:
+        w.break_("*", f.Visibility("query", 20))
+        w.break_("hub/user", f.DropEvents("*"), times=None)
+        request = PlaceRequest(
+            account_id=w.account.id,
+            contract_id=w.contract.id,
+            type=OrderType.LIMIT,
+            side=Side.BUY,
+            size=1,
+            limit_price=Decimal(w.far_below().price),
+        )
+        w.others("place", request)
+        look = await looking(w).now()
+        assert len(look.orders) == 1
+        w.break_("Order/searchOpen", f.Answer(500), times=None)
+        await w.tsx.flatten(w.account)
+        assert not w.working

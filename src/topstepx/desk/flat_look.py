@@ -1,7 +1,7 @@
 """One look at what stands between an account, or one contract of it, and flat.
 
-Lists may be seconds late, so a look asks for what they should show and do not, and counts a position that
-fills leave in doubt as one that is held.
+Lists may be seconds late, so a look asks for what they should show and do not, counts a position that fills
+leave in doubt as one that is held, and where nothing is left asks the other list of orders as well.
 """
 
 from __future__ import annotations
@@ -63,9 +63,16 @@ class FlatLook:
             belief = self._record.ledger.position(self._account_id, contract_id)
             if self._concerns(contract_id) and not self._is_flat(contract_id, belief):
                 positions[contract_id] = (belief.net or 0) if belief is not None else 0
-        orders = (*orders, *await self._unshown({order.id for order in orders}))
-        live = [order for order in orders if self._concerns(order.contract_id)]
-        return Look(tuple(order for order in live if not self._is_over(order)), positions)
+        live = self._live((*orders, *await self._unshown({order.id for order in orders})))
+        if not (live or positions):
+            with contextlib.suppress(TopstepxError):  # the first list has said what it knows
+                live = self._live(await self._reader.open_orders(self._account_id, lane=Lane.EXIT))
+        return Look(live, positions)
+
+    def _live(self, orders: tuple[OrderModel, ...]) -> tuple[OrderModel, ...]:
+        """Those that matter here and are not known to be over."""
+        here = (order for order in orders if self._concerns(order.contract_id))
+        return tuple(order for order in here if not self._is_over(order))
 
     def _is_flat(self, contract_id: str, belief: PositionBelief | None) -> bool:
         """Whether nothing is held, or only in doubt and the gateway finds nothing to close, again and again.
