@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from topstepx.desk.moves import MOVE_EVERY_S, Moves
-from topstepx.errors import ModeRefused, RateLimited
+from topstepx.errors import AnswerLost, ModeRefused, NotSent, RateLimited
 from topstepx.testing.loop import virtual
 from topstepx.wire.enums import Side
 
@@ -54,6 +54,65 @@ async def test_a_hundred_wishes_are_a_handful_of_changes_and_the_last_one_wins()
     assert len(line.sent) <= 7
     gaps = [later[0] - earlier[0] for earlier, later in zip(line.sent, line.sent[1:], strict=False)]
     assert min(gaps) >= MOVE_EVERY_S
+
+
+@virtual
+async def test_another_change_of_the_price_is_a_newer_word_than_what_waits() -> None:
+    line = Line()
+    moves = line.moves()
+    await moves.move(1, Decimal(10))
+    waiting = asyncio.create_task(moves.move(1, Decimal(20)))
+    await asyncio.sleep(0.1)
+    async with moves.overruled(1):
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        newer = asyncio.create_task(moves.move(1, Decimal(30)))
+        await asyncio.sleep(0)
+    await waiting
+    await newer
+    assert line.prices == [10, 30]
+
+
+async def overruling(moves: Moves, error: Exception, after_s: float = 0.0) -> None:
+    async with moves.overruled(1):
+        await asyncio.sleep(after_s)
+        raise error
+
+
+@virtual
+async def test_one_that_was_refused_is_none_and_one_that_may_have_happened_is() -> None:
+    line = Line()
+    moves = line.moves()
+    await moves.move(1, Decimal(10))
+    kept = asyncio.create_task(moves.move(1, Decimal(20)))
+    await asyncio.sleep(0)
+    with pytest.raises(NotSent):
+        await overruling(
+            moves, NotSent("shut"), after_s=5
+        )  # the work that would have sent it is over
+    await kept
+    lost = asyncio.create_task(moves.move(1, Decimal(30)))
+    await asyncio.sleep(0)
+    with pytest.raises(AnswerLost):
+        await overruling(moves, AnswerLost("cut"))
+    with pytest.raises(AnswerLost):
+        await lost
+    assert line.prices == [10, 20]
+
+
+@virtual
+async def test_what_had_no_room_does_not_leave_after_a_newer_word() -> None:
+    line = Line(RateLimited("full", retry_after_s=3.0))
+    moves = line.moves()
+    late = asyncio.create_task(moves.move(1, Decimal(10)))
+    await asyncio.sleep(0.05)
+    async with moves.overruled(1):
+        await asyncio.sleep(0.2)
+    await asyncio.wait_for(late, 5)
+    await asyncio.sleep(20)
+    assert line.prices == [10], "tried once, in vain"
+    assert not moves._overruled
+    assert not moves.is_under_way(1)
 
 
 @virtual

@@ -131,7 +131,7 @@ def stops_sent(w: World) -> list[Decimal | None]:
     return [getattr(request, "stop_price", None) for request in sent]
 
 
-@pytest.mark.parametrize("between_s", [0, 0.05])
+@pytest.mark.parametrize("between_s", [0.01, 0.05])
 @virtual(seeds=[None, 1])
 async def test_a_move_that_may_only_tighten_does_not_loosen_what_a_modify_is_about_to_set(
     between_s: float,
@@ -172,6 +172,37 @@ async def test_nor_what_a_modify_may_yet_set_whose_caller_has_left() -> None:
         await asyncio.sleep(5)
         assert stops_sent(w) == [start + 20]
         assert w.pair.truth.order(order.stop.id).stop_price == start + 20
+
+
+@virtual
+async def test_a_move_that_waits_does_not_undo_a_modify_that_came_after_it() -> None:
+    async with world() as w:
+        order = await w.buy(at=Market(), bracket=Bracket(stop_ticks=400))
+        await order.stop.working()
+        start = order.stop.stop_price
+        await order.stop.move(start + 10)
+        waiting = asyncio.create_task(order.stop.move(start + 20))
+        await asyncio.sleep(0.1)
+        await order.stop.modify(stop=start + 5)
+        await asyncio.wait_for(waiting, 1)
+        await asyncio.sleep(3)
+        assert stops_sent(w) == [start + 10, start + 5], "the last word counts"
+
+
+@virtual
+async def test_a_modify_that_is_refused_leaves_the_move_that_waits() -> None:
+    async with world() as w:
+        order = await w.buy(at=Market(), bracket=Bracket(stop_ticks=400))
+        await order.stop.working()
+        start = order.stop.stop_price
+        await order.stop.move(start + 10)
+        waiting = asyncio.create_task(order.stop.move(start + 20))
+        await asyncio.sleep(0.1)
+        with pytest.raises(InvalidRequest, match="has no limit"):
+            await order.stop.modify(limit=start)
+        await asyncio.sleep(2)
+        assert waiting.done()
+        assert stops_sent(w) == [start + 10, start + 20]
 
 
 @virtual

@@ -2,7 +2,8 @@
 
 A trailing strategy may ask for a new stop at every tick. Only the latest price matters: while one
 change is under way, and for a second after it, newer wishes replace each other, and then the last one
-leaves. Whoever asked for a replaced one waits for that.
+leaves. Whoever asked for a replaced one waits for that. A `modify` of the price is a newer word as well:
+a move that still waits is replaced by it, unless it is refused.
 
 A move that may only tighten is measured against what is wanted already, and once more in the moment
 before it leaves: by then the order may stand elsewhere than when it was asked for.
@@ -11,6 +12,7 @@ before it leaves: by then the order may stand elsewhere than when it was asked f
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ from topstepx.core.modifying import is_closer
 from topstepx.errors import RateLimited, TopstepxError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
     from decimal import Decimal
 
     from topstepx.wire.enums import Side
@@ -51,6 +53,8 @@ class Moves:
         self._spawn = spawn
         self._wishes: dict[int, _Wish] = {}
         self._working: set[int] = set()
+        self._overruled: set[int] = set()
+        """Orders whose change that is under way is older than a modify."""
 
     def is_under_way(self, order_id: int) -> bool:
         """Whether a move of this order is on its way, or was a second ago."""
@@ -69,17 +73,46 @@ class Moves:
             wish.tighten_only = tightens is not None and wish.tighten_only
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         wish.waiting.append(done)
+        self._begin(order_id)
+        await done
+
+    @asynccontextmanager
+    async def overruled(self, order_id: int) -> AsyncIterator[None]:
+        """Inside, another change of the price is made: no move asked for before leaves afterwards."""
+        wish = self._wishes.pop(order_id, None)
+        if order_id in self._working:
+            self._overruled.add(order_id)
+        try:
+            yield
+        except TopstepxError as error:
+            if error.did_it_happen != "no":
+                _tell(wish, error)
+                raise
+            self._overruled.discard(order_id)
+            if wish is not None:
+                self._put_back(order_id, wish)
+                self._begin(order_id)
+            raise
+        except BaseException:
+            _tell(wish, None)  # who asked has left, and the change goes on
+            raise
+        _tell(wish, None)
+
+    def _begin(self, order_id: int) -> None:
         if order_id not in self._working:
             self._working.add(order_id)
             task = self._spawn(self._work(order_id), f"move {order_id}")
             task.add_done_callback(lambda ended: self._ended(order_id, ended))
-        await done
 
     async def _work(self, order_id: int) -> None:
         while (wish := self._wishes.pop(order_id, None)) is not None:
+            self._overruled.discard(order_id)
             try:
                 await self._change(order_id, wish.price, wish.tighten_only)
             except RateLimited as limited:
+                if order_id in self._overruled:
+                    _tell(wish, None)
+                    continue
                 self._put_back(order_id, wish)
                 await asyncio.sleep(min(_BUDGET_WAIT_MAX_S, limited.retry_after_s or MOVE_EVERY_S))
                 continue
@@ -91,6 +124,7 @@ class Moves:
             else:
                 _tell(wish, None)
             await asyncio.sleep(MOVE_EVERY_S)
+        self._overruled.discard(order_id)
         self._working.discard(order_id)  # in the step that found no wish: none can slip in between
 
     def _put_back(self, order_id: int, wish: _Wish) -> None:
@@ -105,14 +139,15 @@ class Moves:
         """If the work was cut short, nobody must wait for ever."""
         if not task.cancelled() and task.exception() is None:
             return  # it ended by itself, and another may have begun since
+        self._overruled.discard(order_id)
         self._working.discard(order_id)
         wish = self._wishes.pop(order_id, None)
         for done in wish.waiting if wish is not None else ():
             done.cancel()
 
 
-def _tell(wish: _Wish, error: TopstepxError | None) -> None:
-    for done in wish.waiting:
+def _tell(wish: _Wish | None, error: TopstepxError | None) -> None:
+    for done in wish.waiting if wish is not None else ():
         if done.done():
             continue
         if error is None:

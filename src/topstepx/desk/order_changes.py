@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +150,9 @@ class OrderChanges:
             stop_price=grid("stop", stop),
             trail_price=grid("trail", trail),
         )
-        async with self._one_at_a_time(order_id):
+        is_priced = limit is not None or stop is not None or trail is not None
+        newest = self._moves.overruled(order_id) if is_priced else nullcontext()
+        async with newest, self._one_at_a_time(order_id):
             await self._modified(order, request)
         return order
 
