@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.cards.world import World, world
-from topstepx import Bracket, Market
+from topstepx import Bracket, Market, Stop
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
 from topstepx.wire.enums import Side
@@ -49,6 +49,60 @@ async def test_legs_without_a_position_are_told_once(how: str) -> None:
         assert all(str(order_id) in told[0].detail for order_id in legs)
         await w.tsx.positions.close(w.account, w.contract)
         assert not w.working
+
+
+@virtual
+async def test_legs_that_wake_when_their_position_is_gone_are_told() -> None:
+    """They slept when it went, woke as the rest of their entry was cancelled, and nobody looked again."""
+    async with world() as w:
+        far = Bracket(stop_ticks=1000, target_ticks=1000)  # beyond the market, which is 800 away
+        entry = await w.buy(5, bracket=far)
+        w.fill(entry.id, 2, entry.limit_price)
+        await asyncio.sleep(3)
+        close_elsewhere(w)
+        await asyncio.sleep(60)
+        await entry.cancel()
+        await asyncio.sleep(60)
+        assert (w.net, len(w.working)) == (0, 2)
+        assert len(w.alarms("legs_without_position")) == 1
+
+
+@virtual
+@pytest.mark.parametrize("how", ["by hand", "by the policy", "restart"])
+async def test_a_stop_that_is_no_leg_is_told_as_well(how: str) -> None:
+    """One that was sent by hand or by `place_stop` outlived its position without a word."""
+    policy = "place_stop" if how == "by the policy" else "alert"
+    async with world(settings={"unprotected": policy}) as w:
+        entry = await w.buy(2, at=Market(), bracket=BOTH)
+        await entry.filled(timeout=5)
+        await (await entry.stop.working()).cancel()
+        if how != "by the policy":
+            price = w.contract.floor(w.market() - 100)
+            await w.buy(2, side=Side.SELL, at=Stop(price))
+        await asyncio.sleep(10)
+        if how == "restart":
+            await w.pair.restart()
+            w.tsx._record.listen(lambda event, _: w.facts.append(event))
+            await w.tsx.ready(w.account)
+            entry = w.tsx.orders.get(w.account, order_id=entry.id)
+        target = await entry.target.working()
+        w.fill(target.id, 2, target.limit_price)
+        await asyncio.sleep(30)
+        (left,) = w.working
+        (told,) = w.alarms("legs_without_position")
+        assert str(left.id) in told.detail
+        assert w.net == 0
+
+
+@virtual
+async def test_an_order_that_turns_the_position_is_an_entry() -> None:
+    async with world() as w:
+        await (await w.buy(1, at=Market())).filled(timeout=5)
+        await w.buy(2, side=Side.SELL, at=Stop(w.contract.floor(w.market() - 100)))
+        close_elsewhere(w)
+        await asyncio.sleep(60)
+        assert len(w.working) == 1
+        assert not w.alarms("legs_without_position")
 
 
 @virtual

@@ -66,6 +66,23 @@ async def test_the_wish_survives_a_restart() -> None:
 
 
 @virtual
+async def test_a_restart_does_not_begin_the_seconds_anew() -> None:
+    """A program that was started again each minute never cancelled the rest."""
+    async with world() as w:
+        order = await w.buy(5, remainder=CancelRest(60))
+        w.fill(order.id, 2, order.limit_price)
+        for _ in range(2):
+            await asyncio.sleep(25)
+            assert w.working
+            await w.pair.restart()
+            await w.tsx.ready(w.account)
+        await asyncio.sleep(8)
+        assert w.working
+        await asyncio.sleep(5)
+        assert not w.working
+
+
+@virtual
 async def test_a_cancel_that_is_refused_for_good_is_tried_again_now_and_then() -> None:
     async with world() as w:
         w.break_("*", f.RefuseNext("cancel", code=6, count=2))

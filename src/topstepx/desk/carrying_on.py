@@ -45,10 +45,9 @@ class CarryingOn:
         """Take up what is there, after the account was read whole by the process that trades it."""
         ledger = self._record.ledger
         for belief in ledger.working(account_id):
-            self._remainders.look(belief)
+            self._remainders.recall(belief)
             self._legs.look(belief)
-            if belief.order.parent_order_id is not None:
-                self._left_legs.look(account_id, belief.order.contract_id)
+            self._left_legs.recall(belief)
             intent = intent_of(ledger, belief.order)
             if intent is not None and intent.cancel_wanted and intent.order_id == belief.id:
                 self._resolver.cancel_wanted(belief.order)

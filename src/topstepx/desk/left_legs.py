@@ -4,6 +4,9 @@ The gateway does not take them off when the position is closed by a close (verif
 other way takes it down to nothing (assumed). `close` and `flatten` cancel what they leave behind; here it is
 what ended otherwise. Nothing is cancelled by itself: a position that only seems to be gone would lose its
 stop.
+
+A stop or target need not be a leg: an order of ours against the position, no larger than it when it came,
+is one too, such as a stop that was sent by hand or by the policy `place_stop`.
 """
 
 from __future__ import annotations
@@ -16,13 +19,16 @@ from topstepx.core.lanes import Lane
 from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.ledger_positions import PositionChanged
 from topstepx.core.netting import NetRange
+from topstepx.core.ownership import intent_of
 from topstepx.errors import TopstepxError
 from topstepx.events import AlarmRaised, OrderObserved, PositionObserved, PositionsListed
+from topstepx.wire.enums import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from topstepx.core.ledger import Change
+    from topstepx.core.ledger_orders import OrderBelief
     from topstepx.desk.reading import Reader
     from topstepx.desk.record import Record
     from topstepx.events import Event
@@ -51,16 +57,43 @@ class LeftLegs:
         self._spawn = spawn
         self._watching: set[_Where] = set()
         self._told: set[int] = set()
+        self._exits: set[int] = set()
+        """Orders that are no legs and were there for a position."""
         record.listen(self._on_fact, PositionObserved, PositionsListed, OrderObserved)
 
     def _on_fact(self, _event: Event, changes: tuple[Change, ...]) -> None:
         for change in changes:
             if isinstance(change, PositionChanged) and change.after.net == 0:
                 self.look(change.account_id, change.contract_id)
-            elif isinstance(change, OrderChanged) and change.before is None:
-                order = change.after.order
-                if order.parent_order_id is not None:  # its position may have come and gone unheard
-                    self.look(order.account_id, order.contract_id)
+            elif isinstance(change, OrderChanged):
+                self._on_order(change)
+
+    def _on_order(self, change: OrderChanged) -> None:
+        order, is_over = change.after.order, change.after.is_terminal
+        if is_over:
+            self._exits.discard(order.id)
+        if order.parent_order_id is not None:
+            if change.before is None:  # its position may have come and gone unheard
+                self.look(order.account_id, order.contract_id)
+        elif is_over and self._record.ledger.children(order.id):
+            self.look(
+                order.account_id, order.contract_id
+            )  # its legs wake as large as what it filled
+        elif change.before is None and not is_over:
+            self.recall(change.after)
+
+    def recall(self, belief: OrderBelief) -> None:
+        """An order that works: if it is there for the position, it must not outlive it."""
+        order = belief.order
+        if order.parent_order_id is not None:
+            self.look(order.account_id, order.contract_id)
+            return
+        net = self._record.ledger.netting.range(order.account_id, order.contract_id)
+        if net is None or intent_of(self._record.ledger, order) is None:
+            return
+        against = net.high if order.side is Side.SELL else -net.low
+        if belief.remaining <= against:
+            self._exits.add(order.id)
 
     def look(self, account_id: int, contract_id: str) -> None:
         """Find out, in a while, whether legs work there without a position."""
@@ -93,12 +126,13 @@ class LeftLegs:
             self._watching.discard(where)
 
     def _left(self, where: _Where) -> list[OrderModel]:
-        """Legs that work although their entry is over, and that were not told yet."""
+        """Legs that work although their entry is over, other exits, and which of them were not told yet."""
         ledger, left = self._record.ledger, []
         for belief in ledger.working(*where):
             parent_id = belief.order.parent_order_id
             parent = None if parent_id is None else ledger.order(parent_id)
-            if parent is not None and parent.is_terminal and belief.id not in self._told:
+            is_exit = belief.id in self._exits or (parent is not None and parent.is_terminal)
+            if is_exit and belief.id not in self._told:
                 left.append(belief.order)
         return left
 

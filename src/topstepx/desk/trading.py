@@ -177,7 +177,9 @@ class Trading:
         record, spawn = around.record, around.tasks.spawn
         self.accounting = Accounting(record, self.reader, spawn=spawn)
         self.orders.accounted = self.accounting.is_settled
-        self.remainders = Remainders(record, self.orders, spawn=spawn)
+        self.remainders = Remainders(
+            record, self.orders, server_now=around.rest.server_now, spawn=spawn
+        )
         self.legs = LegPrices(record, self.orders, spawn=spawn)
         self.protection = Protection(
             record, self.reader, self.orders, self.flattener, around.settings, spawn=spawn
