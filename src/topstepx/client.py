@@ -358,8 +358,8 @@ class Client:
             malformed=self._intake.malformed,
             now=self._clock.now(),
             notes=(
-                *(*self._linkage.notes, *self._market_watch.problems),
-                *(*self._record.lagging, *self._callbacks.problems),
+                *(*self._linkage.notes, *self._market_watch.problems, *self._record.lagging),
+                *(*self._callbacks.problems, *self._trading.left_legs.problems),
             ),
         )
 

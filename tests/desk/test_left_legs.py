@@ -47,8 +47,11 @@ async def test_legs_without_a_position_are_told_once(how: str) -> None:
         told = w.alarms("legs_without_position")
         assert len(told) == 1
         assert all(str(order_id) in told[0].detail for order_id in legs)
+        (problem,) = w.tsx.health().problems  # it said "All is well." beside them
+        assert all(str(order_id) in problem for order_id in legs)
         await w.tsx.positions.close(w.account, w.contract)
         assert not w.working
+        assert w.tsx.health().ok
 
 
 @virtual

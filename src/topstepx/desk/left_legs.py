@@ -56,7 +56,7 @@ class LeftLegs:
         self._reader = reader
         self._spawn = spawn
         self._watching: set[_Where] = set()
-        self._told: set[int] = set()
+        self._told: dict[int, _Where] = {}
         self._exits: set[int] = set()
         """Orders that are no legs and were there for a position."""
         record.listen(self._on_fact, PositionObserved, PositionsListed, OrderObserved)
@@ -94,6 +94,19 @@ class LeftLegs:
         against = net.high if order.side is Side.SELL else -net.low
         if belief.remaining <= against:
             self._exits.add(order.id)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What was told and still stands, in words."""
+        found: dict[_Where, list[str]] = {}
+        for order_id, where in self._told.items():
+            belief = self._record.ledger.order(order_id)
+            if belief is not None and not belief.is_terminal and self._is_flat(where):
+                found.setdefault(where, []).append(str(order_id))
+        return tuple(
+            f"{contract_id}: nothing is held, and stops or targets still work ({', '.join(ids)})"
+            for (_, contract_id), ids in found.items()
+        )
 
     def look(self, account_id: int, contract_id: str) -> None:
         """Find out, in a while, whether legs work there without a position."""
@@ -148,7 +161,7 @@ class LeftLegs:
         return ledger.netting.range(*where) == _FLAT
 
     def _tell(self, where: _Where, left: list[OrderModel]) -> None:
-        self._told |= {order.id for order in left}
+        self._told |= dict.fromkeys((order.id for order in left), where)
         orders = ", ".join(f"{order.id} ({order.side.name} {order.size})" for order in left)
         detail = (
             f"{where[1]}: nothing is held, and stops or targets still work: {orders}. A fill would open a "
