@@ -132,7 +132,10 @@ class Split:
 
         def append_durable(event: Event) -> Awaitable[None]:
             began, done = time.perf_counter(), durable(event)
-            done.add_done_callback(lambda _: self.journal.append(time.perf_counter() - began))
+            if done.done():  # in memory
+                self.journal.append(time.perf_counter() - began)
+            else:
+                done.add_done_callback(lambda _: self.journal.append(time.perf_counter() - began))
             return done  # type: ignore[no-any-return]  # as it was
 
         journal.append_durable = append_durable

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from tests.cards.world import World, world
+from tests.support.facts import ACCOUNT, intent, order
 from topstepx import Market
 from topstepx.core.order_life import LEGAL, REACHABLE, Stage
-from topstepx.events import OrderAnomaly, OrderEdited, OrderMoved, OrderObserved
+from topstepx.desk.lives import Lives
+from topstepx.desk.record import Record
+from topstepx.events import (
+    IntentAnswered,
+    IntentSent,
+    OrderAnomaly,
+    OrderEdited,
+    OrderMoved,
+    OrderObserved,
+)
+from topstepx.store.journal_memory import MemoryJournal
 from topstepx.testing.eventually import eventually
-from topstepx.testing.loop import virtual
+from topstepx.testing.loop import LoopClock, virtual
 from topstepx.wire.enums import OrderStatus
 from topstepx.wire.models import ModifyRequest, OrderModel
+
+if TYPE_CHECKING:
+    from topstepx.events import Event
 
 
 def moves(w: World, order_id: int) -> list[tuple[str, str, int]]:
@@ -103,3 +120,39 @@ async def test_logs_are_bounded() -> None:
             lives._note(number, w.facts[0])
         assert len(lives._logs) == 5000
         assert first.log == ()
+
+
+@virtual
+async def test_steps_before_an_order_was_shown_wait_for_no_longer_than_anything_needs_them() -> (
+    None
+):
+    record = Record(MemoryJournal(), clock=LoopClock())
+    await record.open()
+    lives = Lives(record)
+    told: list[Event] = []
+    record.listen(lambda event, _: told.append(event), OrderMoved)
+
+    def steps() -> list[tuple[str, str]]:
+        return [(fact.before, fact.after) for fact in told if isinstance(fact, OrderMoved)]
+
+    wanted = intent("01ONE", tag="T1AAAAAAAA01ONE")
+    await record.commit_durable(wanted)
+    record.commit(IntentSent(at=record.stamp(), intent_id="01ONE", account_id=ACCOUNT))
+    await asyncio.sleep(0)
+    assert steps() == []  # who was woken by the fact itself goes first
+    await asyncio.sleep(0)
+    assert steps() == [("", "RECORDED"), ("RECORDED", "SENT")]
+    answer = IntentAnswered(
+        at=record.stamp(), intent_id="01ONE", account_id=ACCOUNT, outcome="accepted", order_id=3
+    )
+    record.commit(answer)
+    assert steps()[2:] == []
+    kinds = [type(event) for event in lives.log(None, "01ONE")]  # the story so far has them all
+    assert (kinds.count(IntentSent), kinds.count(OrderMoved)) == (1, 3)
+    assert steps()[2:] == [("SENT", "ACCEPTED")]
+
+    await record.commit_durable(intent("01TWO", tag="T1AAAAAAAA01TWO"))
+    seen = order(7, custom_tag="T1AAAAAAAA01TWO")
+    record.commit(OrderObserved(at=record.stamp(), order=seen, source="hub"))
+    assert steps()[3:] == [("", "RECORDED"), ("RECORDED", "OPEN")]
+    await record.close()

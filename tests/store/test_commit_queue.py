@@ -179,3 +179,49 @@ async def test_a_crash_forgets_the_queue_and_cancels_who_waits() -> None:
         await waiter
     await asyncio.sleep(5)
     assert disk.batches == []
+
+
+@virtual
+async def test_a_write_that_is_over_at_once_is_seen_at_once_and_in_order() -> None:
+    loop = asyncio.get_running_loop()
+    batches: list[list[int]] = []
+
+    def write(queued: Sequence[Queued]) -> asyncio.Future[None]:
+        batches.append([one.number for one in queued])
+        done: asyncio.Future[None] = loop.create_future()
+        if len(batches) == 2:
+            done.set_exception(errors.RecordUnavailable("full"))
+        else:
+            done.set_result(None)
+        return done
+
+    commits = CommitQueue(write, group_delay_s=0.5, retry_s=10, pending_max=100)
+    commits.append(fact(1))
+    assert commits.append_durable(fact(2)).done()
+    refused = commits.append_durable(fact(3))
+    assert isinstance(refused.exception(), errors.RecordUnavailable)
+    assert commits.append_durable(fact(4)).done()
+    assert (batches, commits.pending, commits.failure) == ([[1, 2], [3], [3, 4]], 0, None)
+
+
+@virtual
+async def test_who_ended_a_write_has_it_seen_in_the_same_step_and_only_once() -> None:
+    loop = asyncio.get_running_loop()
+    writes: list[asyncio.Future[None]] = []
+
+    def write(_: Sequence[Queued]) -> asyncio.Future[None]:
+        writes.append(loop.create_future())
+        return writes[-1]
+
+    commits = CommitQueue(write, group_delay_s=0.5, retry_s=10, pending_max=100)
+    first, second = commits.append_durable(fact(1)), commits.append_durable(fact(2))
+    commits.look()
+    assert (first.done(), len(writes)) == (False, 1)
+    writes[0].set_result(None)
+    commits.look()
+    assert (first.done(), second.done(), len(writes)) == (True, False, 2)
+    await asyncio.sleep(0)  # the first write's own word comes now, and is not the second's
+    assert (second.done(), len(writes), commits.pending) == (False, 2, 1)
+    writes[1].set_result(None)
+    await asyncio.sleep(0)
+    assert (second.done(), commits.pending) == (True, 0)

@@ -3,10 +3,15 @@
 Listens to the record. Each step and each further fill is an `OrderMoved`, each contradiction an
 `OrderAnomaly`, each change of terms that we did not ask for an `OrderEdited`. It also keeps the log of
 every order, so that a handle can tell the whole story so far.
+
+The steps before the gateway has shown an order are told two turns of the loop after what they follow from
+(that it was written down: with the step after it), or before the next report of any order if that comes
+first: nobody waits for them while an order leaves, and no disk either.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -15,7 +20,7 @@ import msgspec
 
 from topstepx.core.ledger_intents import IntentChanged
 from topstepx.core.ledger_orders import OrderChanged
-from topstepx.core.order_life import judge, stage_of, stage_of_order
+from topstepx.core.order_life import Stage, judge, stage_of, stage_of_order
 from topstepx.core.ownership import intent_of
 from topstepx.events import (
     CancelWanted,
@@ -41,7 +46,6 @@ if TYPE_CHECKING:
     from topstepx.core.ledger import Change
     from topstepx.core.ledger_intents import IntentBelief
     from topstepx.core.ledger_orders import OrderBelief
-    from topstepx.core.order_life import Stage
     from topstepx.desk.record import Record
     from topstepx.events import Event
 
@@ -66,10 +70,14 @@ class Lives:
     def __init__(self, record: Record) -> None:
         self._record = record
         self._logs: OrderedDict[int | str, list[Event]] = OrderedDict()
+        self._steps: list[tuple[str, IntentBelief, str, str]] = []
+        """Steps of orders that nobody has shown yet, which are still to be told."""
+        self._will_tell = False
         record.listen(self._on_fact, *_ABOUT)
 
     def log(self, order_id: int | None, intent_id: str | None) -> tuple[Event, ...]:
         """Everything told about an order in this run, oldest first."""
+        self._tell_steps()
         found = [
             *(self._logs.get(order_id, ()) if order_id is not None else ()),
             *(self._logs.get(intent_id, ()) if intent_id is not None else ()),
@@ -92,6 +100,7 @@ class Lives:
                 self._note(key, event)
         for change in changes:
             if isinstance(change, OrderChanged):
+                self._tell_steps()
                 self._order_changed(event, change)
             elif isinstance(change, IntentChanged):
                 self._intent_changed(event, change)
@@ -120,18 +129,32 @@ class Lives:
         stage = stage_of(after, None)
         if before_stage is stage:
             return
-        self._record.commit(
-            OrderMoved(
-                at=self._record.stamp(),
-                account_id=after.account_id,
-                contract_id=recorded.contract_id,
-                order_id=after.order_id,
-                intent_id=after.intent_id,
-                before=before_stage.name if before_stage is not None else "",
-                after=stage.name,
-                cause=event.id,
+        if stage is not Stage.RECORDED and not self._will_tell:  # that one's next step is not far
+            self._will_tell = True
+            asyncio.get_running_loop().call_soon(self._let_pass)
+        before_name = before_stage.name if before_stage is not None else ""
+        self._steps.append((event.id, after, before_name, stage.name))
+
+    def _let_pass(self) -> None:
+        """One turn more: who was told of the answer in this one goes first."""
+        asyncio.get_running_loop().call_soon(self._tell_steps)
+
+    def _tell_steps(self) -> None:
+        steps, self._steps = self._steps, []
+        self._will_tell = False
+        for cause, intent, before, after in steps:
+            self._record.commit(
+                OrderMoved(
+                    at=self._record.stamp(),
+                    account_id=intent.account_id,
+                    contract_id=intent.recorded.contract_id if intent.recorded else None,
+                    order_id=intent.order_id,
+                    intent_id=intent.intent_id,
+                    before=before,
+                    after=after,
+                    cause=cause,
+                )
             )
-        )
 
     def _order_changed(self, event: Event, change: OrderChanged) -> None:
         before, after = change.before, change.after

@@ -148,9 +148,19 @@ class CommitQueue:
         """Write what is at the head of the queue. An order waits for this, so no task stands between."""
         self._batch = list(islice(self._pending, BATCH_MAX))
         self._writing = self._write(self._batch)
-        self._writing.add_done_callback(self._ended)
+        if self._writing.done():
+            self._ended(self._writing)
+        else:
+            self._writing.add_done_callback(self._ended)
+
+    def look(self) -> None:
+        """See now whether the write under way is over, instead of one turn of the loop later."""
+        if self._writing is not None and self._writing.done():
+            self._ended(self._writing)
 
     def _ended(self, writing: asyncio.Future[None]) -> None:
+        if writing is not self._writing:
+            return  # it was seen already
         batch, self._batch, self._writing = self._batch, [], None
         if writing.cancelled():
             return

@@ -140,7 +140,17 @@ class SqliteJournal:
         except Exception as raised:  # noqa: BLE001  # boundary: the queue tells it to who waits
             error = raised
         with suppress(RuntimeError):  # the loop was closed meanwhile: nobody is left to be told
-            loop.call_soon_threadsafe(_settle, done, error)
+            loop.call_soon_threadsafe(self._settle, done, error)
+
+    def _settle(self, done: asyncio.Future[None], error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+        if self._commits is not None:
+            self._commits.look()
 
     def _write_out(self, queued: Sequence[Queued]) -> None:
         """On the thread: facts never change, so the loop need not wait until they are text."""
@@ -191,12 +201,3 @@ class SqliteJournal:
 def _runs_threads_as_usual(loop: asyncio.AbstractEventLoop) -> bool:
     """False for a loop with a way of its own, such as one whose time stands still while threads work."""
     return getattr(type(loop), "run_in_executor", None) is asyncio.BaseEventLoop.run_in_executor
-
-
-def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
-    if done.done():
-        return
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error)
