@@ -20,7 +20,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.feed.answers import ACCOUNT, MNQ, answering
@@ -53,24 +53,15 @@ def facts(number: int, at: datetime) -> Iterator[events.Event]:
         "accountId": ACCOUNT, "contractId": MNQ, "type": 1, "side": 0, "size": 1,
         "limitPrice": 21503.25, "customTag": tag,
     }  # fmt: skip
-    moved: dict[str, Any] = {
-        "account_id": ACCOUNT,
-        "intent_id": intent,
-        "contract_id": MNQ,
-        "at": at,
-    }
     yield events.IntentRecorded(
         intent_id=intent, account_id=ACCOUNT, action="place", route="Order/place", contract_id=MNQ,
         body=json.dumps(body, separators=(",", ":")), tag=tag, key=f"key-{number}", at=at,
         deadline_at=at + timedelta(seconds=2), server_at=at, watermark=order_id - 1,
     )  # fmt: skip
-    yield events.OrderMoved(before="", after="RECORDED", **moved)
     yield events.IntentSent(intent_id=intent, account_id=ACCOUNT, at=at)
-    yield events.OrderMoved(before="RECORDED", after="SENT", **moved)
     yield events.IntentAnswered(
         intent_id=intent, account_id=ACCOUNT, outcome="accepted", order_id=order_id, status=200, at=at
     )  # fmt: skip
-    yield events.OrderMoved(before="SENT", after="ACCEPTED", order_id=order_id, **moved)
     for status in (OrderStatus.OPEN, OrderStatus.CANCELLED):
         order = OrderModel(
             id=order_id, account_id=ACCOUNT, contract_id=MNQ, creation_timestamp=at, status=status,
@@ -78,9 +69,6 @@ def facts(number: int, at: datetime) -> Iterator[events.Event]:
             limit_price=Decimal("21503.25"), fill_volume=0, custom_tag=tag,
         )  # fmt: skip
         yield events.OrderObserved(source="hub", order=order, at=at)
-        yield events.OrderMoved(
-            before="", after=status.name, order_id=order_id, size=1, remaining=1, **moved
-        )
 
 
 def write(path: Path, intents: int) -> int:

@@ -129,6 +129,21 @@ async def test_journal_ledger_and_listeners_see_one_order() -> None:
 
 
 @virtual
+async def test_what_only_tells_what_follows_is_told_in_its_place_and_not_kept() -> None:
+    record, journal = await opened()
+    told: list[str] = []
+    record.listen(lambda event, _: told.append(event.kind))
+    record.commit(seen(record, 1))
+    step = events.OrderMoved(account_id=ACCOUNT, before="", after="OPEN", at=record.stamp())
+    assert record.commit(step) != ()
+    record.commit(seen(record, 2))
+    await record.written()
+    assert told == ["OrderObserved", "OrderMoved", "OrderObserved"]
+    assert kinds(journal) == ["OrderObserved", "OrderObserved"]
+    await record.close()
+
+
+@virtual
 async def test_a_fact_told_soon_is_believed_at_once_and_told_in_its_place() -> None:
     record, journal = await opened()
     early: list[str] = []

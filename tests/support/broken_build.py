@@ -250,12 +250,8 @@ BUILDS: dict[str, Broken] = {
     "trades that the journal never gets": Broken(
         {
             "topstepx.desk.record": (
-                "            self._journal.append(event)\n            if told_soon:\n",
-                (
-                    "            if event.kind != 'TradeObserved':\n"
-                    "                self._journal.append(event)\n"
-                    "            if told_soon:\n"
-                ),
+                "            if event.is_kept:\n",
+                "            if event.is_kept and event.kind != 'TradeObserved':\n",
             )
         },
         "Replay",

@@ -2,7 +2,8 @@
 
 `Record.commit` does three things in one synchronous step: it queues the fact for the journal, folds it
 into the ledger and hands it to whoever listens. There is one order of facts, and journal, ledger and
-every listener see that same order. A fact committed while another is being told is told after it.
+every listener see that same order. A fact committed while another is being told is told after it. What only
+tells what follows from other facts (`Event.is_kept`) is told in its place and not journaled.
 
 Nothing here waits for the disk but `commit_durable`, which is for what must not be lost: intents before
 they are sent, and latches. Reports that say nothing new are not facts worth keeping: they refresh the
@@ -42,6 +43,7 @@ from topstepx.events import (
     OrderObserved,
     TradeObserved,
     TradeVoided,
+    event_kinds,
 )
 from topstepx.store.journal_unwritable import UnwritableJournal
 
@@ -59,8 +61,8 @@ CAUSE_FACTS = (ModeCauseAdded, ModeCauseCleared)
 REPLAY_PAGE = 1000
 STREAM_LIMIT = 10_000
 _TICK = timedelta(microseconds=1)
-_ONLY_TOLD = frozenset({"OrderMoved"})
-"""What follows from the facts before it, and makes up half of a long journal: not read back."""
+_ONLY_TOLD = frozenset(name for name, kind in event_kinds().items() if not kind.is_kept)
+"""What follows from the facts before it: half of a journal that an older version wrote, and not read back."""
 _TO_MARK = (OrderObserved, TradeObserved, TradeVoided)
 _OURS_TO_MARK = frozenset({"live", "reconciled"})
 
@@ -173,7 +175,8 @@ class Record:
             event = self._marked(event)
         changes = self.ledger.apply(event, self._clock.monotonic_ns())
         if changes:
-            self._journal.append(event)
+            if event.is_kept:
+                self._journal.append(event)
             if told_soon:
                 self._outbox.append((event, changes))
                 asyncio.get_running_loop().call_soon(self._tell_all)

@@ -48,6 +48,9 @@ class Event(
     cause: str = ""
     id: str = ""
 
+    is_kept: ClassVar[bool] = True
+    """Whether the journal keeps it. What only tells what follows from the facts before it is told, not kept."""
+
     _FRAME: ClassVar[frozenset[str]] = frozenset({"at", "origin", "cause", "id", "source"})
 
     def __init_subclass__(cls, **config: Any) -> None:  # noqa: ANN401  msgspec's own keywords, passed through

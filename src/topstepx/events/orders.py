@@ -1,12 +1,13 @@
 """What became of orders, and what was done to get out.
 
-These facts follow from reports and intents and are written so that people and programs need not derive
-them: one per step of an order's life, one per contradiction, one per edit by somebody else.
+These facts follow from reports and intents, so that people and programs need not derive them: one per step
+of an order's life (told, and not journaled), one per contradiction, one per edit by somebody else.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import ClassVar
 
 import msgspec
 
@@ -18,8 +19,10 @@ class OrderMoved(Event, frozen=True, kw_only=True):
 
     ``before`` and ``after`` are names of `core.order_life.Stage`. ``size``, ``filled`` and ``remaining``
     are contracts, None while the order was not seen; ``average_price`` is exact, None while nothing
-    filled or its trades are not known yet.
+    filled or its trades are not known yet. It follows from the facts before it, so no journal keeps it.
     """
+
+    is_kept: ClassVar[bool] = False
 
     account_id: int
     before: str
