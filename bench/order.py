@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.feed.answers import ACCOUNT, MNQ, answering, headers
 from topstepx.client import Client
-from topstepx.core.permits import BucketPolicy
+from topstepx.core.permits import DOCUMENTED, BucketPolicy
 from topstepx.core.terms import Limit
 from topstepx.net.transport_http import HttpTransport
 from topstepx.ports import Ports
@@ -164,7 +164,7 @@ async def open_topstepx(
         split.around_rest(HttpTransport(url)),
         hubs,
         journal=split.around_journal(journal),
-        policies=[BucketPolicy(Bucket.GENERAL, 1_000_000, 0.05)],
+        policies=[BucketPolicy(Bucket.GENERAL, 1_000_000, 0.05, DOCUMENTED[0].reserves)],
     )
     settings = Settings(simulator_environment(url))
     tsx = await stack.enter_async_context(Client(settings, Credentials("b", Secret("k")), ports))
