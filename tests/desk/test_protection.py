@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from tests.cards.world import World, world
-from topstepx import Bracket, Market
+from topstepx import Bracket, Limit, Market, Stop
+from topstepx.errors import ModeRefused
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
-from topstepx.wire.enums import OrderType
+from topstepx.wire.enums import OrderStatus, OrderType, Side
 from topstepx.wire.models import CancelRequest
 
 STOP = Bracket(stop_ticks=400)
@@ -54,6 +56,53 @@ async def test_a_stop_that_somebody_cancels_is_missed_within_the_grace() -> None
         assert len(w.alarms("unprotected")) == 1
         await w.desk.close()
         assert not w.standing()
+
+
+@virtual
+@pytest.mark.parametrize("how", ["cancelled", "unseen", "restart"])
+async def test_the_stop_that_is_missing_may_be_placed(how: str) -> None:
+    """The cause said "Place a stop, or close it" and refused every stop."""
+    async with world() as w:
+        if how == "unseen":
+            w.pair.gateway.venue.faults.hide_legs = True
+        order: Any = await filled(w)
+        if how != "unseen":
+            await (await order.stop.working()).cancel()
+        await eventually(lambda: "unprotected" in w.standing(), timeout_s=15)
+        if how == "restart":
+            await w.pair.restart()
+            await w.tsx.ready(w.account)
+        low, high = w.contract.floor(w.market() - 100), w.contract.ceil(w.market() + 100)
+        await eventually(lambda: "unprotected" in w.standing(), timeout_s=15)
+        for size, side, at in (
+            (3, Side.SELL, Stop(low)),  # would open one
+            (2, Side.BUY, Stop(high)),
+            (1, Side.SELL, Limit(high)),
+            (1, Side.BUY, Market()),
+        ):
+            with pytest.raises(ModeRefused):
+                await w.buy(size, side=side, at=at)
+        with pytest.raises(ModeRefused):
+            await w.buy(2, side=Side.SELL, at=Stop(low), bracket=STOP)
+        sending = [w.buy(2, side=Side.SELL, at=Stop(low), allow_duplicate=True) for _ in range(2)]
+        stop, second = await asyncio.gather(*sending, return_exceptions=True)
+        assert isinstance(second, ModeRefused), "the first is on its way"
+        await eventually(lambda: stop.status is OrderStatus.OPEN, timeout_s=5)
+        await eventually(lambda: not w.standing(), timeout_s=5)
+        await asyncio.sleep(30)
+        assert not w.standing()
+
+
+@virtual
+async def test_with_another_cause_a_stop_waits_as_well() -> None:
+    async with world() as w:
+        order: Any = await filled(w)
+        await (await order.stop.working()).cancel()
+        await eventually(lambda: "unprotected" in w.standing(), timeout_s=15)
+        w.break_("hub/user", f.CutHub())
+        await eventually(lambda: "hub_down" in w.standing(), timeout_s=5)
+        with pytest.raises(ModeRefused, match="hub_down"):
+            await w.buy(2, side=Side.SELL, at=Stop(w.contract.floor(w.market() - 100)))
 
 
 @virtual

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from topstepx.core.asked import place_of
 from topstepx.core.tags import STOP_SUFFIX, TARGET_SUFFIX
-from topstepx.wire.enums import OrderStatus, OrderType
+from topstepx.wire.enums import OrderStatus, OrderType, Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from topstepx.core.ledger import Ledger
     from topstepx.core.ledger_orders import OrderBelief
+    from topstepx.wire.models import PlaceRequest
 
 Leg = Literal["stop", "target"]
 STOPS = frozenset({OrderType.STOP, OrderType.TRAILING_STOP, OrderType.STOP_LIMIT})
@@ -47,3 +49,29 @@ def covered(net: int, contract_id: str, working: Iterable[OrderBelief]) -> int:
         and belief.order.side.sign * net < 0
         and belief.status in {OrderStatus.OPEN, OrderStatus.PENDING}
     )
+
+
+def may_protect(ledger: Ledger, request: PlaceRequest) -> bool:
+    """Whether this is a stop for what has none: it opens nothing, and is what an unprotected position needs.
+
+    It is against a position that is there for sure, and no larger than what no other stop covers, be that
+    one seen or on its way. A leg that nobody shows does not count: whoever sends a stop knows of it.
+    """
+    if request.type not in {OrderType.STOP, OrderType.TRAILING_STOP}:
+        return False
+    if request.stop_loss_bracket is not None or request.take_profit_bracket is not None:
+        return False
+    account_id, contract_id = request.account_id, request.contract_id
+    net = ledger.netting.range(account_id, contract_id)
+    if net is None:
+        return False
+    held = net.low if request.side is Side.SELL else -net.high
+    bare = held - covered(-request.side.sign, contract_id, ledger.working(account_id, contract_id))
+    for intent in ledger.unsettled_intents(account_id):
+        asked = place_of(intent)
+        if asked is None or asked.custom_tag in {None, request.custom_tag}:
+            continue
+        same = (asked.contract_id, asked.side) == (contract_id, request.side)
+        if same and ledger.order_by_tag(account_id, asked.custom_tag or "") is None:
+            bare -= asked.size
+    return request.size <= bare

@@ -144,7 +144,10 @@ CAUSES: dict[str, CauseRule] = {
     "unexpected_fill": _reduce("an order filled that was taken for dead", _RELEASE, latched=True),
     "flattening": _reduce("it is being closed and cancelled down to nothing"),
     "reducing": _reduce("its position is being reduced"),
-    "unprotected": _reduce("a position has no stop at the gateway", "Place a stop, or close it."),
+    "unprotected": _reduce(
+        "a position has no stop at the gateway",
+        "Place a stop for it, no larger than what has none, or close it.",
+    ),
     "exit_unavailable": _reduce(
         "the gateway refuses to cancel or close on this account",
         "Use the web platform to get out; then release it with `resume`.",

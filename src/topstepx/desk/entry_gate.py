@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from topstepx.clock import NANOSECONDS
+from topstepx.core.brackets import may_protect
 from topstepx.core.mode import Operation
 from topstepx.core.reach import reach_with
 from topstepx.desk.resolver import WATCH_S
@@ -48,7 +49,7 @@ class EntryGate:
     def check(self, request: PlaceRequest, name: str, *, allow_duplicate: bool) -> None:
         """Raise what forbids the entry: `ModeRefused`, `AccountCannotTrade`, `ExitUnavailable`,
         `DuplicateOrder` or `LimitRefused`. `name` is the contract's."""  # noqa: D205,D209  one sentence
-        self._record.ledger.modes.check(Operation.ENTRY, request.account_id, request.contract_id)
+        self._check_mode(request)
         self._check_exit(request)
         if not allow_duplicate:
             self._check_duplicate(request, name)
@@ -64,7 +65,7 @@ class EntryGate:
 
     def recheck(self, request: PlaceRequest) -> None:
         """The same for what may have changed since: the mode and the account's flags."""
-        self._record.ledger.modes.check(Operation.ENTRY, request.account_id, request.contract_id)
+        self._check_mode(request)
         self._check_exit(request)
 
     def check_again(self, request: PlaceRequest, intent_id: str) -> None:
@@ -79,6 +80,14 @@ class EntryGate:
         self._recent.append((self._record.now_ns(), intent_id, _sameness(request)))
 
     # -- the rules
+
+    def _check_mode(self, request: PlaceRequest) -> None:
+        """Refuse by the mode; but what restricts for want of a stop lets that stop pass."""
+        ledger = self._record.ledger
+        where = (request.account_id, request.contract_id)
+        reasons = {cause.reason for cause in ledger.modes.causes(*where)}
+        if reasons != {"unprotected"} or not may_protect(ledger, request):
+            ledger.modes.check(Operation.ENTRY, *where)
 
     def _check_exit(self, request: PlaceRequest) -> None:
         """An account that could be entered but not left is the worst case there is."""
