@@ -106,6 +106,16 @@ def _check_wire(fault: Fault, routes: Sequence[str]) -> None:
     if isinstance(fault.what, WireRefuse) and fault.where.lower() != "wire/*":
         rule = "a connection is refused before it says what it wants."
         raise InvalidRequest("where", fault.where, rule, "Use wire/*.")
+    if isinstance(fault.what, WireRefuse):
+        counted = {
+            "times": (fault.times or 1, 1),
+            "after": (fault.after, 0),
+            "chance": (fault.chance, 1),
+        }
+        for name, (value, usual) in counted.items():
+            if value != usual:
+                rule = "counts connections, and one that is refused is seen by nobody."
+                raise InvalidRequest(name, value, rule, "Leave it out; in_s and for_s say when.")
 
 
 def _check_known(
