@@ -67,19 +67,19 @@ class Frames(picows.WSListener):
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         """One frame; it is only valid now."""
-        self._heard = True
         # Each look at a frame costs: nearly every one is a whole message, and settled here.
         kind = frame.msg_type
         plain = not (frame.rsv1 or frame.rsv2 or frame.rsv3)
         if kind is _TEXT and plain and frame.fin and self._joined is None and self._reason is None:
-            self._unread.append(frame.get_payload_as_bytes())
-            unread = len(self._unread)
-            if frame.last_in_buffer or unread >= TOGETHER_MAX:
+            unread = self._unread
+            unread.append(frame.get_payload_as_bytes())
+            if frame.last_in_buffer or len(unread) >= TOGETHER_MAX:
                 self._deliver_unread()
-            elif unread == 1:  # what comes last may be a ping, which picows keeps
+            elif len(unread) == 1:  # what comes last may be a ping, which picows keeps
                 self._loop.call_soon(self._deliver_unread)
             return
         self._deliver_unread()
+        self._heard = True
         self._settle(transport, frame, kind)
 
     def _settle(
@@ -171,6 +171,7 @@ class Frames(picows.WSListener):
         unread = self._unread
         if not unread:
             return
+        self._heard = True
         payload = unread[0] if len(unread) == 1 else b"".join(unread)
         unread.clear()
         if self._reason is None:
