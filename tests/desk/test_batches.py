@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -111,6 +112,26 @@ async def test_unread_quotes_conflate_in_a_batch_as_they_do_one_by_one() -> None
         assert await anext(batches) == [quote("4", merged=3)]
         stream.push(quote("5"))
         assert await anext(batches) == [quote("5")]
+
+
+@virtual
+async def test_leaving_a_loop_over_batches_lets_the_stream_go() -> None:
+    hub = Hub()
+    stream = hub.stream()
+    await stream.__aenter__()
+    stream.push(1)
+    batches = stream.batches()
+    del stream
+    gc.collect()
+    await asyncio.sleep(0)
+    assert hub.stops == 0, "who has its batches has the stream"
+    async for batch in batches:
+        assert batch == [1]
+        break
+    del batches
+    gc.collect()
+    await asyncio.sleep(0)
+    assert hub.stops == 1
 
 
 @virtual

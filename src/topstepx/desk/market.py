@@ -16,6 +16,7 @@ from topstepx.core.link import Subscription
 from topstepx.core.quotes import Quote
 from topstepx.desk.audience import Audience
 from topstepx.desk.contracts import Contract, known_contract
+from topstepx.desk.depth_stream import DepthStream
 from topstepx.desk.streams import MarketStream, QuoteBoard, QuoteStream
 from topstepx.desk.wakes import Wakes
 from topstepx.errors import StaleData
@@ -117,9 +118,22 @@ class MarketData:
         self._gapped_tapes.add(stream, *_each_once(contract, more))
         return stream
 
-    def depth(self, contract: Contract, *more: Contract) -> MarketStream[Depth]:
-        """Every depth message. After `StreamLagged` or a reconnect start again from the next Reset."""
-        return self._stream("depth", routes.SUBSCRIBE_DEPTH, self._depths, contract, more)
+    def depth(self, contract: Contract, *more: Contract) -> DepthStream:
+        """Every depth message. After `StreamLagged` or a reconnect start again from the next Reset.
+
+        Until the first Reset that this stream tells of a contract its messages are not `is_valid`, also where
+        another stream of it is open.
+        """
+        contracts = _each_once(contract, more)
+        stream = DepthStream(
+            _named("depth", contracts),
+            *self._switches(routes.SUBSCRIBE_DEPTH, contracts),
+            contracts,
+            items_max=_UNREAD_MAX,
+            wakes=self._wakes,
+        )
+        self._depths.add(stream, *contracts)
+        return stream
 
     def _stream(
         self,
