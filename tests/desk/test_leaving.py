@@ -63,7 +63,9 @@ PROTECTION = {
 
 
 @virtual
-async def test_an_exception_takes_back_entries_and_keeps_protection() -> None:
+async def test_an_exception_takes_back_entries_and_keeps_protection(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with Runs() as runs:
         tsx = runs.client()
         with suppress(_Bug):
@@ -76,6 +78,8 @@ async def test_an_exception_takes_back_entries_and_keeps_protection() -> None:
         told = "\n".join(tsx.left_behind)
         assert f"holds 2 {desk.contract.id}" in told
         assert told.count("works") == 3
+        logged = [one for one in caplog.messages if one.startswith("left behind: ")]
+        assert logged == [f"left behind: {line}" for line in tsx.left_behind]
 
 
 @virtual

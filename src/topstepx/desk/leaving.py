@@ -49,9 +49,18 @@ class Leaving:
         self._flatten = flatten
 
     async def tidy(self) -> None:
-        """After an exception or Ctrl-C: do what `on_exit` says, within seconds; never raises for it."""
-        if self._settings.on_exit == "keep" or not self._settings.may_trade:
+        """After an exception or Ctrl-C: do what `on_exit` says, within seconds; never raises for it.
+
+        What stays is said in the log: the program that would look at `left_behind` is ending.
+        """
+        if not self._settings.may_trade:
             return
+        if self._settings.on_exit != "keep":
+            await self._tidy_all()
+        for line in self.left():
+            _LOG.warning("left behind: %s", line)
+
+    async def _tidy_all(self) -> None:
         try:
             async with asyncio.timeout(_TIDY_S):
                 await asyncio.gather(*(self._tidy(account) for account in self._recovery.accounts))
