@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -85,7 +86,8 @@ async def test_the_stop_that_is_missing_may_be_placed(how: str) -> None:
         with pytest.raises(ModeRefused):
             await w.buy(2, side=Side.SELL, at=Stop(low), bracket=STOP)
         sending = [w.buy(2, side=Side.SELL, at=Stop(low), allow_duplicate=True) for _ in range(2)]
-        stop, second = await asyncio.gather(*sending, return_exceptions=True)
+        told: list[Any] = await asyncio.gather(*sending, return_exceptions=True)
+        stop, second = told
         assert isinstance(second, ModeRefused), "the first is on its way"
         await eventually(lambda: stop.status is OrderStatus.OPEN, timeout_s=5)
         await eventually(lambda: not w.standing(), timeout_s=5)
@@ -101,8 +103,16 @@ async def test_with_another_cause_a_stop_waits_as_well() -> None:
         await eventually(lambda: "unprotected" in w.standing(), timeout_s=15)
         w.break_("hub/user", f.CutHub())
         await eventually(lambda: "hub_down" in w.standing(), timeout_s=5)
+        low = Stop(w.contract.floor(w.market() - 100))
         with pytest.raises(ModeRefused, match="hub_down"):
-            await w.buy(2, side=Side.SELL, at=Stop(w.contract.floor(w.market() - 100)))
+            await w.buy(2, side=Side.SELL, at=low)
+        await eventually(lambda: w.standing() == {"unprotected"}, timeout_s=30)
+        async with w.tsx.market.quotes(w.contract) as quotes:
+            await anext(quotes)
+            until = w.pair.world.now() + timedelta(seconds=60)
+            w.break_("hub/market", f.HubDown(), until=until)
+            await eventually(lambda: "market_stale" in w.standing(), timeout_s=30)
+            await w.buy(2, side=Side.SELL, at=low)  # missing quotes say nothing against it
 
 
 @virtual

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 DUPLICATE_WITHIN_S = 2.0
 _RECENT_MAX = 1000
 _DEAD = frozenset({"not_sent", "refused"})
+_LET_A_STOP_PASS = frozenset({"unprotected", "market_stale"})
+"""What says nothing against a stop for a position that has none; a blind account may have one already."""
 _WATCHED = timedelta(seconds=WATCH_S)
 
 
@@ -86,7 +88,8 @@ class EntryGate:
         ledger = self._record.ledger
         where = (request.account_id, request.contract_id)
         reasons = {cause.reason for cause in ledger.modes.causes(*where)}
-        if reasons != {"unprotected"} or not may_protect(ledger, request):
+        for_want_of_a_stop = "unprotected" in reasons and reasons <= _LET_A_STOP_PASS
+        if not for_want_of_a_stop or not may_protect(ledger, request):
             ledger.modes.check(Operation.ENTRY, *where)
 
     def _check_exit(self, request: PlaceRequest) -> None:
