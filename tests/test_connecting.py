@@ -16,7 +16,6 @@ from topstepx.errors import (
     CredentialsMissing,
     LoginRefused,
     ProfileUnknown,
-    TradingDisabled,
 )
 from topstepx.settings import ENVIRONMENTS
 from topstepx.sim.server import SimServer
@@ -201,11 +200,15 @@ def test_a_slip_in_on_exit_is_refused_at_once() -> None:
         topstepx.connect("sim", on_exit="flaten")  # type: ignore[arg-type]  # the slip is the point
 
 
-def test_opening_positions_at_a_real_gateway_is_not_released_and_exits_are() -> None:
-    with pytest.raises(TradingDisabled, match="topstepx is not released"):
-        topstepx.connect("topstepx", trade=True, max_contracts=1)
+def test_opening_positions_at_a_real_gateway_is_asked_for_and_says_what_was_not_tried(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     topstepx.connect("topstepx", trade=True, exits_only=True)
     topstepx.connect("sim", trade=True, max_contracts=1)
+    topstepx.connect("topstepx")
+    assert not caplog.messages
+    topstepx.connect("topstepx", trade=True, max_contracts=1)
+    assert "has met no real one" in caplog.text
 
 
 def test_sending_again_is_off_unless_it_is_asked_for() -> None:

@@ -26,7 +26,6 @@ from topstepx.errors import (
     CredentialsMissing,
     IntentsLeftOpen,
     RecordUnavailable,
-    TradingDisabled,
 )
 from topstepx.keeping import JournalChoice, Kept, kept, kill_view
 from topstepx.ports import Ports
@@ -56,6 +55,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("topstepx.credentials")
 _JOURNAL_LOG = logging.getLogger("topstepx.journal")
+_ORDERS_LOG = logging.getLogger("topstepx.orders")
 
 
 class Connection:
@@ -152,11 +152,11 @@ def connect(
     attaches to a running ``topstepx sim``. `max_contracts` bounds each position, working orders
     included. Nothing happens before the ``async with``.
 
-    Outside the simulator `trade=True` is not released yet and raises `TradingDisabled`; with `exits_only`
-    it cancels and closes, also beside a program that trades, with its journal on the disk. The simulator
-    keeps its journal in memory unless `journal` is a path. Leaving by an exception, Ctrl-C or SIGTERM (with
-    `sigterm`, where your program has no handler of its own) does what `on_exit` says. `reconnecting`
-    bounds the hubs' tries; `send_lost_again`, see `Settings`, may double an order.
+    Outside the simulator nothing is placed, changed or closed without `trade=True`, nothing placed without
+    `max_contracts` (`TradingDisabled`), and the journal is on the disk; with `exits_only` it cancels and
+    closes, also beside a program that trades. The simulator needs neither and keeps its journal in memory
+    unless `journal` is a path. Leaving by an exception, Ctrl-C or SIGTERM (with `sigterm`, and no handler of
+    yours) does what `on_exit` says. `reconnecting` bounds the hubs' tries; `send_lost_again` may double.
 
     Without `api_key` the key is looked for: in the system's keychain, in an encrypted file (`passphrase`
     is called to open it), in the environment. `share_session` lets all programs of this user here use
@@ -168,7 +168,7 @@ def connect(
     """
     check_on_exit(on_exit)
     profile = profile_of(environment_name, url)
-    _check_ripe(profile.environment, opens=trade and not exits_only)
+    _say_untried(profile.environment, opens=trade and not exits_only)
     options = _options(profile, live_data=live_data, logout_on_exit=logout_on_exit) | {
         **wire_options(profile, proxy),
         "trade": trade,
@@ -214,14 +214,14 @@ def _check_given(reached: Environment | None, *, named: bool, proxied: bool) -> 
         raise ConfigurationError(msg, next_step="Leave it out.")
 
 
-def _check_ripe(reached: Environment | None, *, opens: bool) -> None:
-    """Raise `TradingDisabled` for entries at a real gateway: known gaps of the order path stand open."""
+def _say_untried(reached: Environment | None, *, opens: bool) -> None:
+    """Tell whoever opens positions at a real gateway what this client was and was not proven against."""
     if not opens or reached is None or reached.simulated:
         return
-    msg = f"trade=True at {reached.name} is not released: the order path still has known gaps."
-    raise TradingDisabled(
-        msg,
-        next_step='Trade in connect("sim"); exits_only=True may cancel and close (docs/orders.md).',
+    _ORDERS_LOG.warning(
+        "trade=True at %s: the order path was proven against the simulated gateway and has met no real one. "
+        "Begin on a practice account, with one micro contract, beside an open web platform.",
+        reached.name,
     )
 
 
