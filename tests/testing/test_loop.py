@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,6 +111,29 @@ def test_a_seed_repeats_its_order_and_seeds_differ() -> None:
     assert traces == [tuple(run_virtual(trace_of_five, seed=seed)) for seed in range(30)]
     assert len(set(traces)) > 25
     assert all(sorted(trace) == sorted([0, 1, 2, 3, 4] * 4) for trace in traces)
+
+
+def test_the_order_of_a_seed_does_not_rest_on_when_a_thread_was_done() -> None:
+    """Its wake-up may come while others are at it, a turn sooner or later."""
+
+    async def told(done_at: int) -> tuple[int, ...]:
+        loop, done = asyncio.get_running_loop(), threading.Event()
+        working = loop.run_in_executor(None, done.wait, 0.05)
+        for turn in range(20):
+            await asyncio.sleep(0)
+            if turn == done_at:
+                done.set()
+                time.sleep(0.01)  # noqa: ASYNC251  the thread shall be done while the loop is not
+        await working
+        order: list[int] = []
+        for number in range(20):
+            loop.call_soon(order.append, number)
+        await asyncio.sleep(0.001)
+        return tuple(order)
+
+    for seed in range(8):
+        orders = {run_virtual(partial(told, done_at), seed=seed) for done_at in (1, 8, 19, 99)}
+        assert len(orders) == 1, f"seed {seed}"
 
 
 def test_a_failure_names_its_seed() -> None:

@@ -17,7 +17,7 @@ from topstepx.store.journal_memory import MemoryJournal
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
 from topstepx.testing.pair import Pair
-from topstepx.testing.process import ProgramEnded
+from topstepx.testing.process import ProgramEnded, in_order
 
 
 async def bot(tsx: Client) -> int:
@@ -218,3 +218,12 @@ async def test_a_plan_that_finds_no_hand_is_refused_with_where_it_would_work() -
     for what, where in ((f.Crash(), "client"), (f.DiskFull(), "journal"), (f.Suspend(1), "client")):
         with pytest.raises(InvalidRequest, match=r"topstepx\.testing"):
             gateway.faults.add(Fault(where=where, what=what))
+
+
+@virtual
+async def test_tasks_end_in_the_order_of_their_numbers() -> None:
+    names = ["Task-99", "a 1 of 10", "Task-100", "a 1 of 9", "Task-9"]
+    tasks = [asyncio.create_task(asyncio.sleep(0), name=name) for name in names]
+    told = [task.get_name() for task in sorted(tasks, key=in_order)]
+    await asyncio.gather(*tasks)
+    assert told == ["Task-9", "Task-99", "Task-100", "a 1 of 9", "a 1 of 10"]

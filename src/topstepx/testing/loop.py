@@ -103,18 +103,21 @@ class _Selector(selectors.DefaultSelector):
         return super().register(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Never an event: whether a thread's wake-up came a turn sooner or later must change nothing."""
         if timeout == 0:
             self.loop.turns()
-            return super().select(0)
-        return super().select(self.loop.real_wait_s())
+        wait_s = 0 if timeout == 0 else self.loop.real_wait_s()
+        if super().select(wait_s):
+            self.loop.empty_pipe()
+        return []
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """The stock selector loop with a clock that jumps; see the module for the rules.
 
-    `now_ns` is the virtual time in nanoseconds since the start. The three private names of the stock
-    loop that this touches (`_ready`, `_scheduled`, `_clock_resolution`) are the same in Python 3.11
-    to 3.14; the tests run on each.
+    `now_ns` is the virtual time in nanoseconds since the start. The private names of the stock loop that
+    this touches (`_ready`, `_scheduled`, `_clock_resolution`, `_read_from_self`, `_write_to_self`) are the
+    same in Python 3.11 to 3.14; the tests run on each.
     """
 
     now_ns: int
@@ -161,6 +164,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 f" {_who_waits(self)}.",
                 next_step="Somebody tries again and again without a pause.",
             )
+
+    def empty_pipe(self) -> None:
+        """Take what woke the loop, outside its callbacks."""
+        self._read_from_self()  # type: ignore[attr-defined]  # private in the stock loop
 
     def real_wait_s(self) -> float:
         """Nothing is ready: deliver a thread's result, or jump; then how long to really wait."""

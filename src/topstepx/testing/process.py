@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import re
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -228,13 +229,19 @@ class Process:
         return [one for one in found if not one.done()]
 
     async def _sweep(self) -> None:
-        left = sorted((one for one in self._tasks if not one.done()), key=asyncio.Task.get_name)
+        left = sorted((one for one in self._tasks if not one.done()), key=in_order)
         for task in left:
             task.add_done_callback(_hear)
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=_SWEEP_S)
         self._tasks.clear()
+
+
+def in_order(task: asyncio.Task[Any]) -> tuple[str, list[int]]:
+    """Sorts tasks by name and number: Task-99 before Task-100, however many there were before."""
+    name = task.get_name()
+    return re.sub(r"\d+", "#", name), [int(number) for number in re.findall(r"\d+", name)]
 
 
 def _hear(task: asyncio.Task[Any]) -> None:
