@@ -70,9 +70,20 @@ def test_a_word_long_before_the_fill_is_about_something_else() -> None:
     account.filled(fill(1, 5))
     assert span(account) == (1, 2), "another program's contract, whose trade was lost, and ours"
     account.listed(2, heard(6), at(6))
-    assert span(account) == (1, 2)
+    assert span(account) == (1, 3), "a list that is late may not have ours yet"
     account.listed(2, heard(6 + BELIEVED_AFTER_S), at(6 + BELIEVED_AFTER_S))
     assert (span(account), account.is_settled) == ((2, 2), True)
+
+
+def test_a_late_list_that_contradicts_may_lack_what_filled_before_it_was_asked_for() -> None:
+    """Lists ten seconds late after a restart: the first one flat, then the short two, then one more sold."""
+    account = based()
+    account.listed(-2, heard(10), at(10))
+    assert span(account) == (-2, 0)
+    account.filled(fill(-1, 12))
+    assert span(account) == (-3, -1)
+    account.listed(-2, heard(14), at(14))
+    assert span(account) == (-3, -1), "what it was read from is older than the fill"
 
 
 def test_a_list_that_lags_does_not_undo_a_fill() -> None:

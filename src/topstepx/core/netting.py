@@ -142,9 +142,22 @@ class ContractNet:
         low = expected + sum(min(0, net) for net in either_way)
         high = expected + sum(max(0, net) for net in either_way)
         if self._rival is not None:
-            since = (fill for fill in self._fills if fill.heard.at > self._rival.heard.at)
-            rival = self._rival.net + _sum(since)
-            low, high = min(low, rival), max(high, rival)
+            rival = self._by_rival(self._rival)
+            low, high = min(low, rival.low), max(high, rival.high)
+        return NetRange(low, high)
+
+    def _by_rival(self, rival: _Rival) -> NetRange:
+        """Where the position is if the word is right that the known fills contradict.
+
+        What filled after it comes on top of it. What filled shortly before a list may as well: lists may be
+        late, and one that is believed of another program's trades need not have the newest fill of ours.
+        """
+        low = high = rival.net
+        for fill in self._fills:
+            if fill.heard.at > rival.heard.at:
+                low, high = low + fill.net, high + fill.net
+            elif not rival.by_hub and rival.heard.since_s(fill.heard) < BELIEVED_AFTER_S:
+                low, high = low + min(0, fill.net), high + max(0, fill.net)
         return NetRange(low, high)
 
     def filled(self, fill: Fill) -> None:
