@@ -7,7 +7,7 @@ and `wire/*`.
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from topstepx.sim.fault_acts import Kind
 
@@ -21,14 +21,7 @@ Step: TypeAlias = Literal[
     "answer began",
     "answer nearly whole",
 ]
-STEPS: Final[tuple[Step, ...]] = (
-    "head came",
-    "body came",
-    "half passed on",
-    "all passed on",
-    "answer began",
-    "answer nearly whole",
-)
+STEPS: Final[tuple[Step, ...]] = get_args(Step)
 """The moments in the life of one HTTP request at which `WireCut` can break its connection."""
 
 
