@@ -54,15 +54,15 @@ def say(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
 
 def test_an_order_by_hand_from_its_placing_to_flat(sim: SimServer, home: Home) -> None:
     bought = say(home.run("buy", "2", "MNQ", "--at", "market", "--stop-ticks", "400", "--yes",
-                          "--key", "hand", *at(sim, home)))  # fmt: skip
+                          "--key", "hand", "--label", "by hand", *at(sim, home)))  # fmt: skip
     again = say(home.run("buy", "2", "MNQ", "--at", "market", "--stop-ticks", "400", "--yes",
                          "--key", "hand", *at(sim, home)))  # fmt: skip
     assert again["order_id"] == bought["order_id"], "the same key, also in another process"
     resting = say(home.run("buy", "1", "MNQ", "--at", "limit:29000", "--yes", *at(sim, home)))
     held = say(home.run("positions", *at(sim, home)))
     assert (held["side"], held["size"]) == ("LONG", 2)
-    listed = home.run("orders", *at(sim, home)).stdout.splitlines()
-    assert {json.loads(line)["type"] for line in listed} == {"STOP", "LIMIT"}
+    listed = [json.loads(line) for line in home.run("orders", *at(sim, home)).stdout.splitlines()]
+    assert {(one["type"], one["label"]) for one in listed} == {("STOP", "by hand"), ("LIMIT", None)}
     gone = say(home.run("cancel", str(resting["order_id"]), "--yes", *at(sim, home)))
     assert gone["status"] == "CANCELLED"
     (stop,) = sim.gateway.venue.truth.working(int(PRACTICE))

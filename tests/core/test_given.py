@@ -1,15 +1,16 @@
-"""Keys and time-outs, refused where they come in."""
+"""Keys, labels and time-outs, refused where they come in."""
 
 from __future__ import annotations
 
 import pytest
 
-from topstepx.core.given import KEY_LENGTH_MAX, check_time, check_wait, named
+from topstepx.core.given import NAME_LENGTH_MAX, check_time, check_wait, named
 from topstepx.errors import InvalidRequest
 
 
+@pytest.mark.parametrize("field", ["key", "label"])
 @pytest.mark.parametrize(
-    ("key", "step"),
+    ("name", "step"),
     [
         (5, 'Write it as a string: "5".'),
         ("", "Give a name"),
@@ -18,12 +19,12 @@ from topstepx.errors import InvalidRequest
         ("k\ud800", "Take out the lone surrogate"),
     ],
 )
-def test_a_key_is_a_name(key: object, step: str) -> None:
+def test_what_names_an_order(field: str, name: object, step: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        named(key)
-    assert refused.value.field == "key"
+        named(field, name)
+    assert refused.value.field == field
     assert refused.value.next_step.startswith(step)
-    assert named("k" * KEY_LENGTH_MAX)
+    assert named(field, "k" * NAME_LENGTH_MAX)
 
 
 @pytest.mark.parametrize("seconds", ["3", True, -1, float("nan"), object()])

@@ -22,6 +22,7 @@ FACTS = [
         key="orb",
         deadline_at=AT,
         epoch=3,
+        label="opening range",
         at=AT,
     ),
     events.IntentSent(intent_id="01JD", account_id=7, attempt=2, at=AT),
@@ -47,6 +48,15 @@ def test_every_member_survives_json(fact: events.Event) -> None:
     assert back == fact
     assert back.content() == fact.content()
     assert back.account == 7
+
+
+def test_members_come_and_go_with_versions() -> None:
+    text = events.encode(FACTS[0])
+    older = events.decode(text.replace(b',"label":"opening range"', b""))
+    assert isinstance(older, events.IntentRecorded)
+    assert (older.label, older.key, older.id) == (None, "orb", FACTS[0].id)
+    newer = events.decode(text.replace(b'"label"', b'"from_a_later_version"'))
+    assert newer == older, "what this version does not know is passed over, and what it was stays"
 
 
 def test_an_outcome_that_does_not_exist_is_not_read_back() -> None:

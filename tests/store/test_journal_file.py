@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.facts import ACCOUNT, at
 from topstepx import errors, events
-from topstepx.store.journal_file import VERSION, JournalFile, stored_rows
+from topstepx.store.journal_file import VERSION, JournalFile, labels, stored_rows
 from topstepx.store.rows import Entry, entry_of
 
 if TYPE_CHECKING:
@@ -346,3 +346,26 @@ def test_reading_along_while_it_is_written(tmp_path: Path) -> None:
     journal.close()
     with pytest.raises(errors.RecordUnavailable, match="cannot be read"):
         list(stored_rows(tmp_path / "none.sqlite3"))
+
+
+def test_labels_by_tag_for_a_quick_look(tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite3"
+    journal = made(path, 3)
+    placed = [
+        events.IntentRecorded(
+            at=at(1),
+            intent_id=tag,
+            account_id=ACCOUNT,
+            action="place",
+            route="r",
+            body="{}",
+            tag=tag,
+            label=label,
+        )
+        for tag, label in {"T1A": "one", "T1B": None, "T1C": "three"}.items()
+    ]
+    journal.write([entry_of(fact, number) for number, fact in enumerate(placed, start=4)])
+    journal.close()
+    assert labels(path, {"T1A", "T1B", "T1X"}) == {"T1A": "one"}
+    with pytest.raises(sqlite3.Error):
+        labels(tmp_path / "none.sqlite3", {"T1A"})

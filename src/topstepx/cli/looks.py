@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from cyclopts import Parameter
 
 from topstepx.cli.exit_codes import ExitCode
 from topstepx.cli.where import Where
 from topstepx.core import tags
-from topstepx.errors import ConfigurationError
+from topstepx.errors import ConfigurationError, sanitised
 from topstepx.store.installation import known_installation
+from topstepx.store.journal_file import labels as journal_labels
 from topstepx.store.places import state_folder
 
 if TYPE_CHECKING:
     from topstepx.cli.targets import Target
+    from topstepx.settings import Credentials
+    from topstepx.wire.models import OrderModel
 
 _NOWHERE = Where()
 _AVERAGE_PLACES = Decimal("0.0001")
@@ -32,36 +38,60 @@ def shown(average: Decimal) -> str:
 def orders_command(*, where: Where = _NOWHERE) -> int:
     """List the live orders as the gateway has them now, suspended bracket legs included.
 
+    The labels come from the journal of this computer; what another one placed has none here.
+
     Args:
         where: Which gateway and account.
     """
-    return asyncio.run(_orders(where, where.target()))
-
-
-async def _orders(where: Where, target: Target) -> int:
-    async with where.connection(target, where.credentials(target)) as tsx:
-        rows = await tsx.orders.open(await where.chosen(tsx))
-        for row in rows:
-            price = row.limit_price if row.limit_price is not None else row.stop_price
-            facts = {
-                "id": row.id,
-                "contract": row.contract_id,
-                "side": row.side.name,
-                "size": row.size,
-                "type": row.type.name,
-                "price": price,
-                "status": row.status.name,
-                "filled": row.fill_volume or 0,
-                "tag": row.custom_tag,
-            }
-            where.say(
-                f"{row.id}  {row.side.name:4} {row.size:>3} {row.contract_id:22} {row.type.name:13}"
-                f" {price if price is not None else '-':>10}  {row.status.name}",
-                facts,
-            )
-        if not rows and not where.as_json:
-            where.say("No live orders.", {})
+    target = where.target()
+    credentials = where.credentials(target)
+    rows = asyncio.run(_orders(where, target, credentials))
+    labels = _labels(where, target, credentials, {row.custom_tag for row in rows})
+    for row in rows:
+        price = row.limit_price if row.limit_price is not None else row.stop_price
+        label = labels.get(tags.entry_tag(row.custom_tag)) if row.custom_tag else None
+        facts = {
+            "id": row.id,
+            "contract": row.contract_id,
+            "side": row.side.name,
+            "size": row.size,
+            "type": row.type.name,
+            "price": price,
+            "status": row.status.name,
+            "filled": row.fill_volume or 0,
+            "tag": row.custom_tag,
+            "label": label,
+        }
+        where.say(
+            f"{row.id}  {row.side.name:4} {row.size:>3} {row.contract_id:22} {row.type.name:13}"
+            f" {price if price is not None else '-':>10}  {row.status.name}"
+            f"{f'  {sanitised(label)}' if label else ''}",
+            facts,
+        )
+    if not rows and not where.as_json:
+        where.say("No live orders.", {})
     return ExitCode.DONE
+
+
+async def _orders(where: Where, target: Target, credentials: Credentials) -> tuple[OrderModel, ...]:
+    async with where.connection(target, credentials) as tsx:
+        return await tsx.orders.open(await where.chosen(tsx))
+
+
+def _labels(
+    where: Where, target: Target, credentials: Credentials, shown_tags: set[str | None]
+) -> dict[str, str]:
+    """The labels that the journal has for orders like ours, by their entry's tag."""
+    named = {tags.entry_tag(tag) for tag in shown_tags if tag is not None}
+    wanted = {tag for tag in named if tag.startswith(tags.PREFIX)}
+    path = where.journal_of(target, credentials.user_name) if wanted else None
+    if path is None or not path.exists():
+        return {}
+    try:
+        return journal_labels(path, wanted)
+    except (sqlite3.Error, msgspec.MsgspecError) as error:
+        sys.stderr.write(f"The labels in {path} cannot be read: {error}.\n")
+        return {}
 
 
 def positions_command(*, where: Where = _NOWHERE) -> int:

@@ -39,6 +39,7 @@ def buy_command(
     stop_ticks: Whole | None = None,
     target_ticks: Whole | None = None,
     key: str | None = None,
+    label: str | None = None,
     yes: Yes = False,
 ) -> int:
     """Buy, once.
@@ -52,9 +53,10 @@ def buy_command(
         stop_ticks: A protective stop this far from the fill, in ticks.
         target_ticks: A profit target this far from the fill, in ticks.
         key: A name of your own: the same key never makes a second order.
+        label: A note of your own, such as the strategy; `topstepx orders` shows it, the gateway never does.
         yes: Do not ask.
     """
-    terms = _Terms(size, contract, at, stop_ticks, target_ticks, key, max_contracts)
+    terms = _Terms(size, contract, at, stop_ticks, target_ticks, key, label, max_contracts)
     return _place(Side.BUY, terms, where, yes=yes)
 
 
@@ -69,6 +71,7 @@ def sell_command(
     stop_ticks: Whole | None = None,
     target_ticks: Whole | None = None,
     key: str | None = None,
+    label: str | None = None,
     yes: Yes = False,
 ) -> int:
     """Sell, once.
@@ -82,9 +85,10 @@ def sell_command(
         stop_ticks: A protective stop this far from the fill, in ticks.
         target_ticks: A profit target this far from the fill, in ticks.
         key: A name of your own: the same key never makes a second order.
+        label: A note of your own, such as the strategy; `topstepx orders` shows it, the gateway never does.
         yes: Do not ask.
     """
-    terms = _Terms(size, contract, at, stop_ticks, target_ticks, key, max_contracts)
+    terms = _Terms(size, contract, at, stop_ticks, target_ticks, key, label, max_contracts)
     return _place(Side.SELL, terms, where, yes=yes)
 
 
@@ -99,9 +103,10 @@ class _Terms:
         stop_ticks: int | None,
         target_ticks: int | None,
         key: str | None,
+        label: str | None,
         max_contracts: int | None,
     ) -> None:
-        self.size, self.contract, self.key = size, contract, key
+        self.size, self.contract, self.key, self.label = size, contract, key, label
         self.max_contracts = max_contracts
         self.at_text, self.at = at, price_of(at)
         self.bracket = None
@@ -149,11 +154,13 @@ async def _placing(side: Side, terms: _Terms, where: Where, target: Target) -> i
             at=terms.at,
             bracket=terms.bracket,
             key=terms.key,
+            label=terms.label,
         )
         await _seen(order)
         facts = {
             "order_id": order.id,
             "tag": order.tag,
+            "label": order.label,
             "status": order.status.name,
             "side": side.name,
             "size": terms.size,

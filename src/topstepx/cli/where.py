@@ -64,7 +64,12 @@ class Where:
         if self.journal is not None:
             return self.journal.expanduser().absolute()
         target = self.target()
-        user_name = self.credentials(target).user_name
+        return self.journal_of(target, self.credentials(target).user_name)
+
+    def journal_of(self, target: Target, user_name: str) -> Path:
+        """The same, where it is known already who logs in."""
+        if self.journal is not None:
+            return self.journal.expanduser().absolute()
         return self._kept_in(target, user_name) or journal_path(target.reached, user_name)
 
     def _kept_in(self, target: Target, user_name: str) -> Path | None:

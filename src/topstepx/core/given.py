@@ -1,4 +1,4 @@
-"""What callers give beside prices and sizes: keys and time-outs, checked where they come in."""
+"""What callers give beside prices and sizes: keys, labels and time-outs, checked where they come in."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Final
 
 from topstepx.errors import InvalidRequest
 
-KEY_LENGTH_MAX: Final = 200
+NAME_LENGTH_MAX: Final = 200
+_EXAMPLES: Final = {"key": "orb-2026-11-23-L", "label": "opening range"}
 
 
-def named(key: object) -> str:
-    """`key` itself, if it can name an intent; raises `InvalidRequest` for anything else."""
-    rule = f"is 1 to {KEY_LENGTH_MAX} characters of your own."
-    if not isinstance(key, str):
-        raise InvalidRequest("key", key, rule, f'Write it as a string: "{key}".')
-    if not key.strip():
-        raise InvalidRequest(
-            "key", key, rule, 'Give a name, such as "orb-2026-11-23-L", or leave it out.'
-        )
-    if len(key) > KEY_LENGTH_MAX:
-        raise InvalidRequest("key", key, rule, "Shorten it.")
-    if any("\ud800" <= letter <= "\udfff" for letter in key):
+def named(field: str, name: object) -> str:
+    """`name` itself, if it can be a key or a label; raises `InvalidRequest` for anything else."""
+    rule = f"is 1 to {NAME_LENGTH_MAX} characters of your own."
+    if not isinstance(name, str):
+        raise InvalidRequest(field, name, rule, f'Write it as a string: "{name}".')
+    if not name.strip():
+        step = f'Give a name, such as "{_EXAMPLES[field]}", or leave it out.'
+        raise InvalidRequest(field, name, rule, step)
+    if len(name) > NAME_LENGTH_MAX:
+        raise InvalidRequest(field, name, rule, "Shorten it.")
+    if any("\ud800" <= letter <= "\udfff" for letter in name):
         step = "Take out the lone surrogate; a file name that could not be decoded has them."
-        raise InvalidRequest("key", ascii(key), "has a character that no file can hold.", step)
-    return key
+        raise InvalidRequest(field, ascii(name), "has a character that no file can hold.", step)
+    return name
 
 
 def check_wait(field: str, seconds: object) -> None:

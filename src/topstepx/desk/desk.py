@@ -54,6 +54,7 @@ class Desk:
         at: object,
         bracket: Bracket | None = None,
         key: str | None = None,
+        label: str | None = None,
         remainder: CancelRest | None = None,
         allow_duplicate: bool = False,
     ) -> Order:
@@ -66,6 +67,7 @@ class Desk:
             at=at,
             bracket=bracket,
             key=key,
+            label=label,
             remainder=remainder,
             allow_duplicate=allow_duplicate,
         )
@@ -77,6 +79,7 @@ class Desk:
         at: object,
         bracket: Bracket | None = None,
         key: str | None = None,
+        label: str | None = None,
         remainder: CancelRest | None = None,
         allow_duplicate: bool = False,
     ) -> Order:
@@ -89,6 +92,7 @@ class Desk:
             at=at,
             bracket=bracket,
             key=key,
+            label=label,
             remainder=remainder,
             allow_duplicate=allow_duplicate,
         )

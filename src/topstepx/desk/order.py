@@ -13,6 +13,7 @@ from topstepx.core.asked import place_of
 from topstepx.core.brackets import leg_of
 from topstepx.core.given import check_wait
 from topstepx.core.order_life import Stage, stage_of
+from topstepx.core.ownership import intent_of
 from topstepx.desk.lives import average_price
 from topstepx.desk.order_stream import story
 from topstepx.errors import InvalidRequest, NotFilled, OrderUnresolved
@@ -110,6 +111,16 @@ class Order:
         """Your own name for it, if you gave one."""
         intent = self.intent
         return intent.recorded.key if intent is not None and intent.recorded is not None else None
+
+    @property
+    def label(self) -> str | None:
+        """Your free text for it, such as the strategy; a bracket leg has its entry's. None: none known."""
+        intent, belief = self.intent, self.belief
+        if self._name.leg_of is not None:
+            return self._name.leg_of.label
+        if intent is None and belief is not None:
+            intent = intent_of(self._orders.ledger, belief.order)
+        return intent.recorded.label if intent is not None and intent.recorded is not None else None
 
     @property
     def status(self) -> OrderStatus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,7 +11,7 @@ from topstepx.core.asked import place_of
 from topstepx.core.given import named
 from topstepx.core.lanes import Lane
 from topstepx.core.moments import aware
-from topstepx.core.terms import Bracket, CancelRest, leg_prices, place_request
+from topstepx.core.terms import place_request
 from topstepx.desk.authority import check_may_trade
 from topstepx.desk.entry_gate import EntryGate
 from topstepx.desk.order import Name, Order
@@ -19,6 +19,7 @@ from topstepx.desk.placed import Placed
 from topstepx.desk.state import check_read
 from topstepx.desk.used_keys import used_up
 from topstepx.desk.waiting import until
+from topstepx.desk.wishes import wishes_of
 from topstepx.desk.write import Intent
 from topstepx.errors import (
     AnswerUnusable,
@@ -36,13 +37,15 @@ if TYPE_CHECKING:
 
     from topstepx.core.ledger import Ledger
     from topstepx.core.resolve import Looking
-    from topstepx.desk.accounts import AccountLike, Accounts
+    from topstepx.core.terms import Bracket, CancelRest
+    from topstepx.desk.accounts import Account, AccountLike, Accounts
     from topstepx.desk.contracts import Contract, Contracts
     from topstepx.desk.lives import Lives
     from topstepx.desk.order_changes import OrderChanges
     from topstepx.desk.record import Record
     from topstepx.desk.recovery import Recovery
     from topstepx.desk.resolver import Resolver
+    from topstepx.desk.wishes import Wishes
     from topstepx.desk.write import Writer
     from topstepx.net.rest import Rest
     from topstepx.settings import Settings
@@ -109,6 +112,7 @@ class Orders:
         at: object,
         bracket: Bracket | None = None,
         key: str | None = None,
+        label: str | None = None,
         remainder: CancelRest | None = None,
         allow_duplicate: bool = False,
     ) -> Order:
@@ -116,7 +120,9 @@ class Orders:
 
         `at` says how it is priced (`Market()`, `Limit("…")`, …) and is never optional. `key` is your own
         name for this intent: the same key gives the same order back and never makes a second. A key whose
-        order was refused, not sent or not found is used up: it raises the same error again.
+        order was refused, not sent or not found is used up: it raises the same error again. `label` is
+        your free text for it, such as the strategy: 1 to 200 characters, kept in the journal with the
+        order (`order.label`), never sent, and no part of what makes an order another one.
         `remainder` says what becomes of the rest of a partial fill (None: it stays). Without
         `allow_duplicate` the same contract, side, size and price again within two seconds is refused.
 
@@ -140,12 +146,10 @@ class Orders:
             bracket=bracket,
             custom_tag=tag,
         )
-        _check_wishes(contract_, remainder)
+        wishes = wishes_of(contract_, key=key, label=label, bracket=bracket, remainder=remainder)
+        _check_active(contract_)
         if (existing := self._existing(account_.id, contract_, key, request)) is not None:
-            if existing.intent is not None and existing.intent.is_open:
-                # What an earlier run left open is looked for from here on, not only after `ready`.
-                await self._recovery.ensure(account_)
-            return await self._placed.again(existing, key)
+            return await self._again(account_, existing, key)
         await self._recovery.ensure(account_)
 
         def guard() -> None:
@@ -154,7 +158,6 @@ class Orders:
             self._gate.check(request, contract_.name, allow_duplicate=allow_duplicate)
             self._gate.passed(request, intent_id)
 
-        wishes = self._wishes(key, contract_, bracket, remainder)
         intent = self._intent(request, intent_id, decided_ns, wishes)
         try:
             sent = await self._writer.write(intent, guard)
@@ -169,21 +172,14 @@ class Orders:
         order = Order(self, account_.id, contract_.id, Name(intent_id=intent_id))
         return await self._placed.first(order, intent_id, sent, key)
 
-    @staticmethod
-    def _wishes(
-        key: str | None, contract: Contract, bracket: Bracket | None, remainder: CancelRest | None
-    ) -> dict[str, Any]:
-        """What the journal keeps of an order and the wire does not carry."""
-        stop_at, target_at = leg_prices(bracket, contract.model)
-        return {
-            "key": key,
-            "cancel_rest_s": remainder.after_s if remainder is not None else None,
-            "stop_at": stop_at,
-            "target_at": target_at,
-        }
+    async def _again(self, account: Account, existing: Order, key: str | None) -> Order:
+        if existing.intent is not None and existing.intent.is_open:
+            # What an earlier run left open is looked for from here on, not only after `ready`.
+            await self._recovery.ensure(account)
+        return await self._placed.again(existing, key)
 
     def _intent(
-        self, request: PlaceRequest, intent_id: str, decided_ns: int, wishes: dict[str, Any]
+        self, request: PlaceRequest, intent_id: str, decided_ns: int, wishes: Wishes
     ) -> Intent:
         timeouts = self._settings.timeouts
         return Intent(
@@ -199,16 +195,16 @@ class Orders:
             intent_id=intent_id,
             tag=request.custom_tag,
             recheck=lambda: self._gate.recheck(request),
-            **wishes,
+            wishes=wishes,
         )
 
     def _existing(
-        self, account_id: int, contract: Contract, key: object, request: PlaceRequest
+        self, account_id: int, contract: Contract, key: str | None, request: PlaceRequest
     ) -> Order | None:
         """The order that already carries this key."""
         if key is None:
             return None
-        intent = self.ledger.intent_by_key(account_id, named(key))
+        intent = self.ledger.intent_by_key(account_id, key)
         if intent is None:
             return None
         asked = place_of(intent)
@@ -246,7 +242,9 @@ class Orders:
     ) -> Order | None:
         """The order with this key or id, from what is known here; None if there is none."""
         account_id = self._account_id(account)
-        intent = self.ledger.intent_by_key(account_id, key) if key is not None else None
+        intent = (
+            self.ledger.intent_by_key(account_id, named("key", key)) if key is not None else None
+        )
         if intent is not None:
             return self.of_intent(intent.intent_id)
         belief = self.ledger.order(order_id) if order_id is not None else None
@@ -370,12 +368,8 @@ class Orders:
             await self._recovery.read_trades(order.account_id)
 
 
-def _check_wishes(contract: Contract, remainder: object) -> None:
+def _check_active(contract: Contract) -> None:
     if not contract.is_active:
         raise InvalidRequest(
             "contract", contract.name, "does not trade now.", "Use contracts.front(product)."
-        )
-    if remainder is not None and not isinstance(remainder, CancelRest):
-        raise InvalidRequest(
-            "remainder", remainder, "must be a CancelRest.", "Give CancelRest(after_s=5)."
         )

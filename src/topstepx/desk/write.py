@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from topstepx.core.ownership import answered_id_is_foreign
 from topstepx.desk.carrying import carried
 from topstepx.desk.used_keys import note_of
 from topstepx.desk.waiting import until
+from topstepx.desk.wishes import Wishes
 from topstepx.errors import AnswerLost, DeadlinePassed, NotSent, TopstepxError, sanitised
 from topstepx.events import (
     Action,
@@ -79,10 +79,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     order_id: int | None = None
     intent_id: str = ""
     tag: str | None = None
-    key: str | None = None
-    cancel_rest_s: float | None = None
-    stop_at: Decimal | None = None
-    target_at: Decimal | None = None
+    wishes: Wishes = Wishes()
     recheck: Callable[[], None] | None = None
     """Looks once more in the step in which it leaves; what it raises stops it."""
 
@@ -226,15 +223,12 @@ class Writer:
             body=codec.encode(intent.request).decode(),
             contract_id=intent.contract_id,
             tag=intent.tag,
-            key=intent.key,
             order_id=intent.order_id,
             epoch=self._epoch(intent.account_id) if self._epoch is not None else 0,
             deadline_at=self._clock.now() + timedelta(seconds=intent.send_within_s),
             server_at=self._rest.server_now(),
             watermark=ledger.highest_order_id(intent.account_id),
-            cancel_rest_s=intent.cancel_rest_s,
-            stop_at=intent.stop_at,
-            target_at=intent.target_at,
+            **intent.wishes.kept(),
         )
         if intent.lane is Lane.EXIT:
             self._record.commit(recorded)  # the exit is open also while the disk is not

@@ -25,8 +25,9 @@ Verdict = Literal["accepted", "refused", "not_sent", "presumed_absent"]
 class IntentRecorded(Event, frozen=True, kw_only=True):
     """An intent was written down, with exactly what will be sent.
 
-    ``tag`` is our unique name on the wire, ``key`` the trader's own; ``body`` is the JSON to be sent
-    to ``route``. ``order_id`` is the order to be modified or cancelled. Nothing is sent after
+    ``tag`` is our unique name on the wire, ``key`` the trader's own, ``label`` the trader's free text
+    (the strategy, say; None also in what an older version wrote); ``body`` is the JSON to be sent to
+    ``route``. ``order_id`` is the order to be modified or cancelled. Nothing is sent after
     ``deadline_at``; ``epoch`` is the writer's fence.
 
     ``server_at`` is the gateway's clock then (None: not known), ``watermark`` the highest order id seen
@@ -51,6 +52,7 @@ class IntentRecorded(Event, frozen=True, kw_only=True):
     cancel_rest_s: float | None = None
     stop_at: Decimal | None = None
     target_at: Decimal | None = None
+    label: str | None = None
 
 
 class IntentSent(Event, frozen=True, kw_only=True):
