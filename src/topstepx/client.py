@@ -359,7 +359,7 @@ class Client:
             now=self._clock.now(),
             notes=(
                 *(*self._linkage.notes, *self._market_watch.problems, *self._record.lagging),
-                *(*self._callbacks.problems, *self._trading.left_legs.problems),
+                *(*self._callbacks.problems, *self._trading.problems),
             ),
         )
 

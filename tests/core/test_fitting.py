@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.facts import order
-from topstepx.core.fitting import fitted
+from topstepx.core.fitting import fits, fitted, too_large
 from topstepx.wire.enums import OrderStatus, OrderType, Side
 
 if TYPE_CHECKING:
@@ -64,6 +64,28 @@ def test_what_is_left_alone() -> None:
 
 def test_a_turned_position_leaves_no_part() -> None:
     assert becomes(-3, *legs(10, 5)) == {11: 0, 12: 0}
+
+
+def large(net: int, *orders: OrderModel) -> dict[int, int]:
+    return {one.id: size for one, size in too_large(orders, net)}
+
+
+def test_legs_and_stops_share_the_position_and_a_limit_stands_alone() -> None:
+    stop, limits = sell(1, 2, OrderType.STOP), [sell(2, 2), sell(3, 2)]
+    assert large(2, *legs(10, 2), *limits) == {}
+    assert large(2, *legs(10, 2), stop) == {1: 0}
+    assert large(1, *legs(10, 2), *limits) == {11: 1, 12: 1, 2: 1, 3: 1}
+    assert large(-1, *legs(10, 2), *limits) == {}, "they are not against it"
+
+
+def test_an_order_is_an_exit_while_there_is_room_for_it() -> None:
+    stop = sell(1, 2, OrderType.STOP)
+    assert fits(stop, [], 2)
+    assert not fits(stop, [], 1)
+    assert not fits(stop, [], -2)
+    assert not fits(stop, legs(10, 1), 2)
+    assert fits(sell(1, 2), legs(10, 2), 2), "a limit is another way out"
+    assert not fits(sell(1, 2, OrderType.MARKET), [], 2)
 
 
 @given(

@@ -218,6 +218,15 @@ def test_what_is_no_name_is_refused_by_field(wrong: Any) -> None:  # noqa: ANN40
 
 
 @virtual
+async def test_the_contract_of_another_client_is_known_from_then_on() -> None:
+    """A reduction took it and then could not change the stops there: not looked up yet."""
+    async with Pair() as pair:
+        theirs = await pair.tsx.contracts.front("MNQ")
+        await pair.restart()
+        assert await pair.tsx.contracts.one(theirs) == pair.tsx.contracts.known(theirs.id)
+
+
+@virtual
 async def test_known_asks_nobody() -> None:
     async with Pair() as pair:
         with pytest.raises(ContractUnknown, match="not been looked up yet"):

@@ -51,6 +51,36 @@ def fitted(
     return tuple(found)
 
 
+def too_large(orders: Iterable[OrderModel], net: int) -> tuple[tuple[OrderModel, int], ...]:
+    """Which of the exits of a position of `net` are larger than it, each with what would fit.
+
+    Legs and stops share the position, because one move of the market can hit them all. A limit of its own
+    is held against the position alone: several of them, at different prices, are a grid.
+    """
+    side, held = (1 if net > 0 else -1), abs(net)
+    exits = [order for order in orders if order.side.sign == -side]
+    shared = [order for order in exits if _shares(order)]
+    alone = [order for order in exits if not _shares(order) and left_of(order) > held]
+    most = max((left_of(order) for order in shared), default=0)
+    return (*fitted(shared, net, side, most), *((order, held) for order in alone))
+
+
+def fits(order: OrderModel, exits: Iterable[OrderModel], net: int) -> bool:
+    """Whether an order that is no leg is no larger than what is left of the position beside its exits.
+
+    Then it is taken for one of them; else it is meant to turn the position.
+    """
+    if order.side.sign * net >= 0 or order.status not in _LIVE or order.type is OrderType.MARKET:
+        return False
+    if not _shares(order):
+        return left_of(order) <= abs(net)
+    return all(one.id != order.id for one, _ in too_large([*exits, order], net))
+
+
+def _shares(order: OrderModel) -> bool:
+    return order.parent_order_id is not None or order.type in STOPS
+
+
 def left_of(order: OrderModel) -> int:
     """What of an order is not filled yet."""
     return order.size - order.fill_volume

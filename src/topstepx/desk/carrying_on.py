@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from topstepx.core.ownership import intent_of
 
 if TYPE_CHECKING:
+    from topstepx.desk.large_exits import LargeExits
     from topstepx.desk.left_legs import LeftLegs
     from topstepx.desk.legs import LegPrices
     from topstepx.desk.protection import Protection
@@ -33,6 +34,7 @@ class CarryingOn:
         protection: Protection,
         *,
         left_legs: LeftLegs,
+        large_exits: LargeExits,
     ) -> None:
         self._record = record
         self._resolver = resolver
@@ -40,6 +42,7 @@ class CarryingOn:
         self._legs = legs
         self._protection = protection
         self._left_legs = left_legs
+        self._large_exits = large_exits
 
     def carry_on(self, account_id: int) -> None:
         """Take up what is there, after the account was read whole by the process that trades it."""
@@ -48,6 +51,7 @@ class CarryingOn:
             self._remainders.recall(belief)
             self._legs.look(belief)
             self._left_legs.recall(belief)
+            self._large_exits.look(account_id, belief.order.contract_id)
             intent = intent_of(ledger, belief.order)
             if intent is not None and intent.cancel_wanted and intent.order_id == belief.id:
                 self._resolver.cancel_wanted(belief.order)

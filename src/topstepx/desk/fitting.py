@@ -11,7 +11,6 @@ from topstepx.core.ownership import is_external
 from topstepx.core.reach import at_worst
 from topstepx.desk.waiting import until
 from topstepx.errors import TopstepxError
-from topstepx.events import AlarmRaised
 from topstepx.wire.enums import OrderStatus
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from topstepx.desk.cancelling import Cancelling
+    from topstepx.desk.large_exits import LargeExits
     from topstepx.desk.orders import Orders
     from topstepx.desk.record import Record
     from topstepx.wire.models import OrderModel
@@ -70,12 +70,14 @@ class Fitting:
         record: Record,
         orders: Orders,
         cancelling: Cancelling,
+        large: LargeExits,
         *,
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
     ) -> None:
         self._record = record
         self._orders = orders
         self._cancelling = cancelling
+        self._large = large
         self._spawn = spawn
 
     async def fit(self, before: Held, net: int, done: Fitted) -> bool:
@@ -157,18 +159,8 @@ class Fitting:
         """Raise the alarm for what stays larger than the position, of other software too."""
         for order, _ in self._wanted(before, net, done, external=True):
             done.too_large[order.id] = "other software sent it"
-        working = self._record.ledger.working(before.account_id, before.contract_id)
-        alive = {belief.id for belief in working}
-        left = [
-            f"order {one} ({why})" for one, why in sorted(done.too_large.items()) if one in alive
-        ]
-        if not left:
-            return
-        detail = (
-            f"{before.contract_id}: {net:+d} is held, and larger than that, so that a fill would turn it: "
-            f"{'; '.join(left)}. Cancel it or make it smaller."
-        )
-        at = self._record.stamp()
-        self._record.commit(
-            AlarmRaised(at=at, name="exit_too_large", detail=detail, account_id=before.account_id)
-        )
+        where = before.account_id, before.contract_id
+        alive = {belief.id for belief in self._record.ledger.working(*where)}
+        left = {one: why for one, why in done.too_large.items() if one in alive}
+        if left:
+            self._large.tell(where, net, left)

@@ -17,6 +17,7 @@ from topstepx.desk.evidence import Evidence
 from topstepx.desk.exits import Exits
 from topstepx.desk.fitting import Fitting
 from topstepx.desk.flatten import Flattener
+from topstepx.desk.large_exits import LargeExits
 from topstepx.desk.late_legs import LateLegs
 from topstepx.desk.left_legs import LeftLegs
 from topstepx.desk.legs import LegPrices
@@ -125,6 +126,7 @@ class Trading:
             settings,
             spawn=self._quietly,
         )
+        self.large_exits = LargeExits(record, self.reader, spawn=around.tasks.spawn)
         self.positions = self._positions(around)
         self._look_after(around)
 
@@ -159,7 +161,9 @@ class Trading:
             record=record,
             resolver=self.resolver,
             room=Room(record, self.cancelling, settings),
-            fitting=Fitting(record, self.orders, self.cancelling, spawn=self._quietly),
+            fitting=Fitting(
+                record, self.orders, self.cancelling, self.large_exits, spawn=self._quietly
+            ),
             resolve_s=settings.timeouts.resolve_s,
         )
         return Positions(
@@ -192,9 +196,15 @@ class Trading:
             self.legs,
             self.protection,
             left_legs=self.left_legs,
+            large_exits=self.large_exits,
         )
         self.account_watch = AccountWatch(record)
         self.late_legs = LateLegs(record, self.cancelling.insist)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What stands beside a position, or without one, and should not; in words."""
+        return (*self.left_legs.problems, *self.large_exits.problems)
 
     def _quietly(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """A task whose error is for whoever waits for it."""
