@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.trading import PRACTICE_ID, hub_session, mnq, practice
 from topstepx.core.link_effects import LinkState
 from topstepx.core.link_ends import EndKind, LinkEnd, Reaction, Reconnecting
 from topstepx.core.mode import Mode
+from topstepx.errors import NotSent
 from topstepx.events import AlarmRaised, HubClosed, HubReconnecting, LinkLive
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
@@ -53,6 +56,25 @@ async def test_after_the_most_attempts_the_hub_stays_closed_visibly_until_it_is_
         assert pair.tsx.health().user_hub is LinkState.CLOSED
         await pair.tsx.resume(account)
         await eventually(lambda: pair.tsx.health().ok, timeout_s=30)
+
+
+@virtual(seeds=[None, 1])
+async def test_a_hub_that_gave_up_before_anybody_had_it_is_tried_again_after_a_resume() -> None:
+    async with Pair(reconnecting=Reconnecting(attempts_max=2)) as pair:
+        account, contract = await practice(pair), await mnq(pair)
+        pair.faults.add(Fault(where="hub/*", what=f.RefuseUpgrade(500), times=None))
+        for ask in (lambda: pair.tsx.ready(account), pair.tsx.market.quotes(contract).__anext__):
+            with pytest.raises(NotSent, match="release it with resume"):
+                await ask()
+        pair.faults.clear()
+        await asyncio.sleep(60)
+        with pytest.raises(NotSent):
+            await pair.tsx.ready(account)
+        await pair.tsx.resume()
+        assert pair.tsx.health().user_hub is LinkState.IDLE
+        await pair.tsx.ready(account)
+        await anext(pair.tsx.market.quotes(contract))
+        await eventually(lambda: pair.tsx.health().ok, timeout_s=5)
 
 
 @virtual(seeds=[None, 1, 2])

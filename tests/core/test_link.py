@@ -352,6 +352,21 @@ def test_a_maximum_of_attempts_ends_closed_with_the_reason_and_a_person_can_revi
     assert link.revive()[-1] == Open(5, fresh_token=False)
 
 
+def test_a_link_that_gave_up_and_is_wanted_by_nobody_any_more_is_opened_again_by_who_asks_next() -> (
+    None
+):
+    reconnecting = Reconnecting(attempts_max=1)
+    link = Link("user", lambda: 0.5, record_bytes_max=1 << 20, reconnecting=reconnecting)
+    link.want(ORDERS, 0)
+    link.lost(1, "refused", 0)
+    link.tick(link.deadline() or 0)
+    link.lost(2, "refused", 0)
+    assert link.state is LinkState.CLOSED
+    link.unwant(ORDERS, 0)  # who asked was told that it is closed
+    assert _states(link.revive()) == [LinkState.IDLE]
+    assert link.want(ORDERS, 0)[-1] == Open(3, fresh_token=False)
+
+
 def test_the_way_it_ended_decides_between_waiting_a_fresh_token_and_the_end() -> None:
     for reaction, state, fresh in (
         (Reaction.RETRY, LinkState.WAITING, False),

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
+from tests.cards.test_hubs import Log, elsewhere, mode, once_each, same_as_venue
 from tests.support.trading import PRACTICE_ID, mnq, practice
+from topstepx.core.mode import Mode
 from topstepx.core.terms import Limit
 from topstepx.desk.lookout import Seen
+from topstepx.events import GapSuspected, HubDegraded
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import VirtualLoop, virtual
 from topstepx.testing.pair import Pair
+from topstepx.wire.enums import Side
+
+COMBINE = "50KTC-V2-DLL"
 
 
 def looks(pair: Pair) -> int:
@@ -39,12 +46,12 @@ async def test_found_deaf_twice_within_a_minute_the_connection_is_given_up() -> 
     async with Pair() as pair:
         await pair.tsx.ready(await practice(pair))
         watch, life = pair.tsx._linkage.watch, pair.tsx._user_hub.life
-        watch.looked(Seen(1, ("trade 7",)))
+        watch.looked(PRACTICE_ID, Seen(1, ("trade 7",)))
         assert watch.is_deaf
-        watch.looked(Seen(1, ("trade 8",)))
+        watch.looked(PRACTICE_ID, Seen(1, ("trade 8",)))
         assert pair.tsx._user_hub.life == life, "it may be from before the streams were asked again"
         await asyncio.sleep(7)
-        watch.looked(Seen(1, ("trade 9",)))
+        watch.looked(PRACTICE_ID, Seen(1, ("trade 9",)))
         assert pair.tsx._user_hub.life is None
 
 
@@ -53,11 +60,69 @@ async def test_after_two_looks_that_agree_it_is_trusted_again() -> None:
     async with Pair() as pair:
         await pair.tsx.ready(await practice(pair))
         watch = pair.tsx._linkage.watch
-        watch.looked(Seen(1, ("trade 7",)))
+        watch.looked(PRACTICE_ID, Seen(1, ("trade 7",)))
         assert pair.tsx._linkage.poller.is_on
         await asyncio.sleep(20)
         assert not watch.is_deaf
         assert not pair.tsx._linkage.poller.is_on
+
+
+@virtual
+async def test_a_deaf_hub_is_trusted_again_when_two_looks_at_each_account_agree() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        other = await pair.tsx.accounts.one(COMBINE)
+        await pair.tsx.ready(other)
+        watch = pair.tsx._linkage.watch
+        watch.looked(PRACTICE_ID, Seen(1, ("trade 7",)))
+        pair.tsx._linkage.poller.is_paused = True  # who looks here is the test
+        await asyncio.sleep(7)
+        for _ in range(6):
+            watch.looked(PRACTICE_ID, Seen(0, ()))
+        assert watch.is_deaf, "nobody could look at the other one"
+        watch.looked(other.id, Seen(0, ()))
+        watch.looked(other.id, Seen(1, (), ("position MNQ",)))
+        watch.looked(other.id, Seen(0, ()))
+        assert watch.is_deaf, "two in a row"
+        watch.looked(other.id, Seen(0, ()))
+        assert not watch.is_deaf
+
+
+@virtual
+async def test_what_a_deaf_hub_kept_to_itself_is_found_however_long_rest_was_away_too() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        log = Log(pair)
+        until = pair.world.now() + timedelta(minutes=1)
+        pair.faults.add(Fault(where="hub/user", what=f.DropEvents(), times=None, until=until))
+        until += timedelta(minutes=12)
+        pair.faults.add(Fault(where="Order/*", what=f.Answer(503), times=None, until=until))
+        elsewhere(pair)
+        elsewhere(pair, Side.SELL)
+        await asyncio.sleep(14 * 60)
+        same_as_venue(pair)
+        once_each(log)
+
+
+@virtual
+async def test_what_our_own_loss_hid_makes_no_hub_deaf_although_the_look_for_it_fails_at_first() -> (
+    None
+):
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        await asyncio.sleep(40)
+        log = Log(pair)
+        poison = f.ReplaceEvents("{poison", event="GatewayUserOrder")
+        pair.faults.add(Fault(where="hub/user", what=poison))
+        pair.faults.add(Fault(where="Order/*", what=f.Answer(503), times=3))
+        elsewhere(pair, limit_price=Decimal(20000))
+        await asyncio.sleep(20)
+        same_as_venue(pair)
+        await asyncio.sleep(40)
+        assert log.of(GapSuspected)
+        assert not log.of(HubDegraded)
+        assert mode(pair) is Mode.ACTIVE
+        assert pair.tsx.health().ok
 
 
 @virtual(seeds=[None, 1, 2])

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
+from tests.cards.test_hubs import elsewhere
 from tests.support.trading import hub_session, mnq, practice
 from topstepx.core.mode import Mode
 from topstepx.core.terms import Bracket, Market
-from topstepx.events import AlarmRaised, PayloadMalformed
+from topstepx.events import AlarmRaised, PayloadMalformed, TradeObserved
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
 from topstepx.testing.eventually import eventually
@@ -226,3 +227,16 @@ async def test_events_twice_late_and_out_of_order_change_nothing() -> None:
         assert [one.trade.id for one in pair.tsx.state.trades(desk.account)] == [
             one.id for one in pair.truth.trades(desk.account.id)
         ]
+
+
+@virtual
+async def test_what_waits_for_its_order_is_told_before_the_client_is_closed() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        stream = pair.tsx.events(TradeObserved)
+        pair.faults.add(Fault(where="hub/user", what=f.DropEvents("GatewayUserOrder"), times=None))
+        elsewhere(pair)
+        await asyncio.sleep(0.1)
+        assert not drained(stream), "a trade waits for its order's report"
+        await pair.tsx._close("left")
+        assert [type(one) async for one in stream] == [TradeObserved]

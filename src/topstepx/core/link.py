@@ -239,10 +239,8 @@ class Link:
 
     def _end(self, end: LinkEnd, now_ns: int) -> list[Effect]:
         had_socket = self._connection is not None
-        if (
-            self._live_since_ns is not None
-            and now_ns - self._live_since_ns >= _STABLE_S * NANOSECONDS
-        ):
+        since_ns = self._live_since_ns
+        if since_ns is not None and now_ns - since_ns >= _STABLE_S * NANOSECONDS:
             self._waits.forget()
         reaction, end = self._reconnecting.reaction(end)
         attempts_max = self._reconnecting.attempts_max
@@ -284,10 +282,13 @@ class Link:
 
     def revive(self) -> list[Effect]:
         """A person says: try again, although it was CLOSED."""
-        if self.state is not LinkState.CLOSED or not self._wanted:
+        if self.state is not LinkState.CLOSED:
             return []
         self._waits.forget()
-        return self._connect()
+        if self._wanted:
+            return self._connect()
+        self.state = LinkState.IDLE  # whoever asks next has it opened
+        return [Changed(self.state, self.generation)]
 
     def close(self, reason: str = "closed by us") -> list[Effect]:
         """End for good: nothing is opened afterwards."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from topstepx.clock import NANOSECONDS
@@ -60,6 +61,8 @@ _MOMENT_NS: Final = 2 * NANOSECONDS
 _AGAIN_S: Final = 60.0
 _SETTLES_S: Final = 6.0
 _CALLS_PER_MINUTE: Final = 60
+_LOOKS: Final = 2
+"""So many looks in a row at each account must agree before a deaf hub is used again."""
 
 
 class HubWatch:
@@ -90,8 +93,11 @@ class HubWatch:
         self._trusted_since: datetime | None = None
         self._deaf_ns: int | None = None
         self._doubts = Doubts()
-        self._agreed = 0
+        self._agreed: Counter[int] = Counter()
+        """How many looks in a row agreed since the hub was found deaf, by account."""
         self._is_deaf = False
+        self._suspected: set[int] = set()
+        """Accounts of which something may have been missed, and that no look has shown since."""
         self._money_at: dict[int, datetime] = {}
         """Accounts whose balance the hub told, and when, as long as no answer has said the same."""
         self._accounts_read_s = 0.0
@@ -141,7 +147,7 @@ class HubWatch:
         self._accounts_read_s = asyncio.get_running_loop().time()
         self._trusted_since = self._recovery.server_told()
         # A line that was left for a new token while it was deaf: until two looks agree, so is this one.
-        self._agreed = 0
+        self._agreed.clear()
         self._doubts.asked_again(self._record.now_ns())
         self._spawn(self._run(generation), "compare the user hub with REST")
         if self._money_unread:
@@ -151,12 +157,14 @@ class HubWatch:
         """That life is over."""
         self._generation = None
         self._is_deaf = False
+        self._suspected.clear()
         self._owed.drop()
 
     def suspect(self, reason: str) -> None:
         """Something may have been missed: look at once."""
         if self._generation is None:
             return  # a recovery looks anyway
+        self._trusted_since = self._recovery.server_told()  # what was before may be our own loss
         at = self._record.stamp()
         self._record.commit(GapSuspected(at=at, hub="user", reason=reason))
         self._wake.set()
@@ -171,7 +179,8 @@ class HubWatch:
     async def _run(self, generation: int) -> None:
         self._wake.clear()
         while self._generation == generation:
-            suspected = await self._pause()
+            if await self._pause():
+                self._suspected.update(self._recovery.accounts)
             if self._is_deaf:
                 continue  # polling looks already, and hands what it saw to `looked`
             for account_id in self._recovery.accounts:
@@ -187,8 +196,10 @@ class HubWatch:
                 self._comparing.worked(account_id)
                 if self._generation != generation:
                     return
-                if not suspected:
-                    self.looked(seen)
+                if account_id in self._suspected:
+                    self._suspected.discard(account_id)  # what it shows may be our own loss
+                else:
+                    self.looked(account_id, seen)
             if self._money_at and self._generation == generation:
                 await self._read_money()
 
@@ -231,7 +242,8 @@ class HubWatch:
                 if loop.time() - self._accounts_read_s >= ACCOUNTS_EVERY_S:
                     await self._read_money()
                 every_s = DOUBTED_EVERY_S if self._is_doubted() else FLAT_EVERY_S
-                if self._exposed() or loop.time() - began_s >= every_s:
+                urgent = self._exposed() or self._suspected
+                if urgent or loop.time() - began_s >= every_s:
                     return False
             else:
                 self._wake.clear()
@@ -254,7 +266,7 @@ class HubWatch:
             return denied_lately(self._record.ledger, intent, self._record.stamp())
         return intent.state != "presumed_absent"
 
-    def looked(self, seen: Seen) -> None:
+    def looked(self, account_id: int, seen: Seen) -> None:
         """A look at an account showed this: judge the hub by it."""
         if self._generation is None or self._is_settling():
             return
@@ -266,9 +278,9 @@ class HubWatch:
                 "trade" if one.startswith("trade") else "order" for one in seen.untold
             }
             self._found_deaf(reason, *sorted(streams))
-        elif seen.agrees and self._is_deaf:
-            self._agreed += 1
-            if self._agreed >= 2 * max(1, len(self._recovery.accounts)):
+        elif self._is_deaf:
+            self._agreed[account_id] = self._agreed[account_id] + 1 if seen.agrees else 0
+            if all(self._agreed[one] >= _LOOKS for one in self._recovery.accounts):
                 self._is_deaf = False
                 self._hears()
 
@@ -335,7 +347,7 @@ class HubWatch:
         for stream in streams:
             self._doubts.add(stream, reason, now_ns)
         before_ns, self._deaf_ns = self._deaf_ns, now_ns
-        self._agreed = 0
+        self._agreed.clear()
         first = not self._is_deaf
         self._is_deaf = True
         if first:

@@ -13,7 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from topstepx.clock import NANOSECONDS
-from topstepx.core.causal import Causal
+from topstepx.core.causal import LONGEST_WAIT_NS, Causal
 from topstepx.core.gap import fact_of, same_moments
 from topstepx.events import AccountObserved, AlarmRaised, PayloadMalformed, PositionObserved
 from topstepx.wire.hub_events import (
@@ -212,6 +212,8 @@ class Intake:
     def close(self) -> None:
         """No timer of ours fires any more; what waits goes in."""
         self.release()
+        while steps := self._causal.tick(self._record.now_ns() + LONGEST_WAIT_NS):
+            self._tell(steps, self._record.stamp())
         if self._timer is not None:
             self._timer.cancel()
             self._timer = self._due_ns = None

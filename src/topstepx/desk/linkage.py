@@ -321,7 +321,8 @@ class Linkage:
                 )
                 if change.alarming:
                     detail = (
-                        f"the {hub} hub failed {change.attempt} times in a row: {change.reason}"
+                        f"the {hub} hub was lost or not reached {change.attempt} times in a row, last: "
+                        f"{change.reason.rstrip('.')}. The next try is in {change.wait_s or 0.0:.0f} s."
                     )
                     self._alarm("hub_unreachable", detail)
             case LinkState.CONTESTED:

@@ -51,7 +51,7 @@ class Poller:
         self._spawn = spawn
         self.is_paused = False
         """Somebody else looks at the accounts meanwhile."""
-        self.looked: Callable[[Seen], None] | None = None
+        self.looked: Callable[[int, Seen], None] | None = None
         """Hears what each look showed."""
         self._reason: str | None = None
         self._round = 0
@@ -132,7 +132,7 @@ class Poller:
             account_id, origin="reconciled", source="poll", back=back
         )
         if self.looked is not None:
-            self.looked(seen)
+            self.looked(account_id, seen)
 
     def _is(self, number: int) -> bool:
         return self._reason is not None and number == self._round

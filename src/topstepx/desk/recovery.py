@@ -15,7 +15,7 @@ from topstepx.core.lanes import Lane
 from topstepx.core.link import Subscription
 from topstepx.core.moot import settled_by
 from topstepx.desk.look_budget import LookBudget
-from topstepx.desk.lookout import WHOLE_DAY, Lookout, Seen, without
+from topstepx.desk.lookout import RECENT, WHOLE_DAY, Lookout, Seen, without
 from topstepx.events import (
     ListRead,
     ModeCauseAdded,
@@ -81,6 +81,8 @@ class Recovery:
         self._locks: dict[int, asyncio.Lock] = {}
         self._looks: dict[int, asyncio.Lock] = {}
         self._lookout = Lookout(rest, record, settings)
+        self._seen_at: dict[int, datetime] = {}
+        """When the last look at an account that succeeded began, by the gateway's clock."""
         self._subscribed: set[Subscription] = set()
 
     # -- becoming ready
@@ -228,10 +230,21 @@ class Recovery:
         source: Source | None = None,
         back: timedelta = WHOLE_DAY,
     ) -> Seen:
-        """One look at the account, into the ledger; see `desk.lookout`. One at a time per account."""
+        """One look at the account, into the ledger; see `desk.lookout`. One at a time per account.
+
+        It reaches at least as far `back` as the last look that succeeded: while the reads failed the hub
+        may have kept things to itself.
+        """
         async with self._looks.setdefault(account_id, asyncio.Lock()):
             source = source or ("reconciled" if origin == "reconciled" else "rest")
-            return await self._lookout.look(account_id, origin=origin, source=source, back=back)
+            now = self._rest.server_now()
+            seen_at = self._seen_at.get(account_id)
+            reach = WHOLE_DAY if seen_at is None else now - seen_at + RECENT
+            seen = await self._lookout.look(
+                account_id, origin=origin, source=source, back=max(back, reach)
+            )
+            self._seen_at[account_id] = now
+            return seen
 
     async def live_orders(
         self, account_id: int, *, origin: Origin = "live"
