@@ -49,6 +49,15 @@ def test_legs_come_before_other_stops_and_limits_have_a_part_of_their_own() -> N
     assert becomes(2, stop, limit) == {1: 2, 2: 2}
 
 
+def test_what_stops_comes_before_what_does_not() -> None:
+    target, stop = sell(11, 2, parent_order_id=10), sell(20, 2, OrderType.STOP)
+    assert becomes(2, target, *legs(30, 2)) == {11: 0}
+    assert becomes(3, target, stop) == {11: 1}
+    small = sell(51, 1, OrderType.STOP, parent_order_id=50), sell(52, 2, parent_order_id=50)
+    assert becomes(2, *small, sell(60, 1, OrderType.STOP)) == {52: 1}
+    assert becomes(2, *small) == {}
+
+
 def test_what_fills_already_counts() -> None:
     assert becomes(2, sell(1, 5, OrderType.STOP, fill_volume=3)) == {}
     assert becomes(1, sell(1, 5, OrderType.STOP, fill_volume=3)) == {1: 1}

@@ -56,6 +56,21 @@ async def test_those_for_which_nothing_is_left_go() -> None:
 
 
 @virtual
+async def test_a_stop_is_not_given_up_for_a_target_that_has_none() -> None:
+    """The older entry kept its part, a target; the stop of the younger one went, and nothing was protected."""
+    async with world() as w:
+        first = await w.buy(1, at=Market(), bracket=Bracket(target_ticks=400))
+        await first.filled(10)
+        second = await w.buy(1, at=Market(), bracket=Bracket(stop_ticks=400), allow_duplicate=True)
+        await second.filled(10)
+        reduced = await w.desk.reduce_to(1)
+        assert [one.id for one in reduced.cancelled] == [first.target.id]
+        assert [one.id for one in w.working] == [second.stop.id]
+        await asyncio.sleep(15)
+        assert not w.alarms()
+
+
+@virtual
 async def test_a_leg_that_filled_in_part_is_left_and_told() -> None:
     async with world() as w:
         order = await w.buy(4, at=Market(), bracket=Bracket(target_ticks=400))

@@ -2,9 +2,10 @@
 
 The gateway changes no order when a position is reduced (verified), so a stop for five stays a stop for
 five when one is left, and opens four the other way when it is hit. Legs and stops share the position among
-themselves, the oldest first, and the legs of one entry share their part, because one ends the other.
-Limits of your own share it once more: they are another way out, as they were before. An order that was
-larger than the position before is meant to turn it, and is left alone.
+themselves: stops first, so that none is given up for a target that has none, and of them legs before others
+and the oldest first. The legs of one entry share their part, because one ends the other. Limits of your own
+share the position once more: they are another way out, as they were before. An order that was larger than
+the position before is meant to turn it, and is left alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from topstepx.core.brackets import STOPS
 from topstepx.wire.enums import OrderStatus, OrderType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from topstepx.wire.models import OrderModel
 
@@ -30,25 +31,31 @@ def fitted(
     `side` is the position's direction before, 1 or -1, and `held` how large it was. `orders` are the
     working ones of the contract.
     """
-    size_of: dict[tuple[bool, int], int] = {}
-    groups: dict[tuple[bool, int], list[OrderModel]] = {}
+    groups: dict[int, list[OrderModel]] = {}
+    alone: dict[int, list[OrderModel]] = {}
     for order in sorted(orders, key=lambda one: (one.parent_order_id is None, one.id)):
         is_leg = order.parent_order_id is not None
         if order.side.sign != -side or order.status not in _LIVE or order.type is OrderType.MARKET:
             continue
         if not is_leg and left_of(order) > held:
             continue
-        protects = is_leg or order.type in STOPS
-        key = (not protects, order.parent_order_id or order.id)
-        groups.setdefault(key, []).append(order)
-        size_of[key] = max(size_of.get(key, 0), left_of(order))
-    room = {False: net * side, True: net * side}
-    found: list[tuple[OrderModel, int]] = []
-    for key, group in groups.items():
-        part = max(0, min(size_of[key], room[key[0]]))
-        room[key[0]] -= part
-        found += [(order, part) for order in group if left_of(order) > part]
-    return tuple(found)
+        there = groups if is_leg or order.type in STOPS else alone
+        there.setdefault(order.parent_order_id or order.id, []).append(order)
+    room = max(0, net * side)
+    return (*_shared(groups.values(), room), *_shared(alone.values(), room))
+
+
+def _shared(groups: Collection[list[OrderModel]], room: int) -> Iterator[tuple[OrderModel, int]]:
+    """Those that are larger than their part of the room: what their stops need, and then what they want."""
+    parts = []
+    for group in groups:
+        stops = (left_of(order) for order in group if order.type in STOPS)
+        parts.append(min(max(stops, default=0), room))
+        room -= parts[-1]
+    for group, part in zip(groups, parts, strict=True):
+        more = min(max(map(left_of, group)) - part, room)
+        room -= more
+        yield from ((order, part + more) for order in group if left_of(order) > part + more)
 
 
 def too_large(orders: Iterable[OrderModel], net: int) -> tuple[tuple[OrderModel, int], ...]:
