@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cards.world import world
 from tests.support.facts import ACCOUNT, at, intent
-from topstepx import errors
+from topstepx import Bracket, CancelRest, Limit, Market, StopLimit, errors
 from topstepx.core.ledger import Ledger
-from topstepx.desk.used_keys import note_of, outcome_again, used_up
+from topstepx.desk.used_keys import _TERMS, _WISHES, note_of, outcome_again, used_up
+from topstepx.desk.wishes import Wishes
+from topstepx.errors import InvalidRequest
 from topstepx.events import Event, IntentAnswered, IntentResolved
+from topstepx.testing.loop import virtual
+from topstepx.wire.enums import Side
+from topstepx.wire.models import PlaceRequest
 
 if TYPE_CHECKING:
     from topstepx.core.ledger_intents import IntentBelief
@@ -104,3 +110,53 @@ def test_a_living_or_undecided_order_has_no_error() -> None:
 def test_without_a_key_nothing_is_added() -> None:
     error = used_up(errors.DeadlinePassed("Too late.", next_step="Again."), None)
     assert str(error) == "Too late. Again."
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"size": 3}, "size: 2, now 3"),
+        ({"side": Side.SELL, "at": Limit("29000")}, "side: BUY, now SELL"),
+        ({"at": Limit("29000.25")}, "limit price: 29000.00, now 29000.25"),
+        ({"at": Market()}, "type: LIMIT, now MARKET; limit price: 29000.00, now none"),
+        (
+            {"at": StopLimit("29010", "29000")},
+            "type: LIMIT, now STOP_LIMIT; stop price: none, now 29010.00",
+        ),
+        ({"bracket": None}, "bracket stop: 40 ticks, now none; bracket target: 80 ticks, now none"),
+        (
+            {"bracket": Bracket(stop_ticks=40, target_ticks=90, trailing=True)},
+            "bracket stop: 40 ticks, now 40 ticks, trailing; bracket target: 80 ticks, now 90 ticks",
+        ),
+        (
+            {"bracket": Bracket(stop="28990", target_ticks=80)},
+            "bracket stop price: none, now 28990.00",
+        ),
+        ({"remainder": None}, "remainder: cancel the rest after 5 s, now none"),
+        (
+            {"remainder": CancelRest(after_s=2.5)},
+            "remainder: cancel the rest after 5 s, now cancel the rest after 2.5 s",
+        ),
+    ],
+)
+@virtual
+async def test_other_terms_are_named(parts: dict[str, Any], told: str) -> None:
+    terms: dict[str, Any] = {
+        "at": Limit("29000"),
+        "bracket": Bracket(stop_ticks=40, target_ticks=80),
+        "remainder": CancelRest(after_s=5),
+        "key": "k",
+    }
+    async with world() as w:
+        order = await w.buy(2, **terms)
+        with pytest.raises(InvalidRequest) as refused:
+            await w.buy(**{"size": 2, **terms, **parts})
+        assert refused.value.rule == f"already names an order with other terms: {told}."
+        assert (await w.buy(2, **terms)).id == order.id
+        assert w.requests("place") == 1
+
+
+def test_every_member_of_an_order_is_a_term_of_it() -> None:
+    named = set(_TERMS) | {"account_id", "custom_tag"}
+    assert named == set(PlaceRequest.__struct_fields__)
+    assert {*_WISHES, "key", "label"} == set(Wishes.__struct_fields__)

@@ -42,7 +42,7 @@ BUILDS: dict[str, Broken] = {
                     "            import msgspec\n"
                     "            same = msgspec.structs.replace(request, custom_tag=tag)\n"
                     "            now_ns = self._record.now_ns()\n"
-                    "            twin = self._intent(same, again, now_ns, {'key': key})\n"
+                    "            twin = self._intent(same, again, now_ns, wishes)\n"
                     "            await self._writer.write(twin)\n"
                     "        return await self._placed.first(order, intent_id, sent, key)\n"
                 ),

@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from topstepx.core.asked import place_of
 from topstepx.core.given import named
 from topstepx.core.lanes import Lane
 from topstepx.core.moments import aware
@@ -17,7 +14,7 @@ from topstepx.desk.entry_gate import EntryGate
 from topstepx.desk.order import Name, Order
 from topstepx.desk.placed import Placed
 from topstepx.desk.state import check_read
-from topstepx.desk.used_keys import used_up
+from topstepx.desk.used_keys import other_terms, used_up
 from topstepx.desk.waiting import until
 from topstepx.desk.wishes import wishes_of
 from topstepx.desk.write import Intent
@@ -148,12 +145,12 @@ class Orders:
         )
         wishes = wishes_of(contract_, key=key, label=label, bracket=bracket, remainder=remainder)
         _check_active(contract_)
-        if (existing := self._existing(account_.id, contract_, key, request)) is not None:
+        if (existing := self._existing(request, wishes)) is not None:
             return await self._again(account_, existing, key)
         await self._recovery.ensure(account_)
 
         def guard() -> None:
-            if (twin := self._existing(account_.id, contract_, key, request)) is not None:
+            if (twin := self._existing(request, wishes)) is not None:
                 raise _AlreadyPlaced(twin)
             self._gate.check(request, contract_.name, allow_duplicate=allow_duplicate)
             self._gate.passed(request, intent_id)
@@ -198,23 +195,21 @@ class Orders:
             wishes=wishes,
         )
 
-    def _existing(
-        self, account_id: int, contract: Contract, key: str | None, request: PlaceRequest
-    ) -> Order | None:
-        """The order that already carries this key."""
-        if key is None:
-            return None
-        intent = self.ledger.intent_by_key(account_id, key)
+    def _existing(self, request: PlaceRequest, wishes: Wishes) -> Order | None:
+        """The order that already carries this key; raises `InvalidRequest` if its terms are others."""
+        key, account_id = wishes.key, request.account_id
+        intent = self.ledger.intent_by_key(account_id, key) if key is not None else None
         if intent is None:
             return None
-        asked = place_of(intent)
-        if asked is None or msgspec.structs.replace(asked, custom_tag=None) != (
-            msgspec.structs.replace(request, custom_tag=None)
-        ):
+        others = other_terms(intent, request, wishes)
+        if others:
             raise InvalidRequest(
-                "key", key, "already names an order with other terms.", "Use another key."
+                "key",
+                key,
+                f"already names an order with other terms: {'; '.join(others)}.",
+                "Use another key, or the same terms.",
             )
-        return Order(self, account_id, contract.id, Name(intent_id=intent.intent_id))
+        return Order(self, account_id, request.contract_id, Name(intent_id=intent.intent_id))
 
     def check_may_trade(self) -> None:
         """Raise `TradingDisabled` where orders must not leave, `NotSent` once the client is closed."""

@@ -11,12 +11,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from topstepx import errors
+from topstepx.core.asked import place_of
 from topstepx.wire import routes
+from topstepx.wire.enums import OrderType, Side
+from topstepx.wire.models import BracketModel
 from topstepx.wire.refusals import explain
 
 if TYPE_CHECKING:
     from topstepx.core.ledger_intents import IntentBelief
     from topstepx.desk.order import Order
+    from topstepx.desk.wishes import Wishes
+    from topstepx.wire.models import PlaceRequest
 
 _TOO_MANY: Final = 429
 _PLAIN: Final[dict[str, type[errors.TopstepxError]]] = {
@@ -33,6 +38,57 @@ _PLAIN: Final[dict[str, type[errors.TopstepxError]]] = {
         errors.TradingDisabled,
     )
 }
+
+
+_TERMS: Final = {
+    "contract_id": "contract",
+    "side": "side",
+    "size": "size",
+    "type": "type",
+    "limit_price": "limit price",
+    "stop_price": "stop price",
+    "trail_price": "trail price",
+    "stop_loss_bracket": "bracket stop",
+    "take_profit_bracket": "bracket target",
+}
+"""What makes an order on the wire another one, and what a message calls it."""
+
+_WISHES: Final = {
+    "stop_at": "bracket stop price",
+    "target_at": "bracket target price",
+    "cancel_rest_s": "remainder",
+}
+"""The same of what stays here; a label is a note and makes none."""
+
+
+def other_terms(intent: IntentBelief, request: PlaceRequest, wishes: Wishes) -> tuple[str, ...]:
+    """In what a request under a used key differs from the order that has it: "size: 2, now 3"."""
+    was, recorded = place_of(intent), intent.recorded
+    if was is None or recorded is None:
+        return ("it is no order",)
+    pairs = [
+        *((name, getattr(was, one), getattr(request, one)) for one, name in _TERMS.items()),
+        *((name, getattr(recorded, one), getattr(wishes, one)) for one, name in _WISHES.items()),
+    ]
+    others = [pair for pair in pairs if pair[1] != pair[2]]
+    # The legs of the other side differ by their sign alone, which is ours.
+    told = [pair for pair in others if _said(pair[1]) != _said(pair[2])] or others
+    return tuple(f"{name}: {_said(old)}, now {_said(new)}" for name, old, new in told)
+
+
+def _said(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case BracketModel(ticks=ticks, type=kind):
+            trailing = ", trailing" if kind is OrderType.TRAILING_STOP else ""
+            return f"{abs(ticks)} ticks{trailing}"
+        case float():
+            return f"cancel the rest after {value:g} s"
+        case Side() | OrderType():
+            return value.name
+        case _:
+            return str(value)
 
 
 def note_of(error: errors.TopstepxError) -> str:

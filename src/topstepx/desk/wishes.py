@@ -46,7 +46,7 @@ def wishes_of(
     return Wishes(
         key=key if key is None else named("key", key),
         label=label if label is None else named("label", label),
-        cancel_rest_s=remainder.after_s if remainder is not None else None,
+        cancel_rest_s=float(remainder.after_s) if remainder is not None else None,
         stop_at=stop_at,
         target_at=target_at,
     )
