@@ -96,6 +96,59 @@ async def test_the_stop_that_is_missing_may_be_placed(how: str) -> None:
 
 
 @virtual
+@pytest.mark.parametrize("how", ["leg", "by hand", "restart"])
+async def test_a_stop_may_be_made_larger_up_to_what_has_none(how: str) -> None:
+    """A new stop passed and a larger one did not, so two stood where one would do."""
+    async with world() as w:
+        order: Any = await filled(w)
+        stop = await order.stop.working()
+        low = w.contract.floor(w.market() - 100)
+        if how == "leg":
+            await stop.modify(size=1)
+        else:
+            await stop.cancel()
+            stop = await w.buy(1, side=Side.SELL, at=Stop(low))
+        await eventually(lambda: "unprotected" in w.standing(), timeout_s=15)
+        if how == "restart":
+            await w.pair.restart()
+            w.contract = await w.tsx.contracts.front("MNQ")
+            await w.tsx.ready(w.account)
+            await eventually(lambda: "unprotected" in w.standing(), timeout_s=15)
+            stop = w.tsx.orders.get(w.account, order_id=stop.id)
+        before = w.requests("modify")
+        refused: list[dict[str, Any]] = [{"stop": low - 1}, {"size": 2, "stop": low - 1}]
+        if how != "leg":  # that is never made larger than its entry
+            refused.append({"size": 3})
+        for parts in refused:
+            with pytest.raises(ModeRefused, match="unprotected"):
+                await stop.modify(**parts)
+        assert w.requests("modify") == before
+        if how == "by hand":
+            new = w.buy(1, side=Side.SELL, at=Stop(low))
+            told: list[Any] = await asyncio.gather(stop.modify(size=2), new, return_exceptions=True)
+            assert isinstance(told[1], ModeRefused), "the first is on its way"
+        else:
+            await stop.modify(size=2)
+        await eventually(lambda: not w.standing(), timeout_s=5)
+        await asyncio.sleep(30)
+        assert sum(one.size for one in w.working if one.stop_price is not None) == 2
+        assert not w.standing()
+
+
+@virtual
+async def test_what_a_larger_stop_must_not_be() -> None:
+    async with world() as w:
+        order: Any = await filled(w)
+        limit = await w.buy(1, side=Side.SELL, at=w.far_above())
+        other = await w.buy(1, side=Side.BUY, at=Stop(w.contract.ceil(w.market() + 100)))
+        await (await order.stop.working()).cancel()
+        await eventually(lambda: "unprotected" in w.standing(), timeout_s=15)
+        for wrong in (limit, other):
+            with pytest.raises(ModeRefused, match="unprotected"):
+                await wrong.modify(size=2)
+
+
+@virtual
 async def test_with_another_cause_a_stop_waits_as_well() -> None:
     async with world() as w:
         order: Any = await filled(w)

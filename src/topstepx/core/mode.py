@@ -146,7 +146,7 @@ CAUSES: dict[str, CauseRule] = {
     "reducing": _reduce("its position is being reduced"),
     "unprotected": _reduce(
         "a position has no stop at the gateway",
-        "Place a stop for it, no larger than what has none, or close it.",
+        "Place a stop for what has none, or make one larger by that; or close it.",
     ),
     "exit_unavailable": _reduce(
         "the gateway refuses to cancel or close on this account",

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from topstepx.clock import NANOSECONDS
-from topstepx.core.brackets import may_protect
+from topstepx.core.brackets import for_want_of_a_stop, may_protect
 from topstepx.core.mode import Operation
 from topstepx.core.reach import reach_with
 from topstepx.desk.resolver import WATCH_S
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 DUPLICATE_WITHIN_S = 2.0
 _RECENT_MAX = 1000
 _DEAD = frozenset({"not_sent", "refused"})
-_LET_A_STOP_PASS = frozenset({"unprotected", "market_stale"})
-"""What says nothing against a stop for a position that has none; a blind account may have one already."""
 _WATCHED = timedelta(seconds=WATCH_S)
 
 
@@ -87,9 +85,7 @@ class EntryGate:
         """Refuse by the mode; but what restricts for want of a stop lets that stop pass."""
         ledger = self._record.ledger
         where = (request.account_id, request.contract_id)
-        reasons = {cause.reason for cause in ledger.modes.causes(*where)}
-        for_want_of_a_stop = "unprotected" in reasons and reasons <= _LET_A_STOP_PASS
-        if not for_want_of_a_stop or not may_protect(ledger, request):
+        if not (for_want_of_a_stop(ledger, *where) and may_protect(ledger, request)):
             ledger.modes.check(Operation.ENTRY, *where)
 
     def _check_exit(self, request: PlaceRequest) -> None:

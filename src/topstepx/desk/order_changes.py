@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from topstepx.core.brackets import for_want_of_a_stop, may_grow
 from topstepx.core.growing import size_at_most
 from topstepx.core.lanes import Lane
 from topstepx.core.modifying import Reading, is_closer, is_tighter, misfit, operation, reading
@@ -216,10 +217,17 @@ class OrderChanges:
                 "the rest is not known.",
                 "Cancel the rest and place a new order.",
             )
-        position = self._record.ledger.position(order.account_id, order.contract_id)
-        wanted = operation(belief.order, request, position.net if position is not None else None)
-        self._record.ledger.modes.check(wanted, order.account_id, order.contract_id)
+        self._check_mode(belief.order, request)
         return belief.order
+
+    def _check_mode(self, order: OrderModel, request: ModifyRequest) -> None:
+        """Refuse by the mode; but what restricts for want of a stop lets one grow that works."""
+        ledger, where = self._record.ledger, (order.account_id, order.contract_id)
+        if for_want_of_a_stop(ledger, *where) and may_grow(ledger, order, request):
+            return
+        position = ledger.position(*where)
+        wanted = operation(order, request, position.net if position is not None else None)
+        ledger.modes.check(wanted, *where)
 
     def _check_fits(self, belief: OrderBelief, request: ModifyRequest) -> None:
         """Only what the order has can be changed, and a leg closes no more than its entry may fill."""
@@ -242,12 +250,6 @@ class OrderChanges:
             )
 
     def _intent(self, order: Order, request: ModifyRequest, before: OrderModel) -> Intent:
-        def recheck() -> None:
-            position = self._record.ledger.position(order.account_id, order.contract_id)
-            net = position.net if position is not None else None
-            wanted = operation(before, request, net)
-            self._record.ledger.modes.check(wanted, order.account_id, order.contract_id)
-
         return Intent(
             action="modify",
             intent_id=self._writer.name()[0],
@@ -259,7 +261,7 @@ class OrderChanges:
             timeout_s=self._settings.timeouts.place_s,
             contract_id=order.contract_id,
             order_id=request.order_id,
-            recheck=recheck,
+            recheck=partial(self._check_mode, before, request),
         )
 
     async def _read_back(self, order: Order, before: OrderModel, request: ModifyRequest) -> Reading:
