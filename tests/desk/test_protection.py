@@ -125,7 +125,7 @@ async def test_a_stop_may_be_made_larger_up_to_what_has_none(how: str) -> None:
         assert w.requests("modify") == before
         if how == "by hand":
             new = w.buy(1, side=Side.SELL, at=Stop(low))
-            told: list[Any] = await asyncio.gather(stop.modify(size=2), new, return_exceptions=True)
+            told: Any = await asyncio.gather(stop.modify(size=2), new, return_exceptions=True)
             assert isinstance(told[1], ModeRefused), "the first is on its way"
         else:
             await stop.modify(size=2)
