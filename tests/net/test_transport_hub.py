@@ -19,6 +19,7 @@ from tests.support.scripted import Scripted, Wire, free_port
 from topstepx.errors import NotSent, TopstepxError, UpgradeRefused
 from topstepx.net.transport_hub import PicowsTransport
 from topstepx.net.transport_hub_fallback import AiohttpHubTransport
+from topstepx.net.transport_hub_frames import CLOSE_GRACE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -258,8 +259,8 @@ def test_silence_is_given_up_in_time_and_the_socket_let_go(made: Made, answer: b
     with Scripted(script) as server:
         started = time.monotonic()
         assert isinstance(failure_of(made, server.hub_url, timeout_s=0.3), NotSent)
-        assert ended.wait(1), "the connection was left open"
-        assert time.monotonic() - started < 2.0
+        assert ended.wait(10), "the connection was left open"
+        assert time.monotonic() - started < 10.0
 
 
 def test_a_cancelled_open_lets_the_socket_go(made: Made) -> None:
@@ -605,15 +606,15 @@ def test_closing_waits_for_the_gateway_and_is_told_once(made: Made) -> None:
 
     async def main() -> None:
         async with opened(made, server.hub_url) as hub:
+            started = time.monotonic()
             hub.socket.close()
             hub.socket.close()
             hub.socket.send(b"too late")
             assert await hub.ended() == "closed by us"
+            assert time.monotonic() - started < CLOSE_GRACE_S, "it was not forced"
 
     with Scripted(script) as server:
-        started = time.monotonic()
         run(main())
-        assert time.monotonic() - started < 1.5
 
 
 @pytest.mark.parametrize("manner", ["silent", "flooding"])

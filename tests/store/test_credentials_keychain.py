@@ -152,7 +152,17 @@ UNLOCK = (
 )
 def test_a_real_keychain(tmp_path: Path) -> None:
     script = """
+        import time
+        import secretstorage
         from topstepx.store.credentials_keychain import Keychain
+        bus = secretstorage.dbus_init()
+        while True:  # the daemon is there a while before its collection is
+            try:
+                if not secretstorage.Collection(bus, "/org/freedesktop/secrets/aliases/default").is_locked():
+                    break
+            except secretstorage.exceptions.SecretStorageException:
+                pass
+            time.sleep(0.05)
         chain = Keychain()
         assert chain.name.startswith("Secret Service"), chain.name
         assert chain.read("topstepx") is None
