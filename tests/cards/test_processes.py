@@ -199,7 +199,7 @@ def test_p16_a_second_signal_forces_the_end_and_the_journal_is_whole(
     with running_sim() as sim:
         home = Home(tmp_path, {"TOPSTEPX_USERNAME": sim.user_name, "TOPSTEPX_API_KEY": sim.api_key})
         # Leaving cancels the order; a gateway that does not answer makes that last.
-        sim.gateway.faults.add(Fault(where="Order/cancel", what=f.Hold(60), times=None))
+        held = sim.gateway.faults.add(Fault(where="Order/cancel", what=f.Hold(600), times=None))
         with subprocess.Popen(  # noqa: S603  this interpreter on the program above
             [sys.executable, "-c", BOT, sim.url, str(journal), str(ACCOUNT)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home.variables(), text=True,
@@ -209,8 +209,9 @@ def test_p16_a_second_signal_forces_the_end_and_the_journal_is_whole(
             first, *second = (getattr(signal, f"SIG{name}") for name in signals.split())
             bot.send_signal(first)
             if second:
-                time.sleep(0.7)
-                assert bot.poll() is None, "the first one ends it in order, which lasts"
+                while not held.struck:
+                    assert bot.poll() is None, "the first one ends it in order, which lasts"
+                    time.sleep(0.02)
                 bot.send_signal(second[0])
             began = time.monotonic()
             bot.communicate(timeout=20)
