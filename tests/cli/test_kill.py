@@ -38,7 +38,8 @@ async def main():
         await tsx.ready(account)
         print("ready", flush=True)
         desk = tsx.desk(account, contract)
-        for line in sys.stdin:
+        # In a thread: a loop that stood still for half a minute would think that the computer slept.
+        while line := await asyncio.to_thread(sys.stdin.readline):
             try:
                 order = await desk.buy(1, at=topstepx.Limit(line.strip()))
                 print("placed", order.id, flush=True)
