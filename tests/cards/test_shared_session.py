@@ -34,10 +34,11 @@ async def main(url, seconds):
     transport = rest_transport(profile, clock)
     keeper = TokenKeeper(transport, credentials, clock, jitter=random.random,
                          shared=shared_session(profile.environment, credentials, clock))
+    print("started", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
     running = asyncio.create_task(keeper.run())
     end_ns = clock.monotonic_ns() + round(seconds * NANOSECONDS)
     done = again = 0
-    print("started", flush=True)
     while clock.monotonic_ns() < end_ns:
         token = await keeper.token(deadline_ns=clock.monotonic_ns() + 20 * NANOSECONDS)
         answer = await transport.send("POST", "/api/Account/search", headers=bearer(token),
@@ -66,6 +67,7 @@ def programs(sim: SimServer, folder: Path, count: int, seconds: float) -> Iterat
     started = [
         subprocess.Popen(  # noqa: S603  this interpreter on our own package
             [sys.executable, "-c", PROGRAM, sim.url, str(seconds)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -75,11 +77,22 @@ def programs(sim: SimServer, folder: Path, count: int, seconds: float) -> Iterat
         for _ in range(count)
     ]
     try:
+        for process in started:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "started\n"
         yield started
     finally:
         for process in started:
             process.kill()
             process.communicate()
+
+
+def go(*programs: subprocess.Popen[str]) -> None:
+    """Let them begin together: how long this machine takes to load them is no part of it."""
+    for process in programs:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
 
 
 def result(process: subprocess.Popen[str]) -> dict[str, int]:
@@ -98,6 +111,7 @@ def test_two_programs_share_one_session(tmp_path: Path) -> None:
         sim.gateway.tokens.policy.life_s = 4.0
         sim.gateway.tokens.policy.rotation_kills = True
         with programs(sim, tmp_path, 2, 8.0) as both:
+            go(*both)
             found = [result(process) for process in both]
         assert all(one["done"] > 30 for one in found)
         assert all(one["generation"] >= 3 for one in found)
@@ -110,15 +124,17 @@ def test_the_holder_of_the_lock_is_killed(tmp_path: Path) -> None:
     """It dies inside its login, with the lock in its hands; the others log in at once."""
     with running_sim(limited=False) as sim:
         sim.gateway.faults.add(Fault(where="Auth/loginKey", what=f.LoseRequest(cut=False), times=1))
-        with programs(sim, tmp_path, 1, 30.0) as holder:
+        with (
+            programs(sim, tmp_path, 1, 30.0) as holder,
+            programs(sim, tmp_path, 2, 5.0) as survivors,
+        ):
+            go(*holder)
             wait_for_struck(sim)
-            with programs(sim, tmp_path, 2, 5.0) as survivors:
-                for process in survivors:
-                    assert process.stdout.readline() == "started\n"
-                time.sleep(0.5)
-                assert not sim.gateway.tokens.live(sim.now()), "they wait for the holder"
-                os.kill(holder[0].pid, signal.SIGKILL)
-                found = [result(process) for process in survivors]
+            go(*survivors)
+            time.sleep(0.5)
+            assert not sim.gateway.tokens.live(sim.now()), "they wait for the holder"
+            os.kill(holder[0].pid, signal.SIGKILL)
+            found = [result(process) for process in survivors]
         assert all(one["done"] > 5 for one in found)
         assert len(sim.gateway.tokens.live(sim.now())) == 1
 

@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 import time
 from typing import TYPE_CHECKING
 
@@ -208,7 +209,8 @@ def test_asked_on_a_terminal_and_never_shown(sim: SimServer, home: Home) -> None
             ("The same once more", PASSPHRASE),
         ):
             shown += _until(ours, question)
-            time.sleep(0.3)  # getpass switches the echo off after it has asked
+            if "User name" not in question:
+                _until_hidden(ours)
             os.write(ours, f"{answer}\n".encode())
         shown += _until(ours, "profile 'sim'")
         assert process.wait(30) == 0
@@ -217,6 +219,14 @@ def test_asked_on_a_terminal_and_never_shown(sim: SimServer, home: Home) -> None
     assert PASSPHRASE not in shown
     assert no_key_in(home.folder, sim.api_key)
     assert "ok    login" in home.passphrase().run("doctor", *at(sim)).stdout
+
+
+def _until_hidden(descriptor: int) -> None:
+    """Until the terminal echoes no more: what is typed before is shown, and then thrown away."""
+    end = time.monotonic() + 60
+    while termios.tcgetattr(descriptor)[3] & termios.ECHO:
+        assert time.monotonic() < end, "what is typed would be shown"
+        time.sleep(0.01)
 
 
 def _until(descriptor: int, text: str) -> str:
