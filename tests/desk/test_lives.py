@@ -14,6 +14,7 @@ from topstepx.core.order_life import LEGAL, REACHABLE, Stage
 from topstepx.desk.lives import Lives
 from topstepx.desk.record import Record
 from topstepx.events import (
+    FactsLeftOut,
     IntentAnswered,
     IntentSent,
     OrderAnomaly,
@@ -120,6 +121,28 @@ async def test_logs_are_bounded() -> None:
             lives._note(number, w.facts[0])
         assert len(lives._logs) == 5000
         assert first.log == ()
+
+
+@virtual
+async def test_an_order_that_is_changed_without_end_has_a_log_that_ends() -> None:
+    async with world() as w:
+        still, moved = await w.buy(1), await w.buy(1, at=w.far_below(300))
+        before, noted = moved.log, moved.facts_noted
+        changes = [
+            intent(f"C{one}", one, action="modify", order_id=moved.id, account_id=w.account.id)
+            for one in range(6000)
+        ]
+        for change in changes:
+            w.tsx._record.commit(change)
+        assert moved.facts_noted == noted + 6000
+        assert len(moved.log) == 1001 + len(before) - noted, (
+            "what is known by its intent stands beside"
+        )
+        (gap,) = [fact for fact in moved.log if isinstance(fact, FactsLeftOut)]
+        assert gap.left_out == moved.facts_noted - 1000
+        assert moved.log[: len(before)] == before
+        assert moved.log[-1] == changes[-1]
+        assert len(still.log) > 3, "its log was not pushed out by the changes"
 
 
 @virtual

@@ -12,7 +12,16 @@ from tests.support.facts import at
 from topstepx import Market
 from topstepx.desk.record import STREAM_LIMIT
 from topstepx.errors import StreamLagged
-from topstepx.events import AlarmRaised, GapSuspected, IntentRecorded, OrderMoved, TradeObserved
+from topstepx.events import (
+    AlarmRaised,
+    Event,
+    FactsLeftOut,
+    GapSuspected,
+    IntentRecorded,
+    OrderAnomaly,
+    OrderMoved,
+    TradeObserved,
+)
 from topstepx.testing.loop import virtual
 
 
@@ -115,3 +124,45 @@ async def test_a_reader_that_keeps_up_needs_no_log() -> None:
         told += [event async for event in story]
         assert sum(isinstance(event, TradeObserved) for event in told) == 1
         assert len({event.id for event in told}) == len(told)
+
+
+@virtual
+async def test_of_thousands_of_facts_each_reader_hears_how_many_it_missed() -> None:
+    async with world() as w:
+        order, record = await w.buy(2), w.tsx._record
+
+        def spoken_of(count: int) -> None:
+            for _ in range(count):
+                record.commit(
+                    OrderAnomaly(
+                        at=record.stamp(), account_id=w.account.id, order_id=order.id, what="said"
+                    )
+                )
+
+        async def read(told: list[Event]) -> None:
+            told.extend([event async for event in order.events()])
+
+        keeps_up: list[Event] = []
+        reading = asyncio.create_task(read(keeps_up))
+        slow = order.events()
+        early = [await anext(slow) for _ in order.log]
+        for _ in range(30):
+            spoken_of(100)
+            await asyncio.sleep(0.01)
+        late = order.events()
+        begun = [await anext(late) for _ in order.log]
+        assert tuple(begun) == order.log
+        early += [await anext(slow) for _ in range(len(begun) - len(early))]
+        assert early == begun
+        assert [one.left_out for one in begun if isinstance(one, FactsLeftOut)] == [
+            order.facts_noted - 1000
+        ]
+        w.fill(order.id, 2, order.limit_price)
+        await asyncio.sleep(5)
+        await reading
+        assert len({event.id for event in keeps_up}) == len(keeps_up) > 3000
+        assert not [one for one in keeps_up if isinstance(one, FactsLeftOut)]
+        rest = [event async for event in slow]
+        assert [event async for event in late] == rest
+        assert not [one for one in rest if isinstance(one, FactsLeftOut)]
+        assert any(isinstance(event, TradeObserved) for event in rest)

@@ -24,6 +24,7 @@ from topstepx import events
             remaining=3,
             average_price=Decimal("21503.25"),
         ),
+        events.FactsLeftOut(at=at(0), left_out=49_000, order_id=7),
         events.OrderAnomaly(at=at(0), account_id=ACCOUNT, order_id=7, what="overfilled"),
         events.PositionAnomaly(at=at(0), account_id=ACCOUNT, contract_id=MNQ, told=9, listed=1),
         events.OrderEdited(

@@ -22,6 +22,7 @@ from topstepx.core.ledger_intents import IntentChanged
 from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.order_life import Stage, judge, stage_of, stage_of_order
 from topstepx.core.ownership import intent_of
+from topstepx.desk.order_log import OrderLog
 from topstepx.events import (
     CancelWanted,
     IntentAnswered,
@@ -69,21 +70,25 @@ class Lives:
 
     def __init__(self, record: Record) -> None:
         self._record = record
-        self._logs: OrderedDict[int | str, list[Event]] = OrderedDict()
+        self._logs: OrderedDict[int | str, OrderLog] = OrderedDict()
         self._steps: list[tuple[str, IntentBelief, str, str]] = []
         """Steps of orders that nobody has shown yet, which are still to be told."""
         self._will_tell = False
         record.listen(self._on_fact, *_ABOUT)
 
     def log(self, order_id: int | None, intent_id: str | None) -> tuple[Event, ...]:
-        """Everything told about an order in this run, oldest first."""
+        """What was told about an order in this run, oldest first; of very much, its beginning and end."""
         self._tell_steps()
-        found = [
-            *(self._logs.get(order_id, ()) if order_id is not None else ()),
-            *(self._logs.get(intent_id, ()) if intent_id is not None else ()),
-        ]
-        unique = {event.id: event for event in found}
+        logs = (self._logs.get(name) for name in (order_id, intent_id) if name is not None)
+        unique = {event.id: event for log in logs if log is not None for event in log.facts()}
         return tuple(sorted(unique.values(), key=lambda event: event.at))
+
+    def noted(self, order_id: int | None, intent_id: str | None) -> int:
+        """How many facts were told of an order by its id; by its intent while none were."""
+        found = self._logs.get(order_id) if order_id is not None else None
+        if found is None and intent_id is not None:
+            found = self._logs.get(intent_id)
+        return found.noted if found is not None else 0
 
     def concerns(self, event: Event, order_id: int | None, intent_id: str | None) -> bool:
         """Whether a fact belongs in the log of this order."""
@@ -95,9 +100,9 @@ class Lives:
     # -- listening
 
     def _on_fact(self, event: Event, changes: tuple[Change, ...]) -> None:
-        for key in _ABOUT[type(event)](event):
-            if key is not None:
-                self._note(key, event)
+        for name in _ABOUT[type(event)](event):
+            if name is not None and self._is_followed(name):
+                self._note(name, event)
         for change in changes:
             if isinstance(change, OrderChanged):
                 self._tell_steps()
@@ -105,15 +110,23 @@ class Lives:
             elif isinstance(change, IntentChanged):
                 self._intent_changed(event, change)
 
-    def _note(self, key: int | str, event: Event) -> None:
+    def _is_followed(self, name: int | str) -> bool:
+        """Whether it is an order, or an intent that places one: changes and exits have no log of theirs."""
+        if isinstance(name, int):
+            return True
+        intent = self._record.ledger.intent(name)
+        recorded = intent.recorded if intent is not None else None
+        return recorded is None or recorded.action == "place"
+
+    def _note(self, name: int | str, event: Event) -> None:
         logs = self._logs
-        if key in logs:
-            logs[key].append(event)
-            logs.move_to_end(key)
-            return
-        logs[key] = [event]
-        if len(logs) > LOGS_MAX:
-            logs.popitem(last=False)
+        if name in logs:
+            logs.move_to_end(name)
+        else:
+            logs[name] = OrderLog(name)
+            if len(logs) > LOGS_MAX:
+                logs.popitem(last=False)
+        logs[name].note(event)
 
     def _intent_changed(self, event: Event, change: IntentChanged) -> None:
         """A step of an order that was not seen yet; once it was, its reports tell the story."""

@@ -195,8 +195,17 @@ class Order:
 
     @property
     def log(self) -> tuple[Event, ...]:
-        """Everything that was told about it since this program started, oldest first."""
+        """What was told about it since this program started, oldest first.
+
+        Of more than a thousand facts the first 200 and the last 800; a `FactsLeftOut` in their place says
+        how many are not kept.
+        """
         return self._orders.lives.log(self.id, self._name.intent_id)
+
+    @property
+    def facts_noted(self) -> int:
+        """How many facts were told of it by its id since this program started, kept in `log` or not."""
+        return self._orders.lives.noted(self.id, self._name.intent_id)
 
     def events(self) -> AsyncGenerator[Event, None]:
         """Its whole story: what was told so far, then each new fact, until it is over and accounted for.

@@ -53,6 +53,7 @@ from topstepx.events.observed import (
 )
 from topstepx.events.orders import (
     ExitVerified,
+    FactsLeftOut,
     Flattened,
     FlattenFailed,
     FlattenStarted,
@@ -84,6 +85,7 @@ __all__ = [
     "ClientStopped",
     "Event",
     "ExitVerified",
+    "FactsLeftOut",
     "FlattenFailed",
     "FlattenStarted",
     "Flattened",

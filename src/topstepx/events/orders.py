@@ -36,6 +36,19 @@ class OrderMoved(Event, frozen=True, kw_only=True):
     average_price: Decimal | None = None
 
 
+class FactsLeftOut(Event, frozen=True, kw_only=True):
+    """So many facts about an order are not kept between the one before and the one after this.
+
+    Only in the log and the story of an order of which very much was told; the journal has them all.
+    """
+
+    is_kept: ClassVar[bool] = False
+
+    left_out: int
+    order_id: int | None = None
+    intent_id: str | None = None
+
+
 class OrderAnomaly(Event, frozen=True, kw_only=True):
     """Something about an order contradicts itself or the books; ``what`` is stable, look at it."""
 
