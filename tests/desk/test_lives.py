@@ -129,7 +129,9 @@ async def test_an_order_that_is_changed_without_end_has_a_log_that_ends() -> Non
         still, moved = await w.buy(1), await w.buy(1, at=w.far_below(300))
         before, noted = moved.log, moved.facts_noted
         changes = [
-            intent(f"C{one}", one, action="modify", order_id=moved.id, account_id=w.account.id)
+            intent(
+                f"C{one}", 7200 + one, action="modify", order_id=moved.id, account_id=w.account.id
+            )
             for one in range(6000)
         ]
         for change in changes:
