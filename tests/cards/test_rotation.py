@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -12,6 +12,7 @@ from tests.cards.test_hubs import Log, elsewhere, once_each, until_level
 from tests.support.trading import PRACTICE_ID, hub_session, practice
 from topstepx.core.link import LinkState
 from topstepx.core.mode import Mode
+from topstepx.desk.market import TapeGap
 from topstepx.events import HubDegraded, HubReconnected, LinkLive, ModeChanged, PollingStarted
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.faults import Fault
@@ -21,7 +22,11 @@ from topstepx.testing.pair import Pair
 from topstepx.wire.enums import Side
 
 if TYPE_CHECKING:
+    from topstepx.desk.streams import MarketStream
     from topstepx.sim.hub_session import HubSession
+    from topstepx.wire.hub_models import Depth, TapeTrade
+
+T = TypeVar("T")
 
 
 def new_token(pair: Pair) -> None:
@@ -127,3 +132,71 @@ def test_a_venue_that_ends_the_old_token_at_once_costs_a_gap_and_no_fight(kills:
             once_each(log)
 
     run()
+
+
+class Readers:
+    """What readers of depth, quotes and tape of some contracts are told."""
+
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
+        self.books: list[Depth] = []
+        self.tape: list[TapeTrade | TapeGap] = []
+
+    async def begin(self, *names: str) -> None:
+        market = self._pair.tsx.market
+        contracts = [await self._pair.tsx.contracts.front(name) for name in names]
+        self._read(market.depth(*contracts), self.books)
+        self._read(market.tape(*contracts), self.tape)
+        await asyncio.sleep(5)
+
+    def _read(self, stream: MarketStream[T], into: list[T]) -> None:
+        async def read() -> None:
+            async for batch in stream.batches():
+                into.extend(batch)
+
+        self._pair.tsx._tasks.spawn(read(), "a reader")
+
+    @property
+    def gaps(self) -> list[TapeGap]:
+        return [one for one in self.tape if isinstance(one, TapeGap)]
+
+
+@virtual(seeds=[None, 1, 2])
+async def test_the_market_hub_moves_without_a_seam() -> None:
+    async with Pair() as pair:
+        pair.network.latency_s = 0.05
+        await pair.tsx.ready(await practice(pair))
+        readers = Readers(pair)
+        await readers.begin("MNQ", "MES", "MGC")
+        first = hub_session(pair, "market")
+        before = len(readers.books)
+        new_token(pair)
+        await eventually(lambda: first.closed)
+        await asyncio.sleep(0.1)
+        told = {message.contract_id: message.is_valid for message in readers.books[before:]}
+        assert len(told) == 3
+        assert set(told.values()) == {True}, "whole at the switch, not at some later Reset"
+        await asyncio.sleep(30)
+        assert all(message.is_valid for message in readers.books[-50:])
+        assert not readers.gaps
+
+
+@virtual
+async def test_books_are_whole_at_once_where_the_first_line_ends_while_the_second_comes() -> None:
+    async with Pair() as pair:
+        pair.network.latency_s = 0.05
+        await pair.tsx.ready(await practice(pair))
+        readers = Readers(pair)
+        await readers.begin("MNQ", "MES")
+        first = hub_session(pair, "market")
+        pair.faults.add(
+            Fault(where="hub/market", what=f.IgnoreInvocation("SubscribeContractTrades"), after=1)
+        )
+        new_token(pair)
+        await eventually(lambda: len(list(pair.gateway.hubs.of("market"))) == 2)
+        await asyncio.sleep(1)
+        pair.gateway.hubs.kick(first, pair.world.now())
+        await asyncio.sleep(60)
+        last = {message.contract_id: message.is_valid for message in readers.books}
+        assert set(last.values()) == {True}
+        assert readers.gaps

@@ -284,7 +284,7 @@ class Linkage:
                 self._lost_why = ""
                 self._told_back("market", change.generation, 0)
             else:
-                self._market.gapped()  # moved to a new token: what was under way may be missing
+                self._market.gapped()  # moved to a new token: books begin anew, whole ones at once
         elif change.state.is_down:
             self._lost_why = self._lost_why or change.reason
             self._market.interrupted()

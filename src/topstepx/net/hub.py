@@ -23,6 +23,7 @@ from topstepx.core.link_effects import Changed, LinkState, Subscribed, Subscript
 from topstepx.core.link_ends import EndKind, LinkEnd, Reconnecting
 from topstepx.errors import DeadlinePassed, InvalidRequest, NotSent, TopstepxError, sanitised
 from topstepx.net.hub_door import HubDoor, TokenPlace
+from topstepx.net.hub_early import Early
 from topstepx.net.hub_line import Line
 from topstepx.net.hub_users import HubUsers
 from topstepx.wire.codec import PayloadMalformed
@@ -43,9 +44,7 @@ __all__ = ["HubLink", "TokenPlace"]
 
 _LOG = logging.getLogger("topstepx.hub")
 _MOVE_TRIES, _MOVE_PAUSE_S = 3, 20.0
-_ONE_SESSION_S = 10.0
-_LET_FIRST_S = 10.0
-_SOON_S = 1.0
+_ONE_SESSION_S, _LET_FIRST_S, _SOON_S = 10.0, 10.0, 1.0
 
 
 class HubLink:
@@ -92,6 +91,7 @@ class HubLink:
         self._line = self._new_line()
         self._next: Line | None = None
         self._next_since_ns = 0
+        self._early = Early()
         self._moves, self._moves_once_live = 0, False
         self._move_again: asyncio.TimerHandle | None = None
         self._ended: NotSent | None = None
@@ -142,9 +142,7 @@ class HubLink:
             self.unsubscribe(*joined)
             msg = f"The {self.hub} hub did not confirm {late.method.subscribe} within {timeout_s:g} s."
             raise DeadlinePassed(msg, next_step="Look at health(): the hub may be down.") from None
-        except (
-            BaseException
-        ):  # boundary: whatever ends the wait, cancellation too, must give the streams up
+        except BaseException:  # boundary: whatever ends the wait must give the streams up
             self.unsubscribe(*joined)
             raise
         finally:
@@ -262,6 +260,8 @@ class HubLink:
         self._moves += 1
         self._next_since_ns = self._clock.monotonic_ns()
         line = self._next = self._new_line()
+        if not self._recovers:
+            self._early.begin()
         self._running.create_task(line.run(), name=f"{self.hub} hub, next line")
         for subscription in self.link.wanted:
             line.want(subscription)
@@ -270,8 +270,14 @@ class HubLink:
         old, self._line, self._next = self._line, line, None
         old.stop()
 
+    def _catch_up(self) -> None:
+        """Tell what the line that counts from now on told before."""
+        for event in self._early.take():
+            self._sink(event)
+
     def _give_up_move(self, line: Line) -> None:
         self._next = None
+        self._early.end()
         line.stop()
         if self._moves < _MOVE_TRIES:
             loop = asyncio.get_running_loop()
@@ -297,6 +303,7 @@ class HubLink:
         if change.state is LinkState.LIVE:
             self._switch(line)
             self._told(change)
+            self._catch_up()
         elif change.state is LinkState.RECOVERING:
             self._told(change)
         elif change.state.is_down:
@@ -324,10 +331,17 @@ class HubLink:
             self._told(Changed(LinkState.CONNECTING, generation))
         if state is LinkState.RECOVERING:
             self._told(Changed(state, generation))
+        self._catch_up()
 
     def line_heard(self, line: Line, events: MarketEvents) -> None:
         """Market events came."""
-        if self._counts(line):
+        if not self._counts(line):
+            if line is self._next:
+                self._early.keep(events.events)
+        elif self._early.is_busy:
+            for event in self._early.passing(events.events):
+                self._sink(event)
+        else:
             self._sink(events)
 
     def _counts(self, line: Line) -> bool:
@@ -336,13 +350,15 @@ class HubLink:
     def line_received(self, line: Line, invocation: Invocation) -> None:
         """The hub called one of our methods."""
         if not self._counts(line):
+            if line is self._next:
+                self._early.hear(invocation)
             return
         try:
             events = decode_event(invocation.target, invocation.arguments)
         except PayloadMalformed as error:
             self._malformed(f"{self.hub} hub, {sanitised(invocation.target, 60)}", error.reason)
             return
-        for event in events:
+        for event in self._early.passing(events) if self._early.is_busy else events:
             if type(event) is Logout:
                 self._logged_out(line, event)
             else:
@@ -356,13 +372,14 @@ class HubLink:
             return
         else:
             self._sink(event)
-        reason = f"GatewayLogout {event.reason or ''}".strip()
-        line.end(LinkEnd(EndKind.EVICTED, reason))
+        line.end(LinkEnd(EndKind.EVICTED, f"GatewayLogout {event.reason or ''}".strip()))
 
     def line_malformed(self, line: Line, reason: str) -> None:
         """A record could not be read."""
         if line is self._line:
             self._malformed(f"{self.hub} hub", reason)
+        else:
+            self._early.end()
 
     def line_subscribed(self, line: Line, effect: Subscribed) -> None:
         """A subscription was confirmed or refused."""
