@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Any
 
 import pytest
 
-from tests.cards.world import PARTIAL, world
-from topstepx import Bracket, Market
+from tests.cards.world import CANCEL, PARTIAL, world
+from topstepx import Bracket, Limits, Market
 from topstepx.errors import AnswerLost, GatewayRefused, NotFilled
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
+from topstepx.wire.enums import Side
 from topstepx.wire.models import CloseContractRequest
 
 
@@ -111,3 +113,42 @@ async def test_only_so_many_go_although_an_order_fills_while_it_is_looked() -> N
         assert w.net == 4
         sent = [one.request for one in w.pair.truth.requests if one.verb == "partial_close"]
         assert [getattr(request, "size", None) for request in sent] == [1]
+
+
+@virtual
+@pytest.mark.parametrize("how", ["", "refused", "lost"])
+async def test_legs_of_several_entries_fit_before_a_reduction_is_sent(how: str) -> None:
+    """They reached further than the limit for a round trip, by as much as was taken."""
+    async with world(limits=Limits(contracts_max=2)) as w:
+        both = Bracket(stop_ticks=400, target_ticks=400)
+        old = await w.buy(2, at=Market(), bracket=both)
+        await old.filled(10)
+        await (await w.buy(2, side=Side.SELL, at=Market())).filled(10)
+        young = await w.buy(1, at=Market(), bracket=both)
+        await young.filled(10)
+        await asyncio.sleep(3)
+        await (await w.buy(1, at=Market(), bracket=both)).filled(10)
+        await asyncio.sleep(1)
+        note = w.pair.truth.note_request
+
+        def note_request(verb: str, *rest: Any) -> None:  # noqa: ANN401  as the venue gives it
+            if verb == "partial_close":
+                stops = [one.size for one in w.working if one.stop_price is not None]
+                reached.append(w.net - 1 - sum(stops))
+            note(verb, *rest)
+
+        reached: list[int] = []
+        w.pair.truth.note_request = note_request  # type: ignore[assignment, method-assign]  # it looks on
+        if how == "refused":
+            w.pair.gateway.venue.faults.reject_next("cancel", code=5)
+        elif how == "lost":
+            w.break_(CANCEL, f.LoseRequest(), times=3)
+        begun = asyncio.get_running_loop().time()
+        closed = await w.desk.close(1)
+        assert asyncio.get_running_loop().time() - begun < 8
+        assert (w.net, [one.size for one in w.working]) == (1, [1, 1])
+        assert [one.id for one in closed.resized] == [old.stop.id, old.target.id]
+        assert young.stop.id in {one.id for one in closed.cancelled}
+        if not how:
+            assert reached == [-1], "one is left, and no more than two may be sold"
+        assert not w.alarms()

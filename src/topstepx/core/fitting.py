@@ -66,8 +66,8 @@ def too_large(orders: Iterable[OrderModel], net: int) -> tuple[tuple[OrderModel,
     """
     side, held = (1 if net > 0 else -1), abs(net)
     exits = [order for order in orders if order.side.sign == -side]
-    shared = [order for order in exits if _shares(order)]
-    alone = [order for order in exits if not _shares(order) and left_of(order) > held]
+    shared = [order for order in exits if shares(order)]
+    alone = [order for order in exits if not shares(order) and left_of(order) > held]
     most = max((left_of(order) for order in shared), default=0)
     return (*fitted(shared, net, side, most), *((order, held) for order in alone))
 
@@ -79,12 +79,13 @@ def fits(order: OrderModel, exits: Iterable[OrderModel], net: int) -> bool:
     """
     if order.side.sign * net >= 0 or order.status not in _LIVE or order.type is OrderType.MARKET:
         return False
-    if not _shares(order):
+    if not shares(order):
         return left_of(order) <= abs(net)
     return all(one.id != order.id for one, _ in too_large([*exits, order], net))
 
 
-def _shares(order: OrderModel) -> bool:
+def shares(order: OrderModel) -> bool:
+    """Whether it is a leg or a stop, which share the position; a limit of its own does not."""
     return order.parent_order_id is not None or order.type in STOPS
 
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from topstepx.core.fitting import fitted
+from topstepx.core.fitting import fitted, shares
 from topstepx.core.ownership import is_external
 from topstepx.core.reach import at_worst
 from topstepx.desk.waiting import until
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _LOOK_S = 0.5
 """How long the changes are waited for until the position is looked at again."""
+
+_TRIM_S = 2.0
+"""How long a reduction waits for legs that are larger than the position already."""
 
 _WAKES_S = 2.0
 """How long a leg may sleep on after its entry filled (seen: 20 ms)."""
@@ -103,6 +106,26 @@ class Fitting:
                 del done.under_way[order_id]
                 done.too_large[order_id] = "it is being changed, without an answer so far"
         return bool(wanted or waiting or wakes)
+
+    async def trim(self, held: Held, done: Fitted) -> bool:
+        """Before a reduction: make legs and stops no larger than what is held; whether any were.
+
+        The oldest stops keep covering all of it, so nothing is less protected, whatever comes of the rest. It
+        waits a moment for answers and for no longer: what failed is tried again once the position is smaller.
+        """
+        early = Fitted()
+        wanted = [
+            (order, size) for order, size in self._wanted(held, held.net, early) if shares(order)
+        ]
+        efforts = [
+            self._spawn(self._one(order, size, early), f"trim order {order.id}")
+            for order, size in wanted
+        ]
+        if efforts:
+            await asyncio.wait(efforts, timeout=_TRIM_S)
+        done.resized |= early.resized
+        done.cancelled |= early.cancelled
+        return bool(wanted)
 
     async def _until_awake(self, before: Held, done: Fitted, now_s: float) -> None:
         """A moment, or less if they wake: each return is followed by a look, which costs requests."""

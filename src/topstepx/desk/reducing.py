@@ -1,8 +1,9 @@
 """One way down: a position made smaller, its stops and targets with it, and a look after every step.
 
 The gateway takes the reduction first and the orders against the position are made smaller right after it:
-before it was taken, nothing is taken off that protects. One that fills in that moment turns the position;
-the next look sees that and closes what it opened, as a close does.
+before it was taken, nothing is taken off that protects. Stops and legs that are larger than the position
+already are made to fit it before, because they protect nothing. One that fills in that moment turns the
+position; the next look sees that and closes what it opened, as a close does.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Reduction:
         self._contract = contract
         self._before = Held(account_id, contract.id, 0)
         self._sent = self._shown = self._turn_told = False
+        self._trimmed = self._has_room = False
         self._nothings = 0
         self.fitted = Fitted()
 
@@ -137,13 +139,19 @@ class Reduction:
     async def _step(self, excess: int, target: int) -> None:
         """Make room where the limit needs it, or else send one reduction and make its orders fit."""
         sign = self._before.sign
-        if not self.fitted.cancelled:
+        if not self._trimmed:
+            self._trimmed = True
+            held = Held(self._account_id, self._contract.id, sign * (excess + target))
+            if await self._means.fitting.trim(held, self.fitted):
+                return  # a moment has passed, so look again
+        if not self._has_room:
             against = Side.SELL if sign > 0 else Side.BUY
             made = await self._means.room.made(
                 self._account_id, self._contract.id, sign * target, against
             )
             self.fitted.cancelled |= made
             if made:
+                self._has_room = True
                 return  # a moment has passed, so look again
         exits, account_id, contract_id = self._means.exits, self._account_id, self._contract.id
         self._sent = True
