@@ -103,6 +103,34 @@ def test_absence_takes_rounds_and_time(rounds: int, seconds: float, presumed: bo
     assert (found is Fate.PRESUMED_ABSENT) is presumed
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        seen(complete=False, problem="the gateway is down"),
+        seen(order(9, custom_tag=None), order(10, custom_tag=None), tags_shown=False),
+        seen(unexplained=True),
+    ],
+    ids=["nothing could be read", "two may be it", "a trade is not explained"],
+)
+def test_early_looks_do_not_speak_for_what_comes_after_them(last: Round) -> None:
+    """Five looks in the first seconds, and then nothing that proves anything: it may have come since."""
+    one = search()
+    for number in range(ABSENT_ROUNDS + 2):
+        one.looked(EMPTY, number * NANOSECONDS)
+    assert fate(one, *[last] * 20) is None
+    assert one.looking(LATE_NS).absent_in_s == 0
+    rounds = 1 if not last.unexplained else ABSENT_ROUNDS
+    assert fate(one, *[EMPTY] * rounds) is Fate.PRESUMED_ABSENT
+
+
+def test_a_look_speaks_for_the_moment_in_which_it_began() -> None:
+    one = search()
+    for number in range(ABSENT_ROUNDS):
+        one.looked(EMPTY, number * NANOSECONDS)
+    assert one.looked(EMPTY, LATE_NS + 5 * NANOSECONDS, began_ns=LATE_NS - 1) is None
+    assert one.looked(EMPTY, LATE_NS + 9 * NANOSECONDS, began_ns=LATE_NS) is not None
+
+
 def test_an_unexplained_trade_starts_the_count_anew() -> None:
     one = search()
     fate(one, *[EMPTY] * (ABSENT_ROUNDS - 1), seen(unexplained=True))

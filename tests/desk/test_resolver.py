@@ -101,3 +101,23 @@ async def test_an_unresolved_order_asks_little_of_the_budget() -> None:
         await asyncio.sleep(60)
         # The watch over an exposed account included, less than half of what a minute has room for.
         assert len(gateway.limits.arrivals) - before <= 90
+
+
+@virtual
+async def test_looks_of_the_first_seconds_do_not_speak_for_the_minutes_after_them() -> None:
+    """The gateway holds the order back, and from then on nothing can be read for two minutes."""
+    async with world() as w:
+        w.break_(PLACE, f.Hold(60))
+        with pytest.raises(OrderUnresolved) as caught:
+            await w.buy()
+        order = caught.value.order
+        assert order.looking.complete_rounds >= 5
+        w.break_("hub/user", f.DropEvents(), times=None)
+        w.break_(QUERY, f.Answer(500), times=None)
+        w.break_("Order/search*", f.Answer(500), times=None)
+        await asyncio.sleep(170)
+        assert order.stage is Stage.UNKNOWN, "nothing was seen since the order came"
+        w.pair.faults.clear()
+        await order.working(timeout=60)
+        await asyncio.sleep(60)
+        assert order.status is OrderStatus.OPEN, "it is no order that was given up"

@@ -181,8 +181,12 @@ class Search(ABC):
     def _is_silent(self, seen: Round) -> bool:
         """Whether a round without a finding is evidence of absence."""
 
-    def looked(self, seen: Round, now_ns: int) -> Finding | None:
-        """Take one round into account."""
+    def looked(self, seen: Round, now_ns: int, began_ns: int | None = None) -> Finding | None:
+        """Take one round into account, which speaks for the moment in which it began (None: now).
+
+        Only a round that finds no trace itself may say that there is none: what the earlier ones saw says
+        nothing of what came after them.
+        """
         self.rounds += 1
         wait_s = min(ROUND_CAP_S, FIRST_ROUND_S * ROUND_FACTOR ** min(self.rounds, 20))
         self.next_ns = now_ns + round(wait_s * NANOSECONDS)
@@ -195,13 +199,18 @@ class Search(ABC):
         elif not seen.complete:
             self.last = seen.problem or "not everything could be read"
         elif self._is_silent(seen):
-            self.negative += 1
-            self.last = f"{self.negative} complete looks found no trace"
-        waited_s = (now_ns - self.sent_ns) / NANOSECONDS
-        if self.negative >= ABSENT_ROUNDS and waited_s >= ABSENT_AFTER_S:
-            told = f"{self.negative} complete looks over {waited_s:.0f} s found no trace"
-            return self.decide(Finding(Fate.PRESUMED_ABSENT, (told,)))
+            return self._silent((now_ns if began_ns is None else began_ns) - self.sent_ns)
         return None
+
+    def _silent(self, waited_ns: int) -> Finding | None:
+        """One more complete round without a trace, so long after it was sent."""
+        self.negative += 1
+        self.last = f"{self.negative} complete looks found no trace"
+        waited_s = waited_ns / NANOSECONDS
+        if self.negative < ABSENT_ROUNDS or waited_s < ABSENT_AFTER_S:
+            return None
+        told = f"{self.negative} complete looks over {waited_s:.0f} s found no trace"
+        return self.decide(Finding(Fate.PRESUMED_ABSENT, (told,)))
 
     def decide(self, finding: Finding) -> Finding:
         """Evidence of an order outweighs its absence; nothing outweighs a conflict."""
@@ -304,9 +313,11 @@ class CloseSearch(Search):
     arrives_by_ns: int = 0
     """Until when the request itself may still arrive, and close what is opened meanwhile."""
 
-    def looked(self, seen: Round, now_ns: int) -> Finding | None:
+    def looked(self, seen: Round, now_ns: int, began_ns: int | None = None) -> Finding | None:
         """The same; and what is flat is closed, once nothing can arrive late any more."""
-        finding = Search.looked(self, seen, now_ns)  # a slotted dataclass has no plain super()
+        finding = Search.looked(
+            self, seen, now_ns, began_ns
+        )  # a slotted dataclass has no plain super()
         if finding is not None or seen.flat is None or not seen.complete:
             return finding
         if now_ns >= self.arrives_by_ns:

@@ -183,7 +183,7 @@ class Resolver:
                 break
             reading = await self._shared.read(intent, search.contract_id, seen_ns)
             seen, seen_ns = self._round(intent, search, reading), reading.began_ns
-            finding = search.looked(seen, self._clock.monotonic_ns())
+            finding = search.looked(seen, self._clock.monotonic_ns(), reading.began_ns)
             if finding is None and self.resending is not None and isinstance(search, PlaceSearch):
                 await self.resending.consider(intent_id, search, seen)
         self._baselines.pop(intent_id, None)
