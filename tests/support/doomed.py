@@ -216,11 +216,13 @@ class Job:
 
     def client(self) -> Client:
         os.environ["TOPSTEPX_HOME"] = str(self.folder)
-        timeouts = Timeouts(resolve_s=1.0) if self.action == "audit" else Timeouts()
-        settings = Settings(  # the second process need not wait ten seconds to say "not known yet"
+        # The second need not wait ten seconds to say "not known yet". What this machine takes counts
+        # `speed` times; an order's deadline must not.
+        resolve_s = 1.0 if self.action == "audit" else Timeouts().resolve_s
+        settings = Settings(
             environment=simulator_environment(self.url),
             limits=Limits(contracts_max=20),
-            timeouts=timeouts,
+            timeouts=Timeouts(resolve_s=resolve_s, order_deadline_s=2.0 * self.speed),
         )
         credentials = Credentials(self.user_name, Secret(self.api_key))
         keeps = kept(settings, self.user_name, self.folder / "journal.sqlite")
