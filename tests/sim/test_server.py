@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from tests.support.running import until
 from tests.support.sim_line import HANDSHAKE, MNQ, NOON, PRACTICE, Json, dump, load
 from topstepx.errors import ConfigurationError
 from topstepx.sim.endpoints import PING, ROUTE_NAMES
@@ -75,6 +76,8 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "Auth/logout": None,
 }
 
+HELD_AFTER = {"Order/place": 2, "Position/partialCloseContract": 1, "Position/closeContract": 0}
+
 
 class Client:
     """One logged-in aiohttp client."""
@@ -132,6 +135,7 @@ def test_every_endpoint_answers_over_a_socket() -> None:
     async def main() -> None:
         async with running() as client:
             assert {"Auth/loginKey", *BODIES, PING} == set(ROUTE_NAMES)
+            truth = client.sim.gateway.venue.truth
             for route, body in BODIES.items():
                 status, data = await client.post(route, body)
                 answer = load(data)
@@ -139,8 +143,8 @@ def test_every_endpoint_answers_over_a_socket() -> None:
                 assert set(answer) >= {"success", "errorCode", "errorMessage"}, route
                 refused = route in {"Auth/loginApp", "Order/modify", "Order/cancel"}
                 assert answer["success"] is not refused, (route, answer)
-                if route.startswith(("Order/place", "Position/")):
-                    await asyncio.sleep(0.05)
+                if route in HELD_AFTER:  # what comes next needs the fill
+                    await until(lambda: truth.net_size(PRACTICE, MNQ) == HELD_AFTER[route])  # noqa: B023  waited for
             assert (await client.post("Auth/validate"))[0] == 401
             async with client.session.get(f"{client.sim.url}/api/Status/ping") as answer:
                 assert (answer.status, await answer.text()) == (200, "pong")
@@ -185,8 +189,7 @@ def test_both_hubs_over_a_socket() -> None:
             assert statuses[0] == 6
             await user.close()
             await market.close()
-            await asyncio.sleep(0.05)
-            assert client.sim.gateway.sessions == []
+            await until(lambda: client.sim.gateway.sessions == [])
 
     asyncio.run(main())
 
@@ -245,14 +248,13 @@ def test_a_held_order_is_executed_though_the_client_has_left() -> None:
     async def main() -> None:
         async with running() as client:
             fault(client, "Order/place", Hold(seconds=0.4))
+            loop = asyncio.get_running_loop()
+            sent = loop.time()
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(client.post("Order/place", BODIES["Order/place"]), 0.1)
             truth = client.sim.gateway.venue.truth
-            assert truth.executions(PRACTICE, "socket") == 0
-            for _ in range(100):
-                await asyncio.sleep(0.02)
-                if truth.executions(PRACTICE, "socket"):
-                    break
+            await until(lambda: truth.executions(PRACTICE, "socket"))
+            assert loop.time() - sent > 0.39
             assert truth.executions(PRACTICE, "socket") == 1
 
     asyncio.run(main())
@@ -300,7 +302,7 @@ def test_closing_does_not_wait_for_a_silent_answer() -> None:
                 asyncio.create_task(client.post(route, BODIES[route]))
                 for route in ("Account/search", "Trade/search")
             ]
-            await asyncio.sleep(0.1)
+            await until(lambda: len(client.sim.gateway.faults.struck) == len(waiting))
             await asyncio.wait_for(client.sim.close(), 5)
             results = await asyncio.gather(*waiting, return_exceptions=True)
             assert all(isinstance(one, aiohttp.ClientError) for one in results)
@@ -316,8 +318,9 @@ def test_a_faster_clock() -> None:
             assert client.sim.now() - started > timedelta(seconds=90)
             websocket = await client.open("user")
             await client.post("Order/place", BODIES["Order/place"])
-            await asyncio.sleep(0.3)
-            assert client.sim.gateway.venue.truth.net_size(PRACTICE, MNQ) == 2
+            placed = client.sim.now()
+            await until(lambda: client.sim.gateway.venue.truth.net_size(PRACTICE, MNQ) == 2)
+            await until(lambda: client.sim.now() - placed > timedelta(seconds=120))
             # More simulated seconds have passed than a hub waits for a client, and it still waits.
             assert len(client.sim.gateway.sessions) == 1
             await websocket.close()
