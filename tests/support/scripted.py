@@ -179,8 +179,13 @@ def good_tls() -> ssl.SSLContext:
     return authority().sign().server_context()
 
 
+_TAKEN: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
+    """A port on which nobody listens, nor ever will: it is kept, or another test would be given it."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    _TAKEN.append(taken)
+    port: int = taken.getsockname()[1]
+    return port
