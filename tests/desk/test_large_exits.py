@@ -118,6 +118,21 @@ async def test_what_fits_again_and_is_too_large_again_is_told_again() -> None:
 
 
 @virtual
+async def test_each_time_has_its_own_grace() -> None:
+    async with world() as w:
+        await held(w)
+        await sold(w)
+        await asyncio.sleep(3)
+        await (await w.buy(1, at=Market())).filled(timeout=5)
+        await asyncio.sleep(4)
+        await sold(w)
+        await asyncio.sleep(12)
+        assert not w.alarms(NAME)
+        await asyncio.sleep(8)
+        assert w.alarms(NAME)
+
+
+@virtual
 @pytest.mark.parametrize("how", ["reduced", "two pairs", "a moment", "asleep", "turns", "grid"])
 async def test_what_is_as_it_should_be_is_not_told(how: str) -> None:
     async with world() as w:

@@ -41,6 +41,9 @@ GRACE_S = 10.0
 _PAUSES_S = (5.0, 5.0, 10.0, 20.0, 60.0)
 """Between two looks, as long as it is not known; the last one goes on."""
 
+_HAIR_S = 0.001
+"""By how much a timer may come too early."""
+
 _BEING_CLOSED = frozenset({"flattening", "reducing"})
 _Where = tuple[int, str]
 
@@ -59,6 +62,8 @@ class LargeExits:
         self._reader = reader
         self._spawn = spawn
         self._watching: set[_Where] = set()
+        self._since_s: dict[_Where, float] = {}
+        """When something began to be too large, by the loop's time."""
         self._told: dict[_Where, set[int]] = {}
         self._exits: set[int] = set()
         """Orders that are no legs and for which there was room in a position."""
@@ -81,7 +86,10 @@ class LargeExits:
         found = {order.id for order, _ in self._may_be_large(net, exits)}
         if not found:
             self._told.pop(where, None)
-        elif where not in self._watching and found - self._told.get(where, set()):
+            self._since_s.pop(where, None)
+            return
+        self._since_s.setdefault(where, asyncio.get_running_loop().time())
+        if where not in self._watching and found - self._told.get(where, set()):
             self._watching.add(where)
             self._spawn(self._watch(where), f"exits larger than {contract_id}")
 
@@ -120,12 +128,12 @@ class LargeExits:
     async def _watch(self, where: _Where) -> None:
         """Say it once two readings in a row show it."""
         try:
-            await asyncio.sleep(GRACE_S)
             before: set[int] = set()
             looks = 0
-            while True:
-                if not self._is_in_question(where):
-                    return
+            while self._is_in_question(where):
+                if await self._is_waited_for(where):
+                    before = set()
+                    continue
                 with contextlib.suppress(TopstepxError):
                     await self._reader.live_orders(where[0], lane=Lane.RESOLVE)
                     await self._reader.positions(where[0], lane=Lane.RESOLVE)
@@ -136,8 +144,18 @@ class LargeExits:
                 before = set(large)
                 await asyncio.sleep(_PAUSES_S[min(looks, len(_PAUSES_S) - 1)])
                 looks += 1
+            self._since_s.pop(where, None)
         finally:
             self._watching.discard(where)
+
+    async def _is_waited_for(self, where: _Where) -> bool:
+        """Wait until its grace is over, if it is not; whether there was anything to wait for."""
+        now_s = asyncio.get_running_loop().time()
+        left_s = self._since_s.setdefault(where, now_s) + GRACE_S - now_s
+        if left_s <= _HAIR_S:
+            return False
+        await asyncio.sleep(left_s)
+        return True
 
     def _is_in_question(self, where: _Where) -> bool:
         net = self._net(where)
