@@ -11,6 +11,8 @@ from tests.support.trading import PRACTICE_ID, hub_session, mnq, practice
 from topstepx.core.link_effects import LinkState
 from topstepx.core.link_ends import EndKind, LinkEnd, Reaction, Reconnecting
 from topstepx.core.mode import Mode
+from topstepx.core.terms import Market
+from topstepx.core.token import Session
 from topstepx.errors import NotSent
 from topstepx.events import AlarmRaised, HubClosed, HubReconnecting, LinkLive
 from topstepx.sim import fault_kinds as f
@@ -128,3 +130,23 @@ async def test_the_user_hub_goes_before_the_market_hub_and_a_dead_one_does_not_h
             await eventually(lambda: pair.tsx.health().market_hub is LinkState.LIVE, timeout_s=60)
             assert pair.tsx.health().user_hub is not LinkState.LIVE
             assert pair.tsx.state.mode(PRACTICE_ID) is Mode.REDUCE_ONLY
+
+
+@virtual(seeds=[None, 1])
+async def test_a_hub_that_refuses_a_token_that_rest_takes_costs_neither_polling_nor_exits() -> None:
+    async with Pair() as pair:
+        account, contract = await practice(pair), await mnq(pair)
+        desk = pair.tsx.desk(account, contract)
+        order = await desk.buy(1, at=Market())
+        await order.filled(timeout=10)
+        alarms = facts(pair, AlarmRaised)
+        refusing = pair.faults.add(Fault(where="hub/user", what=f.RefuseUpgrade(401), times=None))
+        pair.faults.add(Fault(where="hub/user", what=f.CutHub()))
+        await asyncio.sleep(240)
+        assert pair.tsx.health().session in {Session.GOOD, Session.SUSPECT}
+        assert pair.tsx.state.positions(account, max_age_s=10), "polling goes on"
+        assert "token_broken" not in {one.name for one in alarms if isinstance(one, AlarmRaised)}
+        await desk.close()
+        assert pair.truth.net_size(account.id, contract.id) == 0
+        pair.faults.remove(refusing)
+        await eventually(lambda: pair.tsx.health().ok, timeout_s=60)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from topstepx.clock import Clock
-    from topstepx.core.token import Token
     from topstepx.net.auth import TokenKeeper
     from topstepx.net.transport import Hub, HubListener, HubSocket, HubTransport
     from topstepx.settings import TokenPlacement
@@ -79,6 +78,8 @@ class HubDoor:
         self._rest_accepts = rest_accepts
         self._timeout_s = open_timeout_s
         self._used: int | None = None
+        self._shown: int | None = None
+        """The last token that the hub let in or refused."""
         self._doubted_ns: int | None = None
 
     async def open(self, listener: HubListener, *, fresh_token: bool) -> HubSocket:
@@ -108,14 +109,15 @@ class HubDoor:
             )
         except UpgradeRefused as error:
             if error.status == _UNAUTHORIZED:
-                await self._unauthorized(token)
+                self._shown = token.generation
+                await self._unauthorized()
             raise NotOpened(LinkEnd(EndKind.UPGRADE, str(error), error.status)) from None
         except PinMismatch as error:
             raise NotOpened(LinkEnd(EndKind.UNTRUSTED, str(error))) from None
         except NotSent as error:
             raise NotOpened(LinkEnd(EndKind.UNREACHABLE, str(error))) from None
         self._place.proven = True
-        self._used = token.generation
+        self._used = self._shown = token.generation
         return socket
 
     @property
@@ -142,7 +144,7 @@ class HubDoor:
         """
         token = self._keeper.machine.token
         now_ns = self._clock.monotonic_ns()
-        if token is None or token.generation != self._used:
+        if token is None or token.generation != self._shown:
             return
         if (
             self._doubted_ns is not None
@@ -161,9 +163,16 @@ class HubDoor:
         finally:
             forget()
 
-    async def _unauthorized(self, token: Token) -> None:
-        """401 at the upgrade: is it the token, or the place it travelled in? REST knows."""
-        if self._place.may_move and await self._rest_accepts():
+    async def _unauthorized(self) -> None:
+        """401 at the upgrade: is it the token, the place it travelled in, or the hub alone? REST knows.
+
+        Where REST refuses it too, the keeper knows by then. Where REST takes it nothing is wrong with it,
+        however often the hub says so: to call it broken would end what stands in for the hub, and the
+        exits. Where REST does not answer, the next attempt has it renewed.
+        """
+        if not await self._rest_accepts():
+            return
+        if self._place.may_move:
             self._place.move()
         else:
-            self._keeper.refused(token)
+            _LOG.warning("the %s hub refused a token that REST takes", self._hub)
