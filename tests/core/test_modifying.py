@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.facts import order
 from topstepx.core.mode import Operation
-from topstepx.core.modifying import Reading, is_tighter, misfit, operation, reading
+from topstepx.core.modifying import Reading, can_be_read, is_tighter, misfit, operation, reading
 from topstepx.wire.enums import OrderType, Side
 from topstepx.wire.models import ModifyRequest, OrderModel
 
@@ -51,6 +51,17 @@ def test_only_what_an_order_has_can_be_changed(kind: OrderType, fits: set[str]) 
 )
 def test_only_what_was_asked_is_compared(now: OrderModel, seen: Reading) -> None:
     assert reading(BEFORE, change(limit_price=Decimal(101)), now) is seen
+
+
+def test_of_a_trail_it_is_only_seen_that_it_moved() -> None:
+    """The level that was sent reads as a distance; it read as wanted whatever had become of it."""
+    trailing = order(9, type=OrderType.TRAILING_STOP, trail_distance=400, trail_price=Decimal(100))
+    moved = order(9, type=OrderType.TRAILING_STOP, trail_distance=200, trail_price=Decimal(50))
+    wanted = change(trail_price=Decimal(21450))
+    assert not can_be_read(wanted)
+    assert can_be_read(change(size=1))
+    assert reading(trailing, wanted, trailing) is Reading.BEFORE
+    assert reading(trailing, wanted, moved) is Reading.WANTED
 
 
 def test_half_of_a_change_is_no_change() -> None:

@@ -270,6 +270,27 @@ async def test_a_change_that_the_gateway_only_says_it_made_is_a_conflict() -> No
 
 
 @virtual
+async def test_a_change_goes_to_its_end_without_its_caller() -> None:
+    """Nobody read it back then: it stayed open for as long as its order worked."""
+    async with world() as w:
+        order = await w.buy()
+        w.break_(MODIFY, f.LoseRequest(), times=None)
+        changing = asyncio.create_task(order.modify(limit=order.limit_price - 50))
+        await asyncio.sleep(1)
+        later = asyncio.create_task(order.modify(limit=order.limit_price - 60))
+        await asyncio.sleep(1)
+        changing.cancel()
+        later.cancel()
+        await asyncio.sleep(1)
+        assert w.ledger.open_intents()
+        await asyncio.sleep(30)
+        assert not w.ledger.open_intents()
+        w.pair.faults.clear()
+        await order.modify(limit=order.limit_price - 70)
+        assert w.requests("modify") == 1, "what waited for its turn went with its caller"
+
+
+@virtual
 async def test_a_fill_that_beats_the_change_is_told() -> None:
     async with world() as w:
         order = await w.buy()

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from topstepx.wire.models import ModifyRequest, OrderModel
 
 _COMPARED = ("size", "limit_price", "stop_price")
-"""`trail_price` is a level when sent and a distance when read (verified), so it is not compared."""
+"""`trail_price` is a level when sent and a distance when read (verified), so it is not compared with what
+was wanted."""
 
 
 class Reading(Enum):
@@ -30,9 +31,18 @@ class Reading(Enum):
     OTHER = "as neither"
 
 
+def can_be_read(wanted: ModifyRequest) -> bool:
+    """Whether the order will read as wanted; a trail alone does not."""
+    return any(getattr(wanted, name) is not None for name in _COMPARED)
+
+
 def reading(before: OrderModel, wanted: ModifyRequest, now: OrderModel) -> Reading:
-    """Compare what was wanted with what is read."""
+    """Compare what was wanted with what is read. Of a trail alone it is only seen that its distance moved."""
     asked = [name for name in _COMPARED if getattr(wanted, name) is not None]
+    if not asked:
+        trail = (before.trail_distance, before.trail_price)
+        moved = (now.trail_distance, now.trail_price) != trail
+        return Reading.WANTED if moved else Reading.BEFORE
     if all(getattr(now, name) == getattr(wanted, name) for name in asked):
         return Reading.WANTED
     if all(getattr(now, name) == getattr(before, name) for name in asked):

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from topstepx.core.brackets import for_want_of_a_stop, may_grow
-from topstepx.core.growing import size_at_most
-from topstepx.core.lanes import Lane
-from topstepx.core.modifying import Reading, is_closer, is_tighter, misfit, operation, reading
-from topstepx.core.outcome import Verdict
+from topstepx.core.modifying import is_closer, is_tighter
 from topstepx.core.prices import PriceLike, on_grid, whole_contracts
+from topstepx.desk.modifying import Modifying
 from topstepx.desk.moves import Moves
 from topstepx.desk.placed import sending_ended
-from topstepx.desk.waiting import until
-from topstepx.desk.write import Intent
-from topstepx.errors import InvalidRequest, ModifyConflict, OrderUnresolved
-from topstepx.net.rest import error_of
-from topstepx.wire import models, routes
+from topstepx.errors import InvalidRequest, NotSent, OrderUnresolved
+from topstepx.wire import models
 from topstepx.wire.enums import OrderType
 
 if TYPE_CHECKING:
@@ -38,13 +31,9 @@ if TYPE_CHECKING:
     from topstepx.desk.settling import Settling
     from topstepx.desk.write import Writer
     from topstepx.settings import Settings
-    from topstepx.wire.models import ModifyRequest, OrderModel
+    from topstepx.wire.models import ModifyRequest
 
 _END_STATE_S = 10.0
-_GRACE_S = 5.0
-"""How long a change may take to show."""
-
-_SENDINGS_MAX = 2
 CANCEL_WAIT_S = 30.0
 _STOPS = {OrderType.STOP, OrderType.TRAILING_STOP, OrderType.STOP_LIMIT}
 
@@ -67,11 +56,10 @@ class OrderChanges:
     ) -> None:
         self._orders = orders
         self._record = record
-        self._writer = writer
         self._resolver = resolver
         self._cancelling = cancelling
-        self._settling = settling
-        self._reader = reader
+        self._modifying = Modifying(orders, record, writer, settling, reader, settings)
+        self._spawn = spawn
         self._settings = settings
         self._locks: dict[int, asyncio.Lock] = {}
         self._moves = Moves(self._move_now, spawn=spawn)
@@ -152,150 +140,32 @@ class OrderChanges:
             trail_price=grid("trail", trail),
         )
         is_priced = limit is not None or stop is not None or trail is not None
+        has_left = asyncio.Event()
+        work = self._in_turn(order, request, has_left, is_priced=is_priced)
+        try:
+            # What has left is read back to the end, or nobody would know what became of it.
+            await asyncio.shield(self._spawn(work, f"modify {order_id}"))
+        except asyncio.CancelledError:
+            has_left.set()
+            raise
+        return order
+
+    async def _in_turn(
+        self, order: Order, request: ModifyRequest, has_left: asyncio.Event, *, is_priced: bool
+    ) -> None:
+        """Change it when its turn comes, unless who asked has left by then."""
+        order_id = request.order_id
         newest = self._moves.overruled(order_id) if is_priced else nullcontext()
         async with newest, self._one_at_a_time(order_id):
-            await self._modified(order, request)
-        return order
+            if has_left.is_set():
+                msg = (
+                    f"Nobody waits any more for the change of {order.describe()}; it was not sent."
+                )
+                raise NotSent(msg)
+            await self._modifying.modify(order, request, has_left)
 
     def _one_at_a_time(self, order_id: int) -> asyncio.Lock:
         return self._locks.setdefault(order_id, asyncio.Lock())
-
-    def _check_growth(self, order: Order, request: models.ModifyRequest) -> None:
-        """A larger size is an entry for what comes on top, and meets the same limits."""
-        belief = order.belief
-        if request.size is None or belief is None or request.size <= belief.order.size:
-            return
-        counted = size_at_most(self._record.ledger, belief)
-        more = models.PlaceRequest(
-            account_id=order.account_id,
-            contract_id=order.contract_id,
-            type=belief.order.type,
-            side=belief.order.side,
-            size=max(0, request.size - counted),
-        )
-        self._orders.check_growth(more, request.size, order.contract.name)
-
-    async def _modified(self, order: Order, request: ModifyRequest) -> None:
-        """Send the change, read back, and send it once more if it certainly did not happen."""
-        for sending in range(1, _SENDINGS_MAX + 1):
-            before = self._before(order, request)
-            intent = self._intent(order, request, before)
-            sent = await self._writer.write(
-                intent, guard=partial(self._check_growth, order, request)
-            )
-            outcome = sent.outcome
-            if outcome is not None and outcome.verdict is Verdict.ACCEPTED:
-                seen = await self._read_back(order, before, request)
-            else:
-                error = error_of(routes.MODIFY, sent)
-                if error.did_it_happen == "no":
-                    await self._orders.refresh_quietly(order)
-                    raise error
-                seen = await self._read_back(order, before, request)
-                if seen is not Reading.WANTED:
-                    self._settling.give_up(intent.intent_id, f"the order reads {seen.value}")
-                if seen is Reading.BEFORE and not _is_over(order):
-                    if sending < _SENDINGS_MAX:
-                        continue  # it reads as before after the grace: the same values may go again
-                    raise error
-            if seen is Reading.WANTED:
-                return
-            raise self._conflict(order, request)
-
-    def _before(self, order: Order, request: ModifyRequest) -> OrderModel:
-        belief = order.belief
-        if belief is None or belief.is_terminal:
-            raise InvalidRequest(
-                "order", order.describe(), "is over or was never seen.", "Place a new one."
-            )
-        self._check_fits(belief, request)
-        if request.size is not None and belief.filled:
-            raise InvalidRequest(
-                "size",
-                request.size,
-                f"{belief.filled} are filled already, and whether the gateway then means the whole or "
-                "the rest is not known.",
-                "Cancel the rest and place a new order.",
-            )
-        self._check_mode(belief.order, request)
-        return belief.order
-
-    def _check_mode(self, order: OrderModel, request: ModifyRequest) -> None:
-        """Refuse by the mode; but what restricts for want of a stop lets one grow that works."""
-        ledger, where = self._record.ledger, (order.account_id, order.contract_id)
-        if for_want_of_a_stop(ledger, *where) and may_grow(ledger, order, request):
-            return
-        position = ledger.position(*where)
-        wanted = operation(order, request, position.net if position is not None else None)
-        ledger.modes.check(wanted, *where)
-
-    def _check_fits(self, belief: OrderBelief, request: ModifyRequest) -> None:
-        """Only what the order has can be changed, and a leg closes no more than its entry may fill."""
-        field, kind = misfit(belief.order, request), belief.order.type.name
-        if field is not None:
-            raise InvalidRequest(
-                field,
-                str(getattr(request, field if field == "size" else f"{field}_price")),
-                f"a {kind} order has no {field}.",
-                "Change what it has, or cancel it and place another.",
-            )
-        parent_id = belief.order.parent_order_id
-        parent = self._record.ledger.order(parent_id) if parent_id is not None else None
-        if request.size is not None and parent is not None and request.size > parent.order.size:
-            raise InvalidRequest(
-                "size",
-                request.size,
-                f"is more than the entry's {parent.order.size}: the rest would open a position.",
-                "Place an order of its own for that.",
-            )
-
-    def _intent(self, order: Order, request: ModifyRequest, before: OrderModel) -> Intent:
-        return Intent(
-            action="modify",
-            intent_id=self._writer.name()[0],
-            route=routes.MODIFY,
-            request=request,
-            account_id=order.account_id,
-            lane=Lane.ORDER,
-            send_within_s=self._settings.timeouts.order_deadline_s,
-            timeout_s=self._settings.timeouts.place_s,
-            contract_id=order.contract_id,
-            order_id=request.order_id,
-            recheck=partial(self._check_mode, before, request),
-        )
-
-    async def _read_back(self, order: Order, before: OrderModel, request: ModifyRequest) -> Reading:
-        """How the order reads once it reads as wanted, is over, or the grace has passed."""
-
-        def look() -> Reading | None:
-            belief = order.belief
-            if belief is None:
-                return None
-            seen = reading(before, request, belief.order)
-            return seen if seen is Reading.WANTED or belief.is_terminal else None
-
-        async def ask() -> None:
-            await self._reader.order(order.account_id, request.order_id, lane=Lane.RESOLVE)
-
-        await self._orders.refresh_quietly(order)
-        seen = await until(self._record, look, timeout_s=_GRACE_S, ask=ask, every_s=1.0)
-        belief = order.belief
-        if seen is not None or belief is None:
-            return seen or Reading.OTHER
-        return reading(before, request, belief.order)
-
-    def _conflict(self, order: Order, request: ModifyRequest) -> ModifyConflict:
-        belief = order.belief
-        is_over = belief is not None and belief.is_terminal
-        status = belief.status.name if belief is not None else "unknown"
-        asked = ", ".join(
-            f"{name}={value}"
-            for name in ("size", "limit_price", "stop_price")
-            if (value := getattr(request, name)) is not None
-        )
-        why = f"it ended as {status} first" if is_over else "it reads differently"
-        msg = f"The change of {order.describe()} to {asked} is not in force: {why}."
-        return ModifyConflict(msg, order, next_step="Look at the order, then decide.")
 
     # -- move
 
@@ -333,7 +203,7 @@ class OrderChanges:
                 trail_price=price if trails else None,
             )
             self._orders.check_may_trade()
-            await self._modified(self._orders.handle(belief.order), request)
+            await self._modifying.modify(self._orders.handle(belief.order), request)
 
     def _would_move(self, belief: OrderBelief, price: Decimal, *, tighten_only: bool) -> bool:
         """Whether a move to `price` changes anything, and may; it counts what may yet turn out to have left."""

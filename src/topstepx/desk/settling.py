@@ -38,11 +38,12 @@ class Settling:
         self._open: dict[str, int] = {}
         record.listen(self._on_fact, *INTENT_FACTS, OrderObserved)
 
-    def give_up(self, intent_id: str, evidence: str) -> None:
-        """The order reads as if the change had not come: what is known is that it is not in force."""
+    def read(self, intent_id: str, seen: Reading) -> None:
+        """How the order of a change read after its grace: what else is known of it is whether it is in force."""
         intent = self._record.ledger.intent(intent_id)
         if intent is not None and intent.is_open:
-            self._resolve(intent, "presumed_absent", evidence)
+            verdict: Verdict = "accepted" if seen is Reading.WANTED else "presumed_absent"
+            self._resolve(intent, verdict, f"the order reads {seen.value}")
 
     def cancel_refused(self, order_id: int, evidence: str) -> None:
         """A cancel of this order was refused for good, and a read after that showed it working."""

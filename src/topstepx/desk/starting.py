@@ -16,6 +16,7 @@ import msgspec
 
 from topstepx.clock import NANOSECONDS
 from topstepx.core import tags
+from topstepx.core.modifying import can_be_read
 from topstepx.core.moot import may_arrive, settled_by
 from topstepx.errors import RecordDamaged, RecordUnavailable
 from topstepx.events import (
@@ -193,7 +194,9 @@ class Starting:
             "limit_price": order.limit_price,
             "stop_price": order.stop_price,
         }
-        same = all(getattr(wanted, name) in {None, value} for name, value in has.items())
+        same = can_be_read(wanted) and all(
+            getattr(wanted, name) in {None, value} for name, value in has.items()
+        )
         return ("accepted" if same else "presumed_absent"), f"{now}, with {has}"
 
     def _watch_again(self, account_id: int) -> None:
