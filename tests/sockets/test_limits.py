@@ -70,9 +70,8 @@ async def demanded(
             await demand.run(seconds)
         refused = sim.gateway.limits.refused
         most = [worst(moments(sim, each.bucket.value), each.window_s) for each in limits]
-        steady = demand.used[int(len(demand.used) * ramp_s / seconds) :]
+        steady = [shares for at_s, *shares in demand.used if at_s > ramp_s]
         general, bars = (statistics.fmean(share[at] for share in steady) for at in (0, 1))
-        # Client and gateway share this loop: a stall is a latency that nobody could have learnt before.
         said = f"worst windows {most}, {refused} times 429, used {general:.3f} and {bars:.3f}"
         said += f", the loop stood still for at most {demand.stall_s:.2f} s, {demand.fates}"
         print(f"{kind.value}: {said}")  # noqa: T201  the figures of `make soak`

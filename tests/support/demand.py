@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from topstepx.desk.order import Order
 
 BURST = 20
+EVERY_S = 0.02
+"""Between two looks at how much is in use."""
 
 
 def policies(general: int, bars: int, window_s: float) -> tuple[BucketPolicy, ...]:
@@ -81,8 +83,11 @@ class Demand:
     fates: dict[str, int] = field(default_factory=dict)
     """How often each thing succeeded, or which error it met."""
     resting: list[Order] = field(default_factory=list)
-    used: list[tuple[float, float]] = field(default_factory=list)
-    """Shares of what is permitted that were in use: general, bars."""
+    used: list[tuple[float, float, float]] = field(default_factory=list)
+    """Seconds since the start, and the shares of what is permitted that were in use: general, bars.
+
+    Only looks that came on time: right after a stall nobody could have used what expired meanwhile.
+    """
     stall_s: float = 0.0
     """The longest time for which the loop stood still."""
 
@@ -175,15 +180,21 @@ class Demand:
 
     async def _watch(self) -> None:
         """How much of what the lanes permit is in use, looked at evenly."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         while not self.stopped:
+            due = loop.time() + EVERY_S
+            await asyncio.sleep(EVERY_S)
+            late_s = loop.time() - due
+            self.stall_s = max(self.stall_s, late_s)
+            if late_s > EVERY_S:
+                continue
             general, bars = self.tsx.health().budgets
             lane = Lane.ORDER if self.traders else Lane.READ
             permitted = general.lanes[lane].line
             (bars_lane,) = bars.lanes.values()
-            self.used.append((min(general.used / permitted, 1.0), bars.used / bars_lane.line))
-            due = asyncio.get_running_loop().time() + 0.02
-            await asyncio.sleep(0.02)
-            self.stall_s = max(self.stall_s, asyncio.get_running_loop().time() - due)
+            share = min(general.used / permitted, 1.0), bars.used / bars_lane.line
+            self.used.append((loop.time() - began, *share))
 
 
 def worst(moments: list[datetime], window_s: float) -> int:
