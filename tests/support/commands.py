@@ -64,6 +64,11 @@ class Home:
         return Home(self.folder, {**self.extra, "TOPSTEPX_PASSPHRASE_FILE": str(path)})
 
 
+def complaints(stderr: str) -> list[str]:
+    """What a program complained of itself; that a busy machine kept its loop waiting is not its fault."""
+    return [line for line in stderr.splitlines() if "the event loop was blocked for" not in line]
+
+
 @contextmanager
 def running_sim(**options: object) -> Iterator[SimServer]:
     """A simulator on a thread of its own, so that blocking tests and processes can talk to it."""
