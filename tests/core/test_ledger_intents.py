@@ -113,6 +113,22 @@ def test_copies_are_counted_and_repeats_across_a_401_are_not() -> None:
     assert after(sent(1), sent(2), copy, copy).copies == 2
 
 
+def looked(rounds: int) -> events.IntentLooked:
+    return events.IntentLooked(
+        intent_id="A", account_id=ACCOUNT, rounds=rounds, waited_s=10.0 * rounds, at=at(50 + rounds)
+    )
+
+
+def test_looks_count_since_it_last_left() -> None:
+    copy = events.IntentSent(intent_id="A", account_id=ACCOUNT, attempt=2, again=True, at=at(60))
+    sequence: list[IntentFact] = [sent(), answered("unknown"), looked(1), looked(2)]
+    assert after(*sequence).looked == looked(2)
+    assert after(*sequence, looked(0)).looked == looked(0), "what is not explained begins anew"
+    assert after(*sequence, copy).looked is None, "nobody has looked for the copy"
+    whole: list[IntentFact] = [*sequence, copy, looked(3)]
+    assert after(*whole, *whole).looked == looked(3), "a journal that is read twice"
+
+
 @pytest.mark.parametrize(
     ("facts", "denied"),
     [

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from typing import Any
 
 import pytest
 
-from tests.cards.world import PLACE, QUERY, world
+from tests.cards.world import PLACE, QUERY, World, world
 from topstepx import Market
 from topstepx.core.order_life import Stage
 from topstepx.errors import ModeRefused, OrderUnresolved
@@ -121,3 +123,74 @@ async def test_looks_of_the_first_seconds_do_not_speak_for_the_minutes_after_the
         await order.working(timeout=60)
         await asyncio.sleep(60)
         assert order.status is OrderStatus.OPEN, "it is no order that was given up"
+
+
+async def _run(w: World, seconds: float, *, down_s: float = 0.0) -> Any:  # noqa: ANN401  an Order whose parts are known
+    """Be killed and down for so long, start again, and look for so long."""
+    w.pair.process.crash(restart_s=down_s)
+    await w.pair.restart()
+    await w.tsx.ready(w.account)
+    await asyncio.sleep(seconds)
+    return w.tsx.orders.get(w.account, key="k")
+
+
+@virtual
+async def test_a_program_that_is_killed_every_minute_presumes_absent_in_the_end() -> None:
+    async with world() as w:
+        w.break_(PLACE, f.LoseRequest())
+        at = w.far_below()
+        with pytest.raises(OrderUnresolved) as caught:
+            await w.buy(at=at, key="k")
+        assert caught.value.order.looking.complete_rounds >= 5
+        for _ in range(2):
+            order = await _run(w, 50)
+            assert order.stage is Stage.UNKNOWN
+        order = await _run(w, 50)
+        assert order.stage is Stage.PRESUMED_ABSENT, order.looking
+        assert "no trace" in order.intent.resolution.evidence[0]
+        with pytest.raises(OrderUnresolved, match="used up"):
+            await w.buy(at=at, key="k")
+        assert w.requests("place") == 0
+
+
+@virtual
+async def test_the_time_in_which_nobody_looked_proves_nothing_and_takes_nothing_away() -> None:
+    async with world() as w:
+        w.break_(PLACE, f.LoseRequest())
+        with pytest.raises(OrderUnresolved) as caught:
+            await w.buy(key="k")
+        waited_s = caught.value.order.intent.looked.waited_s
+        assert 5 < waited_s < 15
+        order = await _run(w, 60, down_s=3600)
+        assert order.stage is Stage.UNKNOWN
+        rounds, looked_s = order.looking.complete_rounds, order.intent.looked.waited_s
+        assert waited_s + 45 < looked_s < waited_s + 60
+        await asyncio.sleep(120 - looked_s + 15)
+        assert order.stage is Stage.PRESUMED_ABSENT
+        looked = order.intent.looked
+        assert looked.rounds > rounds
+        assert 120 <= looked.waited_s < 135
+        told = f"{looked.rounds} complete looks over {looked.waited_s:.0f} s found no trace"
+        assert order.intent.resolution.evidence == (told,)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@virtual
+async def test_whenever_it_is_killed_an_order_that_comes_is_found_and_never_given_up(
+    seed: int,
+) -> None:
+    """It arrives 100 s after it left; what was looked at before that cannot add up to two minutes."""
+    async with world() as w:
+        w.break_(PLACE, f.Hold(100))
+        with pytest.raises(OrderUnresolved):
+            await w.buy(key="k")
+        chance = random.Random(seed)
+        order = w.tsx.orders.get(w.account, key="k")
+        for _ in range(12):
+            if order.status is OrderStatus.OPEN:
+                break
+            assert order.stage is Stage.UNKNOWN
+            order = await _run(w, chance.uniform(0, 20), down_s=chance.choice([0, 0, 3]))
+        await order.working(timeout=30)
+        await asyncio.sleep(40)
+        assert order.status is OrderStatus.OPEN

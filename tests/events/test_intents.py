@@ -36,6 +36,7 @@ FACTS = [
         status=200,
         at=AT,
     ),
+    events.IntentLooked(intent_id="01JD", account_id=7, rounds=6, waited_s=31.5, at=AT),
     events.IntentResolved(
         intent_id="01JD", account_id=7, verdict="presumed_absent", evidence=("5 reads",), at=AT
     ),

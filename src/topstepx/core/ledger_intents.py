@@ -58,6 +58,9 @@ class IntentBelief(msgspec.Struct, frozen=True, gc=False):
     handed_over: int = 0
     """How often it may have left: `attempts` counts one that was stopped before as well."""
 
+    looked: events.IntentLooked | None = None
+    """The last look that found no trace of it since it last left; None: there was none."""
+
     @property
     def is_open(self) -> bool:
         """Whether it may yet turn out to be at the gateway, or not."""
@@ -94,6 +97,7 @@ IntentFact = (
     | events.IntentAnswered
     | events.IntentResolved
     | events.IntentDoubted
+    | events.IntentLooked
     | events.CancelWanted
 )
 
@@ -103,6 +107,7 @@ INTENT_FACTS: Final = (
     events.IntentAnswered,
     events.IntentResolved,
     events.IntentDoubted,
+    events.IntentLooked,
     events.CancelWanted,
 )
 
@@ -118,6 +123,8 @@ class IntentEntry:
         self._answers: dict[str, events.IntentAnswered] = {}
         self._resolutions: dict[str, events.IntentResolved] = {}
         self._doubted: set[int] = set()
+        self._looks: dict[str, events.IntentLooked] = {}
+        self._looked: events.IntentLooked | None = None
         self._cancel_wanted = False
         self.belief: IntentBelief | None = None
 
@@ -128,14 +135,18 @@ class IntentEntry:
                 self._recorded = self._recorded or event
             case events.IntentSent():
                 self._attempts = max(self._attempts, event.attempt)
-                if event.again:
+                if event.again and event.attempt not in self._again:
                     self._again.add(event.attempt)
+                    self._looked = None  # what was not there before it left says nothing of it
             case events.IntentAnswered():
                 self._answers.setdefault(event.id, event)
             case events.IntentResolved():
                 self._resolutions.setdefault(event.id, event)
             case events.IntentDoubted():
                 self._doubted.add(event.order_id)
+            case events.IntentLooked():
+                if event.id not in self._looks:  # a journal that is read twice says nothing new
+                    self._looks[event.id] = self._looked = event
             case events.CancelWanted():
                 self._cancel_wanted = True
         before = self.belief
@@ -167,6 +178,7 @@ class IntentEntry:
             self._cancel_wanted,
             1 + len(self._again),
             self._attempts,
+            self._looked,
         )
 
     def _order_id(

@@ -11,6 +11,7 @@ from topstepx.clock import NANOSECONDS
 from topstepx.core.moot import LATE_S, may_arrive
 from topstepx.core.ownership import CLOSES
 from topstepx.core.resolve import CloseSearch, PlaceSearch, Search
+from topstepx.events import IntentLooked
 from topstepx.wire.models import PartialCloseRequest, PlaceRequest
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def search_for(intent: IntentBelief, sent_ns: int) -> Search | None:
             recorded.watermark,
             request=request,
             copies=intent.copies,
+            negative=intent.looked.rounds if intent.looked is not None else 0,
         )
     size = None
     if recorded.action == "partial_close":
@@ -57,6 +59,22 @@ def search_for(intent: IntentBelief, sent_ns: int) -> Search | None:
         recorded.watermark,
         size=size,
         arrives_by_ns=sent_ns + round(late_s * NANOSECONDS),
+    )
+
+
+def looked_of(
+    intent: IntentBelief, search: Search, began_ns: int, at: datetime
+) -> IntentLooked | None:
+    """What a look found of an order, for the journal: the next start counts on from it. None: nothing new."""
+    known = intent.looked.rounds if intent.looked is not None else 0
+    if not isinstance(search, PlaceSearch) or search.negative == known:
+        return None
+    return IntentLooked(
+        at=at,
+        intent_id=intent.intent_id,
+        account_id=intent.account_id,
+        rounds=search.negative,
+        waited_s=max(0.0, (began_ns - search.sent_ns) / NANOSECONDS),
     )
 
 

@@ -27,6 +27,7 @@ from topstepx.events import (
     CancelWanted,
     IntentAnswered,
     IntentDoubted,
+    IntentLooked,
     IntentRecorded,
     IntentResolved,
     IntentSent,
@@ -285,7 +286,7 @@ _ABOUT: dict[type[Event], Callable[[Any], tuple[int | str | None, ...]]] = {
     **dict.fromkeys((OrderMoved, IntentRecorded), attrgetter("order_id", "intent_id")),
     **dict.fromkeys((OrderAnomaly, OrderEdited), lambda event: (event.order_id,)),
     **dict.fromkeys(
-        (IntentSent, IntentAnswered, IntentResolved, IntentDoubted, CancelWanted),
+        (IntentSent, IntentAnswered, IntentResolved, IntentDoubted, IntentLooked, CancelWanted),
         lambda event: (event.intent_id,),
     ),
     OrderObserved: lambda event: (event.order.id,),

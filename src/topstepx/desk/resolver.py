@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from topstepx.clock import NANOSECONDS
 from topstepx.core.ownership import claimed_by_others, rival_closes
 from topstepx.core.resolve import CloseSearch, Fate, Finding, Looking, PlaceSearch, Search
-from topstepx.core.searches import looks_from, makes_orders, noun_of, search_for
+from topstepx.core.searches import looked_of, looks_from, makes_orders, noun_of, search_for
 from topstepx.desk.evidence import Baseline, baseline_of
 from topstepx.desk.shared_looks import SharedLooks
 from topstepx.errors import RecordUnavailable, TopstepxError
@@ -164,10 +164,6 @@ class Resolver:
         with contextlib.suppress(RecordUnavailable):  # it halts in memory all the same
             await self._record.written()
 
-    async def _latch(self, cause: ModeCauseAdded) -> None:
-        with contextlib.suppress(RecordUnavailable):  # it halts in memory all the same
-            await self._record.commit_durable(cause)
-
     # -- looking
 
     async def _resolve(self, intent_id: str, search: Search) -> None:
@@ -184,6 +180,9 @@ class Resolver:
             reading = await self._shared.read(intent, search.contract_id, seen_ns)
             seen, seen_ns = self._round(intent, search, reading), reading.began_ns
             finding = search.looked(seen, self._clock.monotonic_ns(), reading.began_ns)
+            looked = looked_of(intent, search, reading.began_ns, self._record.stamp())
+            if looked is not None:
+                self._record.commit(looked)
             if finding is None and self.resending is not None and isinstance(search, PlaceSearch):
                 await self.resending.consider(intent_id, search, seen)
         self._baselines.pop(intent_id, None)
@@ -337,7 +336,7 @@ class Resolver:
         self._record.commit(
             AlarmRaised(at=at, name="unexpected_fill", detail=detail, account_id=order.account_id)
         )
-        await self._latch(
+        self._record.commit(
             ModeCauseAdded(
                 at=at,
                 account_id=order.account_id,
@@ -346,6 +345,7 @@ class Resolver:
                 detail=detail,
             )
         )
+        await self._written()
 
     def _on_fact(self, event: Event, _changes: tuple[Change, ...]) -> None:
         match event:

@@ -170,10 +170,14 @@ class Starting:
         return 0.0 if at is None else (self._record.stamp() - at).total_seconds()
 
     def _sent_ns(self, intent: IntentBelief) -> int:
-        """When it may have left: a close is as old as its record says, an order is looked for in full."""
+        """When it may have left: a close is as old as its record says.
+
+        An order is looked for in full: for it only the time counts in which programs looked.
+        """
         now_ns, recorded = self._record.now_ns(), intent.recorded
         if recorded is None or recorded.action == "place":
-            return now_ns
+            looked_s = intent.looked.waited_s if intent.looked is not None else 0.0
+            return now_ns - round(looked_s * NANOSECONDS)
         return now_ns - round(max(0.0, self._age_s(intent)) * NANOSECONDS)
 
     def _read_off(self, intent: IntentBelief) -> tuple[Verdict, str]:

@@ -94,6 +94,20 @@ class IntentResolved(Event, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
 
 
+class IntentLooked(Event, frozen=True, kw_only=True):
+    """An order whose answer was lost was looked for, in everything there is, and there was no trace of it.
+
+    ``rounds`` are all such looks since it last left (0: something was seen that is not explained, so they
+    begin anew), ``waited_s`` the seconds from then to the last of them in which some program looked: those
+    in which none ran are not among them.
+    """
+
+    intent_id: str
+    account_id: int
+    rounds: int
+    waited_s: float
+
+
 class IntentDoubted(Event, frozen=True, kw_only=True):
     """The id that the gateway answered with belongs to another order, so the answer proves nothing."""
 
