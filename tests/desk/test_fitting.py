@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.cards.world import MODIFY, world
 from topstepx import Bracket, Market, Stop
 from topstepx.desk.fitting import GIVE_UP_S
+from topstepx.errors import RateLimited
 from topstepx.sim import fault_kinds as f
 from topstepx.sim.gateway import Gateway
 from topstepx.sim.switches import Switches
+from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
 from topstepx.testing.pair import START
 from topstepx.wire.enums import OrderType, Side
@@ -131,3 +135,32 @@ async def test_legs_that_sleep_are_waited_for_without_using_up_the_request_budge
         await w.desk.reduce_to(1)
         assert asyncio.get_running_loop().time() - began_s < 3
         assert len(asked) < 30
+
+
+@virtual
+async def test_what_may_not_be_changed_yet_is_changed_a_little_later() -> None:
+    """A look for missed events lasts seconds, and stops that were larger than the position stayed."""
+    async with world() as w:
+        await (await w.buy(3, at=Market(), bracket=Bracket(400, 400))).filled(10)
+        await asyncio.sleep(2)
+        w.break_("Order/v2/query", f.Delay(3))
+        w.break_("hub/user", f.CutHub())
+        await eventually(lambda: "recovering" in w.standing(), timeout_s=10)
+        reduced = await w.desk.reduce_to(1)
+        assert (w.net, [one.size for one in w.working]) == (1, [1, 1])
+        assert len(reduced.resized) == 2
+        assert not w.alarms("exit_too_large")
+
+
+@pytest.mark.soak
+@virtual
+async def test_nor_is_a_change_given_up_for_want_of_budget() -> None:
+    async with world(limited=True) as w:
+        await (await w.buy(3, at=Market(), bracket=Bracket(400, 400))).filled(10)
+        await asyncio.sleep(2)
+        with pytest.raises(RateLimited):
+            await w.use_up()
+        await asyncio.sleep(50)
+        reduced = await w.desk.reduce_to(1)
+        assert len(reduced.resized) == 2
+        assert not w.alarms("exit_too_large")

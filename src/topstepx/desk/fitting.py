@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from topstepx.core.fitting import fitted, shares
+from topstepx.core.mode import Mode, Operation
 from topstepx.core.ownership import is_external
 from topstepx.core.reach import at_worst
 from topstepx.desk.waiting import until
-from topstepx.errors import TopstepxError
+from topstepx.errors import BreakerOpen, ModeRefused, RateLimited, TopstepxError
 from topstepx.wire.enums import OrderStatus
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _LOOK_S = 0.5
 """How long the changes are waited for until the position is looked at again."""
+
+_PUT_OFF_S = 2.0
+"""How long a change that may not leave yet is waited with until the position is looked at again."""
 
 _TRIM_S = 2.0
 """How long a reduction waits for legs that are larger than the position already."""
@@ -61,6 +65,8 @@ class Fitted:
     """Those that could not be made smaller, with why."""
     under_way: dict[int, tuple[asyncio.Task[None], float]] = field(default_factory=dict)
     """Changes that are not done yet, and since when."""
+    put_off: dict[int, float] = field(default_factory=dict)
+    """Those whose change may not leave for the moment, and since when: missed events are looked up, say."""
     asleep: dict[int, float] = field(default_factory=dict)
     """Legs that are about to wake, and since when that is known; asleep they cannot be changed."""
 
@@ -99,6 +105,8 @@ class Fitting:
             await asyncio.wait(waiting, timeout=_LOOK_S)
         elif wakes:
             await self._until_awake(before, done, now_s)
+        if done.put_off.keys() & {order.id for order, _ in wanted}:
+            await self._until_allowed(before)
         for order_id, (effort, since_s) in list(done.under_way.items()):
             if effort.done():
                 del done.under_way[order_id]
@@ -134,6 +142,17 @@ class Fitting:
             lambda: None if self._wakes(before, done, now_s) else True,
             timeout_s=_LOOK_S,
         )
+
+    async def _until_allowed(self, before: Held) -> None:
+        where, modes = (before.account_id, before.contract_id), self._record.ledger.modes
+
+        def look() -> bool | None:
+            return modes.allows(Operation.MODIFY_LOWERING, *where) or None
+
+        if look():  # the mode is not what forbade it
+            await asyncio.sleep(_PUT_OFF_S)
+        else:
+            await until(self._record, look, timeout_s=_PUT_OFF_S)
 
     def _wakes(self, before: Held, done: Fitted, now_s: float) -> bool:
         """Whether a leg sleeps that is about to wake, because its entry filled."""
@@ -174,6 +193,11 @@ class Fitting:
                 effort = self._cancelling.insist(order.account_id, order.id, order.contract_id)
                 await asyncio.shield(effort)
                 done.cancelled.add(order.id)
+        except (ModeRefused, RateLimited, BreakerOpen) as error:
+            now_s = asyncio.get_running_loop().time()
+            halted = self._record.ledger.modes.mode(order.account_id) is Mode.HALTED
+            if halted or now_s - done.put_off.setdefault(order.id, now_s) > GIVE_UP_S:
+                done.too_large[order.id] = str(error)
         except TopstepxError as error:
             if not handle.is_done:  # one that filled or ended meanwhile is seen at the next look
                 done.too_large[order.id] = str(error)
