@@ -28,6 +28,7 @@ from topstepx.desk.market import MarketData
 from topstepx.desk.market_watch import MarketWatch
 from topstepx.desk.record import Record
 from topstepx.desk.recovery import Ready, Recovery
+from topstepx.desk.releasing import Releasing
 from topstepx.desk.report import Report
 from topstepx.desk.session import SessionReport
 from topstepx.desk.starting import Starting
@@ -302,18 +303,15 @@ class Client:
 
         Look first at `state` and `health`; `released_by` is written into the record. After a refused
         login the key is read again and one more login tried. Raises `ModeRefused` while the kill switch
-        stands: only `topstepx kill --release` ends that.
+        stands, which only `topstepx kill --release` ends, or another process trades `account`.
         """
-        account_id = (await self.accounts.exact(account)).id if account is not None else None
+        account_ = await self.accounts.exact(account) if account is not None else None
         await self._keeper.resume()
         self._linkage.resume()
         self._market_hub.resume()
-        await self._authority.resume(account_id)
-        releases = self._record.ledger.modes.releases(
-            account_id, released_by=released_by, at=self._record.stamp()
+        await Releasing(self._record, self._authority, self._recovery).release(
+            account_, released_by
         )
-        for release in releases:
-            await self._record.commit_durable(release)
 
     # -- the trader's words
 

@@ -103,7 +103,7 @@ class Authority:
         Raises `ModeRefused` while the kill switch stands: that is released with `topstepx kill --release`
         and by nothing that a program does.
         """
-        for held_id, lease in self._held.items():
+        for held_id, lease in tuple(self._held.items()):
             if account_id in {None, held_id} and await self._try_take(held_id, lease):
                 await self._record.catch_up()
                 self._cause(held_id, "held_elsewhere", present=False)

@@ -78,6 +78,8 @@ class Recovery:
         self._settings = settings
         self.starting: Starting | None = None
         self._ready: dict[int, AccountModel] = {}
+        self._unread: set[int] = set()
+        """Accounts that became ours to trade and were not read whole since."""
         self._locks: dict[int, asyncio.Lock] = {}
         self._looks: dict[int, asyncio.Lock] = {}
         self._lookout = Lookout(rest, record, settings)
@@ -94,11 +96,16 @@ class Recovery:
 
     async def ensure(self, account: AccountModel) -> None:
         """The same without a report: nothing to wait for when it was done before."""
-        newly_ours = self.starting is not None and await self.starting.take(account.id)
-        if newly_ours or account.id not in self._ready:
+        if self.starting is not None and await self.starting.take(account.id):
+            self._unread.add(account.id)  # until it is read whole: whoever waits for that may leave
+        if self._is_unread(account.id):
             async with self._lock(account.id):
-                if newly_ours or account.id not in self._ready:
+                if self._is_unread(account.id):
                     await self._begin(account)
+                    self._unread.discard(account.id)
+
+    def _is_unread(self, account_id: int) -> bool:
+        return account_id in self._unread or account_id not in self._ready
 
     async def _begin(self, account: AccountModel) -> None:
         self._cause(account.id, "syncing", present=True)
@@ -164,6 +171,11 @@ class Recovery:
     def accounts(self) -> tuple[int, ...]:
         """The accounts that are kept level."""
         return tuple(self._ready)
+
+    @property
+    def readied(self) -> tuple[AccountModel, ...]:
+        """The same, as they were when they became ready."""
+        return tuple(self._ready.values())
 
     def pause_s(self, calls: int, least_s: float) -> float:
         """Seconds from one look at all of them to the next; see `desk.look_budget`."""
