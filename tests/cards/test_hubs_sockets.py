@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from topstepx.desk.contracts import Contract
     from topstepx.events import Event
 
-SPEED = 20.0
+SPEED = 40.0
 
 
 class World:

@@ -194,7 +194,7 @@ async def named(name: str) -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_the_client_survives_and_comes_back(group: str) -> None:
-    @hurried(speed=10)
+    @hurried(speed=30)
     async def body() -> None:
         async with asyncio.TaskGroup() as together:
             for name in GROUPS[group]:

@@ -31,6 +31,17 @@ def test_waiting_is_compressed_and_clocks_agree() -> None:
     assert 0.1 <= real < 5.0
 
 
+def test_what_the_loop_works_counts_once() -> None:
+    """Or a machine that stands still for two seconds would be a dead link of half a minute."""
+
+    async def main() -> float:
+        began = asyncio.get_running_loop().time()
+        time.sleep(0.2)  # noqa: ASYNC251  the loop works
+        return asyncio.get_running_loop().time() - began
+
+    assert 0.2 <= run_hurried(main(), speed=1000) < 100
+
+
 def test_sockets_and_threads_are_real() -> None:
     @hurried(speed=50)
     async def body() -> None:

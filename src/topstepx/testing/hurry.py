@@ -1,10 +1,14 @@
 """Compressed time: an event loop on which everything happens as usual, only sooner.
 
 Virtual time (`testing.loop`) has no sockets. Where sockets are the point and waiting is not, this loop
-keeps its own time, `speed` times as fast as the real one: a time-out of thirty seconds takes one and a
-half at speed 20, and an `asyncio.sleep(1)` a twentieth of a second. Sockets, threads and processes are
-real, and their delays count `speed` times: five milliseconds of work are a tenth of a second here, so
-do not compress further than the shortest time-out allows.
+keeps its own time, in which waiting passes `speed` times as fast as in the real one: a time-out of thirty
+seconds takes one and a half at speed 20, and an `asyncio.sleep(1)` a twentieth of a second. What the loop
+works, and what a busy machine keeps it waiting beyond what it asked for, counts once: a machine that
+stands still for two seconds makes no time-out of thirty.
+
+Sockets, threads and processes are real, and while the loop waits for them their delays count `speed`
+times: five milliseconds of a thread's work are a tenth of a second here, so do not compress further than
+the shortest time-out for such work allows.
 
 ::
 
@@ -17,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import selectors
 import time
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -34,28 +39,32 @@ _SPEED_MAX = 1000.0
 
 
 class _Selector(selectors.DefaultSelector):
-    """Waits as much shorter as the loop's time is faster."""
+    """Waits as much shorter as the loop's time is faster, and counts how far that time gets ahead."""
 
     speed = 1.0
+    ahead_s = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        return super().select(timeout if timeout is None else timeout / self.speed)
+        asked_s = math.inf if timeout is None else max(timeout, 0.0) / self.speed
+        began = time.monotonic()
+        ready = super().select(timeout if timeout is None else asked_s)
+        self.ahead_s += min(time.monotonic() - began, asked_s) * (self.speed - 1.0)
+        return ready
 
 
 class HurriedLoop(asyncio.SelectorEventLoop):
-    """The stock selector loop with a clock that runs `speed` times as fast as the real one."""
+    """The stock selector loop; while it waits, its clock runs `speed` times as fast as the real one."""
 
     def __init__(self, speed: float = 20.0) -> None:
         self.speed = speed
-        self._began = time.monotonic()
-        selector = _Selector()
+        self._waiting = selector = _Selector()
         selector.speed = speed
         super().__init__(selector)
         self._clock_resolution = time.get_clock_info("monotonic").resolution * speed
 
     def time(self) -> float:
         """Compressed seconds; only differences mean something."""
-        return self._began + (time.monotonic() - self._began) * self.speed
+        return time.monotonic() + self._waiting.ahead_s
 
 
 def run_hurried(main: Coroutine[Any, Any, T], *, speed: float = 20.0) -> T:

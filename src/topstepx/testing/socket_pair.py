@@ -103,7 +103,7 @@ class SocketPair:
             **{
                 "environment": Environment("sim", self.proxy.url, hub_url, simulated=True),
                 "limits": self._limits,
-                # Time that this machine takes counts `speed` times; an order's deadline must not.
+                # Waiting for a journal's disk counts `speed` times; an order's deadline must not.
                 "timeouts": Timeouts(shutdown_s=2.0, order_deadline_s=2.0 * _speed()),
                 "hub_socket": self._hub_socket,
                 **self._settings,
