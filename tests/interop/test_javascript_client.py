@@ -189,8 +189,12 @@ def test_all_seven_events_come_again_after_each_kind_of_loss(node: str, trouble:
         async with trading(node) as trader, FaultProxy(trader.sim.port) as wire:
             js, hubs = trader.js, ("user", "market")
             trader.hub_url = wire.url
-            patience: dict[str, Any] = {"keepAlive": 150, "serverTimeout": 600}
-            fault(trader, "*", Set("hubs.keep_alive_s", 0.15))
+            patience: dict[str, Any] = {}
+            if (
+                trouble == "half-open"
+            ):  # found by silence, which a machine that stands still keeps too
+                patience = {"keepAlive": 200, "serverTimeout": 2500}
+                fault(trader, "*", Set("hubs.keep_alive_s", 0.2))
             await trader.connect(*hubs, **patience)
             await _hear_everything(trader)
             if trouble == "cut":
@@ -231,11 +235,11 @@ async def _hear_everything(trader: Trader) -> None:
 def test_pings_keep_a_silent_hub_open_in_both_directions(node: str) -> None:
     async def main() -> None:
         async with trading(node) as trader:
-            await trader.connect("user", keepAlive=200, serverTimeout=800)
-            fault(trader, "*", Set("hubs.client_timeout_s", 0.8))
+            await trader.connect("user", keepAlive=200, serverTimeout=2000)
+            fault(trader, "*", Set("hubs.client_timeout_s", 2.0))
             fault(trader, "*", Set("hubs.keep_alive_s", 0.2))
             (session,) = trader.sim.gateway.sessions
-            await asyncio.sleep(1.8)  # without pings either end would have hung up by now
+            await asyncio.sleep(3.0)  # without pings either end would have hung up by now
             assert trader.js.states == []
             assert trader.sim.gateway.sessions == [session]
             assert session.received_records >= 5

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 _FOLDER = Path(__file__).parents[1] / "interop"
-_WAIT_S = 8.0
+_WAIT_S = 30.0
+"""Patience, no claim: the process starts within it, on a machine that has other things to do."""
 Calls: TypeAlias = dict[str, tuple[Any, ...]]
 """Hub methods and what they are called with."""
 
