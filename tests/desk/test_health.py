@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
+from tests.cards.test_hubs import elsewhere
 from tests.support.trading import PRACTICE_ID, hub_session, mnq, practice
 from topstepx.core.breaker import State
 from topstepx.core.mode import Mode
@@ -64,6 +66,34 @@ def test_a_hub_that_is_away_or_on_its_way_back_is_a_problem(hub: str) -> None:
             await eventually(lambda: pair.tsx.health().ok)
 
     run()
+
+
+@virtual
+async def test_an_outage_is_said_once_with_why_and_when_it_is_tried_again() -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        deaf = pair.faults.add(Fault(where="hub/user", what=f.DropEvents(), times=None))
+        elsewhere(pair)
+        await eventually(lambda: problem(pair, "is connected but says nothing"), timeout_s=60)
+        pair.faults.remove(deaf)
+        down = pair.faults.add(Fault(where="hub/user", what=f.HubDown(), times=None))
+        await asyncio.sleep(60)
+        lines = pair.tsx.health().problems
+        about = [line for line in lines if "user hub" in line]
+        assert len(about) == 3, about
+        assert re.fullmatch(
+            r"the user hub is not connected \(waiting; it is tried again in \d+ s\)", about[0]
+        )
+        assert about[1].startswith("user hub: failing (")
+        assert about[2].startswith("REST is asked every 3 s instead of the user hub (")
+        assert "503" in about[1], "why it is still away, and not what ended it first"
+        assert "503" in about[2]
+        assert not problem(pair, "is connected but says nothing")
+        assert not problem(pair, "tried again in 0.0 s")
+        pair.faults.remove(down)
+        again = "the user hub is connected again, and what was missed is being looked up"
+        await eventually(lambda: problem(pair, again), timeout_s=60, every_s=0.02)
+        assert not problem(pair, "not connected")
 
 
 @virtual

@@ -12,10 +12,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from topstepx.core.breaker import State
-from topstepx.core.link import LinkState
+from topstepx.core.link_effects import LinkState
 from topstepx.core.mode import Mode, rule_of
 from topstepx.core.moot import settled_by
 from topstepx.core.token import Session
+from topstepx.net.hub_gate import SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from topstepx.core.breaker import ScopeState
     from topstepx.core.ledger import Ledger
     from topstepx.core.ledger_intents import IntentBelief
+    from topstepx.core.link import Link
     from topstepx.core.mode import ActiveCause
     from topstepx.core.permits import BucketState, LaneState
     from topstepx.events import Hub
@@ -66,7 +68,8 @@ def health_of(
     accounts: Collection[int],
     *,
     session: Session,
-    links: Mapping[Hub, LinkState],
+    links: Mapping[Hub, Link],
+    now_ns: int,
     breakers: tuple[ScopeState, ...],
     budgets: tuple[BucketState, ...],
     malformed: int,
@@ -90,8 +93,8 @@ def health_of(
     )
     return Health(
         session=session,
-        user_hub=links["user"],
-        market_hub=links["market"],
+        user_hub=links["user"].state,
+        market_hub=links["market"].state,
         modes=modes,
         breakers=breakers,
         budgets=budgets,
@@ -100,7 +103,7 @@ def health_of(
         problems=(
             *problems_of(
                 session=session,
-                links=links,
+                links={hub: (link.state, link.due_in_s(now_ns)) for hub, link in links.items()},
                 modes=modes,
                 causes=causes,
                 breakers=breakers,
@@ -119,29 +122,35 @@ _NOBODY: Final = -1
 def problems_of(
     *,
     session: Session,
-    links: Mapping[Hub, LinkState],
+    links: Mapping[Hub, tuple[LinkState, float | None]],
     modes: Mapping[int, Mode],
     causes: Iterable[ActiveCause],
     breakers: Iterable[ScopeState],
     budgets: Iterable[BucketState],
     unresolved: int,
 ) -> tuple[str, ...]:
-    """What is wrong, in words; every cause that restricts an account among it."""
+    """What is wrong, in words; every cause that restricts an account among it. Nothing is said twice.
+
+    `links`: the state of each, and in how many seconds it is tried again, where that is waited for.
+    """
     found = []
     if session not in {Session.GOOD, Session.ABSENT}:
         found.append(f"session: {session.value}")
-    found += [
-        f"the {hub} hub is not connected ({state.value})"
-        for hub, state in links.items()
-        if state not in {LinkState.LIVE, LinkState.IDLE}
-    ]
+    away = {hub: _away(hub, *link) for hub, link in links.items() if link[0] not in _WELL}
+    found += away.values()
     found += [
         f"account {account}: {mode.value}"
         for account, mode in modes.items()
         if mode is not Mode.ACTIVE
     ]
-    found += dict.fromkeys(_cause(cause) for cause in causes)
-    found += [_breaker(one) for one in breakers if one.state is not State.CLOSED]
+    said = _SAID_BY_THE_LINK if "user" in away else frozenset()
+    found += dict.fromkeys(_cause(cause) for cause in causes if cause.reason not in said)
+    theirs = {SCOPES[hub] for hub in away}  # when such a hub is tried, its link says
+    found += [
+        _breaker(one, has_time=one.scope not in theirs)
+        for one in breakers
+        if one.state is not State.CLOSED
+    ]
     found += dict.fromkeys(budget.note for budget in budgets if budget.note)
     if unresolved:
         found.append(
@@ -150,6 +159,19 @@ def problems_of(
             else f"it is not known what became of {unresolved} requests"
         )
     return tuple(found)
+
+
+_WELL: Final = frozenset({LinkState.LIVE, LinkState.IDLE})
+_SAID_BY_THE_LINK: Final = frozenset({"hub_down", "hub_closed", "recovering"})
+
+
+def _away(hub: Hub, state: LinkState, due_s: float | None) -> str:
+    if state is LinkState.RECOVERING:
+        return f"the {hub} hub is connected again, and what was missed is being looked up"
+    if state is LinkState.CLOSED:
+        return f"the {hub} hub is not connected (closed): it is given up; release it with resume"
+    when = "" if due_s is None else f"; it is tried again in {due_s:.0f} s"
+    return f"the {hub} hub is not connected ({state.value}{when})"
 
 
 UNDER_WAY: Final = timedelta(seconds=30)
@@ -177,13 +199,14 @@ def _cause(cause: ActiveCause) -> str:
     return f"{where}{rule_of(cause.reason).meaning}{detail}"
 
 
-def _breaker(one: ScopeState) -> str:
+def _breaker(one: ScopeState, *, has_time: bool) -> str:
     why = f" ({one.cause})" if one.cause else ""
     if one.state is State.ISOLATED:
         return f"{one.scope.value}: shut by hand{why}; reset it by hand"
     if one.state is State.PROBING:
         return f"{one.scope.value}: failing{why}, being tried now"
-    return f"{one.scope.value}: failing{why}, tried again in {one.next_probe_s or 0.0:.1f} s"
+    when = f", tried again in {one.next_probe_s or 0.0:.1f} s" if has_time else ""
+    return f"{one.scope.value}: failing{why}{when}"
 
 
 def budget_lines(budget: BucketState) -> tuple[str, ...]:

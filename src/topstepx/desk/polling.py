@@ -80,10 +80,10 @@ class Poller:
         return self._reason is not None
 
     def start(self, reason: str) -> None:
-        """Begin now; nothing if it is on already."""
-        if self._reason is not None:
+        """Begin now; if it is on already, this is why it goes on."""
+        was_on, self._reason = self._reason is not None, reason
+        if was_on:
             return
-        self._reason = reason
         self._unanswered.clear()
         self._round += 1
         self._tell()

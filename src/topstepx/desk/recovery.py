@@ -152,6 +152,7 @@ class Recovery:
         """The user hub is gone: what it would have told is missing from now on."""
         for account_id in self._ready:
             self._cause(account_id, "hub_closed" if given_up else "hub_down", present=True)
+            self._cause(account_id, "hub_deaf", present=False)  # nobody is connected and silent
 
     def recovering(self, account_id: int) -> None:
         """What the account missed is being looked up."""
