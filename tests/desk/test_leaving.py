@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.runs import Runs
 from tests.support.trading import PRACTICE, PRACTICE_ID
 from topstepx.connecting import Connection
 from topstepx.core.terms import Bracket, Limit, Market, Stop
-from topstepx.errors import IntentsLeftOpen, OrderUnresolved
+from topstepx.errors import IntentsLeftOpen, NotSent, OrderUnresolved, TopstepxError
 from topstepx.events import ClientStopped
 from topstepx.sim import fault_kinds
 from topstepx.sim.faults import Fault
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from topstepx.client import Client
     from topstepx.desk.desk import Desk
 
-FAR = Limit("29000.00")
+FAR = Limit(Decimal("29000.00"))
 
 
 class _Bug(Exception):
@@ -243,3 +244,35 @@ async def test_a_program_does_not_end_as_if_all_were_well() -> None:
             async with Connection(opened) as tsx:
                 await _lost(runs, tsx)
                 raise _Bug
+
+
+@virtual
+async def test_a_strategy_that_goes_on_places_nothing_once_the_block_is_left() -> None:
+    """Its task is not the one that failed, and nobody has told it: what it placed would be left alone."""
+    async with Runs() as runs:
+        ended: list[BaseException] = []
+
+        async def trade(desk: Desk) -> None:
+            for tick in range(200):
+                try:
+                    await desk.buy(1, at=Limit(FAR.price - tick))  # type: ignore[operator]  # a Decimal
+                except TopstepxError as error:
+                    ended.append(error)
+                    return
+                await asyncio.sleep(0.05)
+
+        with suppress(_Bug):
+            async with runs.client() as tsx:
+                desk = await _desk(tsx)
+                trading = asyncio.create_task(trade(desk))
+                await asyncio.sleep(0.5)
+                runs.faults.add(
+                    Fault(where="Order/cancel", what=fault_kinds.Delay(1.0), times=None)
+                )
+                raise _Bug
+        await trading
+        assert len(runs.truth.orders(PRACTICE_ID)) > 3
+        assert _working(runs) == set()
+        (error,) = ended
+        assert isinstance(error, NotSent)
+        assert "this client is" in str(error)

@@ -40,6 +40,13 @@ def leg_of(ledger: Ledger, entry: OrderBelief, leg: str) -> OrderBelief | None:
     return min(fitting, key=lambda child: (child.is_terminal, -child.id), default=None)
 
 
+def only_reduces(ledger: Ledger, order: OrderModel | PlaceRequest, size: int) -> bool:
+    """Whether all of `size` would go against the position, as far as that is known: then it protects."""
+    position = ledger.position(order.account_id, order.contract_id)
+    net = position.net if position is not None else None
+    return net is not None and net * order.side.sign < 0 and size <= abs(net)
+
+
 def covered(net: int, contract_id: str, working: Iterable[OrderBelief]) -> int:
     """How many contracts of a position have a stop that works at the gateway.
 

@@ -173,7 +173,8 @@ class Contracts:
     async def one(self, name: str | Contract) -> Contract:
         """A contract by whatever names it: itself, an id, a name or a product."""
         if isinstance(name, Contract):  # of another client too, which had looked it up
-            return self._known.setdefault(name.id, name)
+            self._known.setdefault(name.id, name)
+            return name  # as it was given: it may know of an end that what is known here does not
         name = _name("contract", name, 'a Contract or "MNQ"')
         return await (self.by_id(name) if looks_like_id(name) else self.front(name))
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from topstepx.clock import NANOSECONDS
-from topstepx.core.brackets import for_want_of_a_stop, may_protect
+from topstepx.core.brackets import for_want_of_a_stop, may_protect, only_reduces
 from topstepx.core.mode import Operation
 from topstepx.core.reach import reach_with
 from topstepx.desk.resolver import WATCH_S
@@ -19,6 +19,7 @@ from topstepx.errors import (
     DuplicateOrder,
     ExitUnavailable,
     LimitRefused,
+    NotSent,
 )
 
 if TYPE_CHECKING:
@@ -44,11 +45,14 @@ class EntryGate:
         self._record = record
         self._settings = settings
         self._handle = handle
+        self.is_leaving = False
+        """Whether the client is being left, so that nobody would look after what enters now."""
         self._recent: deque[tuple[int, str, tuple[object, ...]]] = deque(maxlen=_RECENT_MAX)
 
     def check(self, request: PlaceRequest, name: str, *, allow_duplicate: bool) -> None:
-        """Raise what forbids the entry: `ModeRefused`, `AccountCannotTrade`, `ExitUnavailable`,
+        """Raise what forbids the entry: `NotSent` (the client is being left), `ModeRefused`, `AccountCannotTrade`, `ExitUnavailable`,
         `DuplicateOrder` or `LimitRefused`. `name` is the contract's."""  # noqa: D205,D209  one sentence
+        self._check_staying(request)
         self._check_mode(request)
         self._check_exit(request)
         if not allow_duplicate:
@@ -65,6 +69,7 @@ class EntryGate:
 
     def recheck(self, request: PlaceRequest) -> None:
         """The same for what may have changed since: the mode and the account's flags."""
+        self._check_staying(request)
         self._check_mode(request)
         self._check_exit(request)
 
@@ -80,6 +85,14 @@ class EntryGate:
         self._recent.append((self._record.now_ns(), intent_id, _sameness(request)))
 
     # -- the rules
+
+    def _check_staying(self, request: PlaceRequest) -> None:
+        """Refuse what would stay behind; what only reduces the position protects it."""
+        if self.is_leaving and not only_reduces(self._record.ledger, request, request.size):
+            msg = (
+                "Nothing was sent: this client is being left, so nobody would look after the order."
+            )
+            raise NotSent(msg, next_step="Connect again.")
 
     def _check_mode(self, request: PlaceRequest) -> None:
         """Refuse by the mode; but what restricts for want of a stop lets that stop pass."""

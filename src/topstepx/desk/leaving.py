@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from topstepx.core import tags
 from topstepx.core.asked import place_of
+from topstepx.core.brackets import only_reduces
 from topstepx.core.moot import settled_by
 from topstepx.desk.waiting import until
 from topstepx.errors import TopstepxError
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from topstepx.desk.record import Record
     from topstepx.desk.recovery import Recovery
     from topstepx.settings import Settings
-    from topstepx.wire.models import OrderModel, PlaceRequest
 
 _LOG = logging.getLogger("topstepx")
 _TIDY_S = 15.0
@@ -55,6 +55,7 @@ class Leaving:
         """
         if not self._settings.may_trade:
             return
+        self._orders.end_entries()  # other tasks of the program may go on trading meanwhile
         if self._settings.on_exit != "keep":
             await self._tidy_all()
         for line in self.left():
@@ -87,22 +88,16 @@ class Leaving:
             tag = tags.canonical(order.custom_tag)
             if ledger.intent_by_tag(account_id, tag) is None:
                 continue
-            if not self._only_reduces(order, belief.remaining):
+            if not only_reduces(ledger, order, belief.remaining):
                 found.append(self._orders.handle(order))
         for intent in ledger.unsettled_intents(account_id):
             asked = None if intent.state == "presumed_absent" else place_of(intent)
-            if asked is None or self._only_reduces(asked, asked.size):
+            if asked is None or only_reduces(ledger, asked, asked.size):
                 continue
             unseen = self._orders.of_intent(intent.intent_id)
             if unseen is not None and unseen.belief is None:
                 found.append(unseen)
         return tuple(found)
-
-    def _only_reduces(self, order: OrderModel | PlaceRequest, size: int) -> bool:
-        """Whether all of it would go against the position: then it is protection, and stays."""
-        position = self._record.ledger.position(order.account_id, order.contract_id)
-        net = position.net if position is not None else None
-        return net is not None and net * order.side.sign < 0 and size <= abs(net)
 
     async def settle(self, wait_s: float) -> tuple[str, ...]:
         """Wait for the resolver, for so long at most; what is still open then, a line each.

@@ -92,6 +92,10 @@ class Orders:
         self.changes: OrderChanges  # set by who builds both
         self.accounted: Callable[[int], bool] = self.ledger.is_complete
 
+    def end_entries(self) -> None:
+        """The client is being left: from here on nothing enters, on whatever task."""
+        self._gate.is_leaving = True
+
     @property
     def ledger(self) -> Ledger:
         """What is believed."""
