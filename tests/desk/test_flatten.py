@@ -67,6 +67,34 @@ async def test_one_contract_is_flattened_and_the_others_stay() -> None:
 
 
 @virtual
+@pytest.mark.parametrize("route", ["Order/v2/query", "Position/searchOpen"])
+async def test_entries_are_cancelled_also_where_the_gateway_cannot_be_read(route: str) -> None:
+    """They went on working for a whole minute, and could have filled in it."""
+    async with world() as w:
+        held = await w.buy(2, at=Market(), bracket=Bracket(400, 400))
+        await held.filled(timeout=5)
+        other = await w.tsx.contracts.front("MES")
+        gateway = w.pair.gateway
+        gateway.market.start(other.id, w.pair.world.now())
+        entry = await w.buy(1)
+        bid = gateway.feed.top(other.id).bid
+        assert bid is not None
+        there = await w.tsx.orders.place(
+            w.account, other, Side.BUY, 1, at=Limit(other.floor(bid - 50))
+        )
+        w.break_(route, f.Answer(503), times=None)
+        w.break_(CLOSE, f.Answer(503), times=None)
+        flattening = asyncio.create_task(w.tsx.flatten(w.account))
+        await asyncio.sleep(3)
+        legs = {held.stop.id, held.target.id}
+        assert {one.id for one in w.working} == legs, "they protect what stands"
+        w.pair.faults.clear()
+        result = await flattening
+        assert isinstance(result, Flattened)
+        assert {entry.id, there.id} <= set(result.cancelled)
+
+
+@virtual
 async def test_a_read_that_fails_to_the_end_says_that_it_is_not_known() -> None:
     async with world() as w:
         w.break_("Position/searchOpen", f.Answer(500), times=None)

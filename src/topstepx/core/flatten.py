@@ -10,8 +10,8 @@ else trades) only changes the next step: also a leg that fills beside the close 
 What it opened is closed like any other position.
 
 Two fresh looks in a row without position and order are *flat*: one look may be a moment old. A look that
-failed is no look. Then only what is believed held is closed, which is harmless where nothing is held. Where
-a list says flat and the fills that are known do not (a program that starts right after a fill cannot tell
+failed is no look. Then what is believed held is closed, which is harmless where nothing is held, and what is
+believed to work is cancelled, but for legs and stops, which may protect what nobody could read. Where a list says flat and the fills that are known do not (a program that starts right after a fill cannot tell
 whether the list had it), closes decide: two in a row that find nothing end the doubt.
 
 It ends as done, as hopeless when everything that is left was refused for good again and again, or as
@@ -161,14 +161,19 @@ class Flattening:
             stays |= {order.id for order in protection(there, net, self.most)}
         return tuple(order for order in look.orders if order.id not in stays)
 
-    def blind(self, believed: tuple[str, ...], now_ns: int) -> Move:
-        """The next step when the gateway could not be read: close what is believed held."""
+    def blind(
+        self, believed: tuple[str, ...], now_ns: int, unneeded: tuple[OrderModel, ...] = ()
+    ) -> Move:
+        """The next step when the gateway could not be read: close what is believed held.
+
+        `unneeded` are orders that are believed to work and protect nothing: they could fill meanwhile.
+        """
         self.rounds += 1
         self.stalled += 1
         self.clean = 0
         if now_ns >= self.ends_ns:
             return Move(State.LATE)
-        return Move(close=believed, wait_s=self._wait_s())
+        return Move(cancel=unneeded, close=believed, wait_s=self._wait_s())
 
     def was_refused(self, what: int | str) -> None:
         """The gateway refused to cancel this order or close this contract, for good."""

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from topstepx.core.asked import accepted_unseen
-from topstepx.core.flatten import Look
+from topstepx.core.flatten import Look, protection
 from topstepx.core.lanes import Lane
 from topstepx.core.netting import NetRange
 from topstepx.errors import TopstepxError
@@ -68,6 +68,21 @@ class FlatLook:
             with contextlib.suppress(TopstepxError):  # the first list has said what it knows
                 live = self._live(await self._reader.open_orders(self._account_id, lane=Lane.EXIT))
         return Look(live, positions)
+
+    def unneeded(self) -> tuple[OrderModel, ...]:
+        """What works as far as is known, where the gateway cannot be read; what may protect is left out."""
+        ledger = self._record.ledger
+        found: list[OrderModel] = []
+        working = [belief.order for belief in ledger.working(self._account_id)]
+        for contract_id in sorted({order.contract_id for order in working}):
+            if not self._concerns(contract_id):
+                continue
+            there = [order for order in working if order.contract_id == contract_id]
+            net = ledger.netting.range(self._account_id, contract_id)
+            sure = net.low if net is not None and net.is_certain else 0
+            stays = {order.id for order in protection(there, sure)}
+            found += [one for one in there if one.id not in stays | self._let_go]
+        return tuple(found)
 
     def _live(self, orders: tuple[OrderModel, ...]) -> tuple[OrderModel, ...]:
         """Those that matter here and are not known to be over."""

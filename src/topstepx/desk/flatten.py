@@ -161,7 +161,8 @@ class _Run:
             look = await self._looking.now()
         except TopstepxError as error:
             self._errors["read"] = str(error)
-            return self._machine.blind(self._believed(), self._clock.monotonic_ns())
+            now_ns = self._clock.monotonic_ns()
+            return self._machine.blind(self._believed(), now_ns, self._looking.unneeded())
         self._errors.pop("read", None)
         for contract_id, net in look.positions.items():
             self._turned(contract_id, net)
