@@ -11,8 +11,11 @@ from topstepx import Bracket, Market
 from topstepx.core.flatten import Flattening
 from topstepx.desk.flat_look import FlatLook
 from topstepx.sim import fault_kinds as f
+from topstepx.sim.gateway import Gateway
+from topstepx.sim.switches import Switches
 from topstepx.testing.loop import virtual
-from topstepx.wire.enums import OrderType, Side
+from topstepx.testing.pair import START
+from topstepx.wire.enums import OrderStatus, OrderType, Side
 from topstepx.wire.models import PlaceRequest
 
 if TYPE_CHECKING:
@@ -93,3 +96,18 @@ async def test_where_one_list_of_orders_shows_nothing_the_other_is_asked() -> No
         w.break_("Order/searchOpen", f.Answer(500), times=None)
         await w.tsx.flatten(w.account)
         assert not w.working
+
+
+@virtual
+async def test_an_order_whose_cancel_is_pending_is_not_gone() -> None:
+    """It may still fill. It was taken for cancelled, because the cancel was accepted, and flat was said."""
+    gateway = Gateway.build(at=START, rate=0.1, switches=Switches(cancel_ms=15_000))
+    async with world(gateway=gateway) as w:
+        w.break_("*", f.Visibility("all", 10))
+        order = await w.buy(2)
+        flattening = asyncio.create_task(w.tsx.flatten(w.account))
+        await asyncio.sleep(5)
+        assert order.status is OrderStatus.PENDING_CANCELLATION
+        w.fill(order.id, 2, order.limit_price)
+        await flattening
+        assert (w.net, w.working) == (0, [])

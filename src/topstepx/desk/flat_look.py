@@ -15,6 +15,7 @@ from topstepx.core.flatten import Look, protection
 from topstepx.core.lanes import Lane
 from topstepx.core.netting import NetRange
 from topstepx.errors import TopstepxError
+from topstepx.wire.enums import OrderStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,13 +108,15 @@ class FlatLook:
         """Orders that work as far as is known, and that the list does not show: it may be seconds late.
 
         Each is asked for by its id. One of which the gateway said that it is cancelled, or that there is
-        nothing to cancel, is let go.
+        nothing to cancel, is let go; not so one that is told to be on its way there, which may still fill.
         """
         ledger, account_id = self._record.ledger, self._account_id
         known = {belief.id: belief.order for belief in ledger.working(account_id)}
         known |= {one.id: one for one in accepted_unseen(ledger, account_id)}
         found = []
-        for order_id in sorted(known.keys() - listed - self._let_go):
+        for order_id in sorted(known.keys() - listed):
+            if order_id in self._let_go and not self._is_going(order_id):
+                continue
             if not self._concerns(known[order_id].contract_id):
                 continue
             with contextlib.suppress(TopstepxError):  # then it is taken for what it was
@@ -121,6 +124,10 @@ class FlatLook:
             belief = ledger.order(order_id)
             found.append(known[order_id] if belief is None else belief.order)
         return found
+
+    def _is_going(self, order_id: int) -> bool:
+        belief = self._record.ledger.order(order_id)
+        return belief is not None and belief.status is OrderStatus.PENDING_CANCELLATION
 
     async def _account_for(self, contracts: set[str]) -> None:
         """Ask for trades where fills contradict the list: without a hub nobody tells what a close filled.
