@@ -255,7 +255,7 @@ async def test_a_strategy_that_goes_on_places_nothing_once_the_block_is_left() -
         async def trade(desk: Desk) -> None:
             for tick in range(200):
                 try:
-                    await desk.buy(1, at=Limit(FAR.price - tick))  # type: ignore[operator]  # a Decimal
+                    await desk.buy(1, at=Limit(FAR.price - tick))  # type: ignore[operator]  # it is a Decimal here
                 except TopstepxError as error:
                     ended.append(error)
                     return
