@@ -70,6 +70,17 @@ class Audience(Generic[ItemT]):
         """The contracts that somebody streams now."""
         return tuple(contract_id for contract_id in self.feeds if self.open(contract_id))
 
+    def broken(self) -> tuple[str, ...]:
+        """The contracts of which somebody reads depth without a whole book."""
+        return tuple(
+            contract_id
+            for contract_id, feed in self.feeds.items()
+            if any(
+                stream.is_open and (stream.lacks_book(contract_id) or not feed.is_whole)
+                for stream in self._streams(contract_id)
+            )
+        )
+
     def end(self) -> None:
         """End every stream."""
         for contract_id in self.feeds:

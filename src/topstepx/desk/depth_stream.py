@@ -44,6 +44,10 @@ class DepthStream(MarketStream[Depth]):
             self._waits = False
             self._wakes.add(self._waiter)
 
+    def lacks_book(self, contract_id: str) -> bool:
+        """Whether no Reset of the contract was told here yet."""
+        return contract_id in self._without_book
+
     def _so_far(self, item: Depth) -> Depth:
         if item.contract_id not in self._without_book or not item.is_valid:
             return item

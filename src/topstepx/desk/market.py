@@ -314,6 +314,10 @@ class MarketData:
                 gap = TapeGap(contract_id=contract_id, since=at, until=None, reason=reason)
                 self._gapped_tapes.push(contract_id, gap)
 
+    def broken_books(self) -> tuple[str, ...]:
+        """The contracts of which somebody reads depth without a whole book."""
+        return self._depths.broken()
+
     def silenced(self, stream: Subscription, since: datetime) -> None:
         """A stream is dead; before the next thing that it says, something is missing."""
         self._silent.setdefault(stream, since)

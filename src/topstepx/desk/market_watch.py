@@ -17,6 +17,7 @@ from topstepx.core.link_effects import LinkState, Subscription
 from topstepx.core.link_ends import EndKind, LinkEnd
 from topstepx.core.silence import Died, Hopeless, Revived, Silences, Suspect, Verdict
 from topstepx.core.trading_hours import are_neighbours, traded_throughout, trades_at
+from topstepx.desk.broken_books import BrokenBooks
 from topstepx.desk.stale_contracts import StaleContracts
 from topstepx.errors import TopstepxError
 from topstepx.events import MarketGapped, StreamHeard, StreamSilenced
@@ -65,6 +66,7 @@ class MarketWatch:
         self._keeps = False
         self._silences = Silences(are_neighbours)
         self._stale = StaleContracts(record)
+        self._books = BrokenBooks()
         self._life: int | None = None
         self._suspects: dict[str, Suspect] = {}
         self._is_asking = False
@@ -120,6 +122,8 @@ class MarketWatch:
             self._record.now_ns(),
         ):
             self._follow(verdict)
+        for contract_id in self._books.due(self._market.broken_books(), self._record.now_ns()):
+            self._hub.resubscribe(Subscription(routes.SUBSCRIBE_DEPTH, contract_id))
         self._market.still_silent(self._silences.dead_s(self._record.now_ns()))
         if self._suspects and self._may_ask():
             suspect = self._suspects.pop(next(iter(self._suspects)))

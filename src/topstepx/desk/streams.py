@@ -97,6 +97,10 @@ class MarketStream(Generic[ItemT]):
         """Whether it has begun and not ended."""
         return self._started and not self._closed
 
+    def lacks_book(self, _contract_id: str) -> bool:
+        """Whether it was never told a contract's whole book; of depth only."""
+        return False
+
     @property
     def waiting(self) -> int:
         """How many items lie unread."""
