@@ -384,6 +384,25 @@ async def test_a_hub_lost_while_an_account_becomes_ready_leaves_it_closed_until_
 
 
 @virtual
+async def test_an_account_that_becomes_ready_without_its_hub_is_polled_however_long_that_is_away() -> (
+    None
+):
+    async with Pair() as pair:
+        account = await practice(pair)
+        pair.network.latency_s = 0.5
+        ready = asyncio.create_task(pair.tsx.ready(account))
+        await eventually(lambda: pair.tsx._user_hub.life is not None)
+        for _ in range(2):  # another program fights for the session: nothing is opened any more
+            pair.tsx._keeper.evicted("user")
+        pair.faults.add(Fault(where="hub/user", what=f.Kick()))
+        await ready
+        assert mode(pair) is Mode.REDUCE_ONLY
+        await asyncio.sleep(60)
+        assert any("REST is asked every 3 s" in line for line in pair.tsx.health().problems)
+        assert pair.tsx.state.positions(account, max_age_s=10) == ()
+
+
+@virtual
 async def test_a_hub_that_came_back_while_an_account_became_ready_makes_it_read_again() -> None:
     async with Pair() as pair:
         account = await practice(pair)

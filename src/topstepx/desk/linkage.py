@@ -97,6 +97,7 @@ class Linkage:
         )
         self.poller.looked = self.watch.looked
         intake.look = self.watch.look
+        recovery.missing = self._missing
         self.fills = FillWatch(record, intake, self.watch)
 
     @property
@@ -226,6 +227,11 @@ class Linkage:
                 break
         if self._is_trusted and self._life == trusted:  # lost meanwhile: then it is recovery's
             self._hub.recovered(generation)
+
+    def _missing(self) -> None:
+        """An account became ready while the hub is away, perhaps the first, so that nobody polled."""
+        if not self.poller.is_on:
+            self.poller.start("the user hub is not connected")
 
     # -- connected and not to be trusted
 

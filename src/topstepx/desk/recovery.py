@@ -28,6 +28,7 @@ from topstepx.wire import models, routes
 from topstepx.wire.enums import OrderType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime, timedelta
 
     from topstepx.core.ledger_orders import OrderBelief
@@ -77,6 +78,8 @@ class Recovery:
         self._record = record
         self._settings = settings
         self.starting: Starting | None = None
+        self.missing: Callable[[], None] = lambda: None
+        """An account became ready while the user hub is away: something must stand in for it."""
         self._ready: dict[int, AccountModel] = {}
         self._unread: set[int] = set()
         """Accounts that became ours to trade and were not read whole since."""
@@ -116,6 +119,7 @@ class Recovery:
             await self.snapshot(account.id)
             if self._hub.life is None:  # the hub is away: its next life reads again
                 self._cause(account.id, "hub_down", present=True)
+                self.missing()
             elif self._hub.life != life:
                 continue  # what was read may be older than what the hub told last
             break
