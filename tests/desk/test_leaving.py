@@ -84,6 +84,26 @@ async def test_an_exception_takes_back_entries_and_keeps_protection(
 
 
 @virtual
+async def test_limits_for_which_the_position_has_no_room_are_entries() -> None:
+    """Each was no larger than it, so that all stayed, and the second to fill opened the opposite one."""
+    async with Runs() as runs:
+        with suppress(_Bug):
+            async with runs.client() as tsx:
+                desk = await _exposed(tsx)
+                for price, size in (("29700.00", 1), ("29710.00", 2), ("29720.00", 1)):
+                    await desk.sell(size, at=Limit(price))
+                raise _Bug
+        assert _working(runs) == {
+            *PROTECTION,
+            (OrderType.LIMIT, "SELL", 1),
+            (OrderType.LIMIT, "SELL", 2),
+        }
+        assert [one.limit_price for one in runs.truth.working(PRACTICE_ID)].count(
+            Decimal("29720.00")
+        ) == 0
+
+
+@virtual
 async def test_ctrl_c_cancels_the_program_and_does_the_same() -> None:
     async with Runs() as runs:
         ready = asyncio.Event()

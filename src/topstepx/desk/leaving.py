@@ -1,7 +1,8 @@
 """The end of a client: what is on its way arrives, what is open is waited for, what is left is said.
 
 Leaving by an exception, Ctrl-C or SIGTERM also takes back your own resting entries, because nobody would watch
-them. What protects a position stays: stops, targets and every other order against the position.
+them. What protects a position stays: stops, targets and every other order against the position, but for limits for
+which others leave no room in it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from topstepx.core import tags
 from topstepx.core.asked import place_of
-from topstepx.core.brackets import only_reduces
+from topstepx.core.brackets import STOPS, only_reduces
 from topstepx.core.moot import settled_by
 from topstepx.desk.waiting import until
 from topstepx.errors import TopstepxError
@@ -81,6 +82,7 @@ class Leaving:
         """Our own orders that would open or enlarge a position: working, or not shown by anybody yet."""
         ledger = self._record.ledger
         found = []
+        taken: dict[str, int] = {}
         for belief in ledger.working(account_id):
             order = belief.order
             if order.parent_order_id is not None or order.custom_tag is None:
@@ -88,8 +90,12 @@ class Leaving:
             tag = tags.canonical(order.custom_tag)
             if ledger.intent_by_tag(account_id, tag) is None:
                 continue
-            if not only_reduces(ledger, order, belief.remaining):
+            # Limits share the position: what fills once others have taken it opens the opposite one.
+            before = 0 if order.type in STOPS else taken.get(order.contract_id, 0)
+            if not only_reduces(ledger, order, max(belief.remaining, before + 1)):
                 found.append(self._orders.handle(order))
+            elif order.type not in STOPS:
+                taken[order.contract_id] = before + belief.remaining
         for intent in ledger.unsettled_intents(account_id):
             asked = None if intent.state == "presumed_absent" else place_of(intent)
             if asked is None or only_reduces(ledger, asked, asked.size):
