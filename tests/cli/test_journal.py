@@ -99,7 +99,7 @@ def test_follow_tells_what_is_written_meanwhile(path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  this interpreter, our own package
         assert process.stdout is not None
         line = ""
-        for number in range(1, 60):  # what was there before it began is not told
+        for number in range(1, 240):  # what was there before it began is not told
             _write(path, 3 + number, intent(f"NEW{number}", tag=f"T{number}"))
             os.set_blocking(process.stdout.fileno(), False)
             line = process.stdout.readline()
