@@ -61,9 +61,9 @@ async def trade(price):
 
 async def main():
     if how == "two":
-        await asyncio.gather(trade("28000"), trade("27900"))
+        await asyncio.gather(trade("26500"), trade("26400"))
     else:
-        await trade("28000")
+        await trade("26500")
 
 try:
     asyncio.run(main())

@@ -69,13 +69,13 @@ def test_p05_a_disk_that_fills_up_stops_entries_and_no_exit_and_ends_by_itself(
             async with _client(sim, journal) as tsx:
                 desk = await _desk(tsx)
                 await (await desk.buy(1, at=Market())).filled(timeout=20)
-                resting = await desk.buy(1, at=Limit("28000"))
+                resting = await desk.buy(1, at=Limit("26500"))
                 _use_up_much_of_the_log(journal)
                 disk.fill()
                 refusals: list[RecordUnavailable | ModeRefused] = []
                 for tick in range(60):  # what room the log still has is used up first
                     try:
-                        await desk.buy(1, at=Limit(27900 - tick))
+                        await desk.buy(1, at=Limit(26400 - tick))
                     except (RecordUnavailable, ModeRefused) as error:
                         refusals.append(error)
                         if len(refusals) == 2:
@@ -92,7 +92,7 @@ def test_p05_a_disk_that_fills_up_stops_entries_and_no_exit_and_ends_by_itself(
                 assert truth.working(ACCOUNT) == []
                 disk.free()
                 await eventually(lambda: tsx.health().ok, timeout_s=20)
-                again = await desk.buy(1, at=Limit("27000"))
+                again = await desk.buy(1, at=Limit("26200"))
                 await again.cancel()
 
         asyncio.run(run())
@@ -114,7 +114,7 @@ def test_p05_a_disk_that_is_read_only_lets_nobody_in_and_everybody_out(
                     await (await desk.buy(1, at=Market())).filled(timeout=20)
                     return
                 with pytest.raises((RecordUnavailable, ModeRefused)) as refused:
-                    await desk.buy(1, at=Limit("28000"))
+                    await desk.buy(1, at=Limit("26500"))
                 assert "the journal cannot be written" in str(refused.value)
                 assert "writable" in str(refused.value)
                 assert "another process" not in str(refused.value)
@@ -182,7 +182,7 @@ async def main():
     async with topstepx.connect("sim", url=sys.argv[1], journal=sys.argv[2]) as tsx:
         account = await tsx.accounts.exact(int(sys.argv[3]))
         desk = tsx.desk(account, await tsx.contracts.front("MNQ"))
-        await desk.buy(1, at=topstepx.Limit("28000"), key="one")
+        await desk.buy(1, at=topstepx.Limit("26500"), key="one")
         print("placed", flush=True)
         await asyncio.sleep(60)
 
@@ -223,7 +223,7 @@ def test_p16_a_second_signal_forces_the_end_and_the_journal_is_whole(
         async def audit() -> None:
             async with _client(sim, journal) as tsx:
                 desk = await _desk(tsx)
-                order = await desk.buy(1, at=Limit("28000"), key="one")
+                order = await desk.buy(1, at=Limit("26500"), key="one")
                 (only,) = sim.gateway.venue.truth.orders(ACCOUNT)
                 assert order.id == only.id
 

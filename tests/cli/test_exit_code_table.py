@@ -50,7 +50,7 @@ def broken(sim: SimServer, where: str, what: f.RequestFault) -> None:
     sim.gateway.faults.add(Fault(where=where, what=what, times=None))
 
 
-BUY = ["buy", "1", "MNQ", "--at", "limit:28000"]
+BUY = ["buy", "1", "MNQ", "--at", "limit:26500"]
 
 
 def test_the_table_lists_every_code() -> None:
@@ -60,7 +60,7 @@ def test_the_table_lists_every_code() -> None:
 
 def test_done_and_usage(here: list[str]) -> None:
     assert main([*BUY, *here]) == ExitCode.DONE
-    assert main(["buy", "1", "MNQ", "--at", "28000", *here]) == ExitCode.USAGE
+    assert main(["buy", "1", "MNQ", "--at", "26500", *here]) == ExitCode.USAGE
     assert main([*BUY, *here[:-1]]) == ExitCode.USAGE, "nobody said yes"
 
 

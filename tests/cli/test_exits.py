@@ -58,7 +58,7 @@ def test_an_order_by_hand_from_its_placing_to_flat(sim: SimServer, home: Home) -
     again = say(home.run("buy", "2", "MNQ", "--at", "market", "--stop-ticks", "400", "--yes",
                          "--key", "hand", *at(sim, home)))  # fmt: skip
     assert again["order_id"] == bought["order_id"], "the same key, also in another process"
-    resting = say(home.run("buy", "1", "MNQ", "--at", "limit:29000", "--yes", *at(sim, home)))
+    resting = say(home.run("buy", "1", "MNQ", "--at", "limit:26500", "--yes", *at(sim, home)))
     held = say(home.run("positions", *at(sim, home)))
     assert (held["side"], held["size"]) == ("LONG", 2)
     listed = [json.loads(line) for line in home.run("orders", *at(sim, home)).stdout.splitlines()]

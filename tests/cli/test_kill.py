@@ -86,16 +86,16 @@ def test_it_stops_every_program_with_and_without_a_journal_until_it_is_released(
                 return bot.stdout.readline()  # type: ignore[union-attr]  # asserted above
 
             assert bot.stdout.readline() == "ready\n"
-            assert ask("28000").startswith("placed")
+            assert ask("26500").startswith("placed")
             killed = home.run("kill", "--why", "enough", **NOBODY)
             assert killed.returncode == 0, killed.stderr
             assert "every gateway and simulator" in killed.stdout
             assert "Not reached" in killed.stdout
-            assert ask("28001") == "refused killed\n", "a journal in memory hides nobody"
+            assert ask("26501") == "refused killed\n", "a journal in memory hides nobody"
             journal = home.folder / "journals" / "j.sqlite"
             journal.parent.mkdir(mode=0o700)
             for more in ([], ["--journal", str(journal)]):
-                refused = home.run("buy", "1", "MNQ", "--at", "limit:28002", *at(sim, *more))
+                refused = home.run("buy", "1", "MNQ", "--at", "limit:26502", *at(sim, *more))
                 assert refused.returncode == ExitCode.REFUSED_BY_RULE, refused.stdout
                 assert "killed" in refused.stderr
                 assert "enough" in refused.stderr
@@ -108,9 +108,9 @@ def test_it_stops_every_program_with_and_without_a_journal_until_it_is_released(
             released = home.run("kill", "--release", "--yes", **NOBODY)
             assert released.returncode == 0, released.stderr
             assert "Kill switch: off" in home.run("status", **NOBODY).stdout
-            assert ask("28003") == "refused killed\n", "a running one does not go on by itself"
+            assert ask("26503") == "refused killed\n", "a running one does not go on by itself"
             placed = home.run(
-                "buy", "1", "MNQ", "--at", "limit:28004", "--journal", str(journal), *at(sim)
+                "buy", "1", "MNQ", "--at", "limit:26504", "--journal", str(journal), *at(sim)
             )
             assert placed.returncode == 0, placed.stderr
         finally:
@@ -122,7 +122,7 @@ def test_in_a_fresh_home_it_latches_for_what_starts_later(home: Home, sim: SimSe
     said = home.run("kill", "--json", **NOBODY)
     assert said.returncode == 0, said.stderr
     assert json.loads(said.stdout.splitlines()[0])["killed"]["environment"] is None
-    refused = home.run("buy", "1", "MNQ", "--at", "limit:28000", *at(sim))
+    refused = home.run("buy", "1", "MNQ", "--at", "limit:26500", *at(sim))
     assert refused.returncode == ExitCode.REFUSED_BY_RULE
     assert sim.gateway.venue.truth.working(int(PRACTICE)) == []
 
@@ -138,11 +138,11 @@ def test_a_name_that_is_known_here_stops_that_account_and_one_that_is_not_stops_
     assert "more is stopped than you named" in unknown.stdout
     assert "Killed: sim." in unknown.stdout
     assert home.run("kill", "--release", "--yes").returncode == 0
-    assert home.run("buy", "1", "MNQ", "--at", "limit:28000", *at(sim, *here)).returncode == 0
+    assert home.run("buy", "1", "MNQ", "--at", "limit:26500", *at(sim, *here)).returncode == 0
     known = home.run("kill", "--account", NAME, "--json", *here, **NOBODY)
     assert known.returncode == 0, known.stderr
     assert json.loads(known.stdout.splitlines()[0])["killed"]["account_id"] == int(PRACTICE)
-    refused = home.run("buy", "1", "MNQ", "--at", "limit:28001", *at(sim, *here))
+    refused = home.run("buy", "1", "MNQ", "--at", "limit:26501", *at(sim, *here))
     assert "killed" in refused.stderr
     out = home.run("kill", "--flatten", "--environment", "sim", "--url", sim.url, "--account",
                    NAME, "--yes")  # fmt: skip
@@ -160,7 +160,7 @@ def test_it_is_written_into_the_journals_and_a_damaged_one_keeps_no_kill_out(
     journal = home.folder / "journals" / "j.sqlite"
     journal.parent.mkdir(mode=0o700)
     here = at(sim, "--journal", str(journal))
-    assert home.run("buy", "1", "MNQ", "--at", "limit:29000", *here).returncode == 0
+    assert home.run("buy", "1", "MNQ", "--at", "limit:26500", *here).returncode == 0
     assert home.run("kill", "--journal", str(journal), **NOBODY).returncode == 0
     assert any(
         row.kind == "ModeCauseAdded" and '"killed"' in row.body for row in stored_rows(journal)
@@ -174,7 +174,7 @@ def test_it_is_written_into_the_journals_and_a_damaged_one_keeps_no_kill_out(
     assert home.run("flatten", *here).returncode == 0
     assert sim.gateway.venue.truth.working(int(PRACTICE)) == []
     assert home.run("kill", "--release", "--yes").returncode == 0
-    refused = home.run("buy", "1", "MNQ", "--at", "limit:28990", *here)
+    refused = home.run("buy", "1", "MNQ", "--at", "limit:26490", *here)
     assert refused.returncode == ExitCode.REFUSED_BY_RULE
     assert "Restore a backup" in refused.stderr or "name another file" in refused.stderr
 

@@ -24,7 +24,7 @@ def test_a_key_holds_over_commands_and_a_new_simulator_begins_anew(
 ) -> None:
     def buy(home: Home, url: str, *more: str) -> dict[str, object]:
         here = ["--environment", "sim", "--url", url, "--account", "26282001", "--yes", "--json"]
-        done = home.run("buy", "1", "MNQ", "--at", "limit:28000", "--key", "kk", *here, *more)
+        done = home.run("buy", "1", "MNQ", "--at", "limit:26500", "--key", "kk", *here, *more)
         assert done.returncode == 0, done.stderr
         told: dict[str, object] = json.loads(done.stdout)
         return told
