@@ -15,7 +15,7 @@ import selectors
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -216,13 +216,14 @@ class Job:
 
     def client(self) -> Client:
         os.environ["TOPSTEPX_HOME"] = str(self.folder)
-        # The second need not wait ten seconds to say "not known yet". What this machine takes counts
-        # `speed` times; an order's deadline must not.
-        resolve_s = 1.0 if self.action == "audit" else Timeouts().resolve_s
+        # What this machine takes counts `speed` times, so calls may take as much longer.
+        longer = {name: seconds * self.speed for name, seconds in asdict(Timeouts()).items()}
+        if self.action == "audit":  # it need not wait ten seconds to say "not known yet"
+            longer["resolve_s"] = 1.0
         settings = Settings(
             environment=simulator_environment(self.url),
             limits=Limits(contracts_max=20),
-            timeouts=Timeouts(resolve_s=resolve_s, order_deadline_s=2.0 * self.speed),
+            timeouts=Timeouts(**longer),
         )
         credentials = Credentials(self.user_name, Secret(self.api_key))
         keeps = kept(settings, self.user_name, self.folder / "journal.sqlite")
