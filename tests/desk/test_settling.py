@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.cards.world import CANCEL, MODIFY, World, world
@@ -87,3 +89,25 @@ async def test_a_lost_cancel_may_still_come_when_the_next_is_refused() -> None:
             await order.cancel()
         assert [one.state for one in w.ledger.open_intents()] == ["unknown"]
         await order.cancel()
+
+
+@virtual
+async def test_a_lost_change_that_undoes_a_newer_one_is_told() -> None:
+    """A stop that had been drawn closer stood further off again, and nothing said so."""
+    async with world() as w:
+        order = await w.buy()
+        far, near = w.contract.floor(w.market() - 250), w.contract.floor(w.market() - 220)
+        w.break_(MODIFY, f.Hold(40), times=2)
+        with pytest.raises(AnswerLost):
+            await order.modify(limit=far)
+        await order.modify(limit=near)
+        await order.modify(size=1)
+        await order.modify(limit=near + 1)
+        assert not w.alarms()
+        await asyncio.sleep(60)
+        assert order.limit_price == far
+        (told,) = w.alarms("late_change")
+        assert f"limit {far}" in told.detail
+        await order.modify(limit=near)
+        await order.modify(limit=far)
+        assert len(w.alarms()) == 1

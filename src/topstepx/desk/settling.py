@@ -5,6 +5,8 @@ the order reads as wanted or is over. Until then the intent stays open, and clos
 
 A cancel that the gateway answered without saying what came of it is settled as well when a later one is
 refused and the order still works: it was heard, and did nothing.
+
+A change that was given up may arrive all the same. Where it undoes a newer one, that is said.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from topstepx.core.asked import modify_of
 from topstepx.core.ledger_intents import INTENT_FACTS, IntentChanged
 from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.modifying import Reading, reading
 from topstepx.core.moot import may_arrive
-from topstepx.events import IntentResolved, OrderObserved
+from topstepx.events import AlarmRaised, IntentResolved, OrderObserved
 from topstepx.wire.models import ModifyRequest
 
 if TYPE_CHECKING:
@@ -36,12 +39,16 @@ class Settling:
     def __init__(self, record: Record) -> None:
         self._record = record
         self._open: dict[str, int] = {}
+        self._given_up: set[int] = set()
+        """Orders of which a change was given up that may still arrive."""
         record.listen(self._on_fact, *INTENT_FACTS, OrderObserved)
 
     def read(self, intent_id: str, seen: Reading) -> None:
         """How the order of a change read after its grace: what else is known of it is whether it is in force."""
         intent = self._record.ledger.intent(intent_id)
         if intent is not None and intent.is_open:
+            if seen is not Reading.WANTED and intent.recorded and intent.recorded.order_id:
+                self._given_up.add(intent.recorded.order_id)
             verdict: Verdict = "accepted" if seen is Reading.WANTED else "presumed_absent"
             self._resolve(intent, verdict, f"the order reads {seen.value}")
 
@@ -58,8 +65,11 @@ class Settling:
         for change in changes:
             if isinstance(change, IntentChanged):
                 self._note(change.after)
-            elif isinstance(change, OrderChanged) and change.after.id in self._open.values():
-                self._look(change.after)
+            elif isinstance(change, OrderChanged):
+                if change.after.id in self._open.values():
+                    self._look(change.after)
+                if change.after.id in self._given_up:
+                    self._look_back(change)
 
     def _note(self, intent: IntentBelief) -> None:
         recorded = intent.recorded
@@ -88,6 +98,31 @@ class Settling:
                 self._resolve(intent, "accepted", f"{now} and reads as wanted")
             elif belief.is_terminal:
                 self._resolve(intent, "presumed_absent", now)
+
+    def _look_back(self, change: OrderChanged) -> None:
+        """Say it when a change that was lost arrives after a newer one, and undoes it."""
+        if change.before is None or change.after.is_terminal:
+            return
+        before, now = change.before.order, change.after.order
+        asked = [(one.state, modify_of(one)) for one in self._record.ledger.changes_of(now.id)]
+        newest = next((wanted for _, wanted in reversed(asked) if wanted is not None), None)
+        if newest is None or reading(before, newest, before) is not Reading.WANTED:
+            return
+        if reading(before, newest, now) is Reading.WANTED:
+            return
+        for state, wanted in asked:
+            lost = state == "presumed_absent" and wanted is not None
+            if lost and wanted is not None and reading(before, wanted, now) is Reading.WANTED:
+                detail = (
+                    f"order {now.id}: a change that was lost has arrived after a newer one and undid it; "
+                    f"it has size {now.size}, limit {now.limit_price}, stop {now.stop_price} now. "
+                    "Change it again."
+                )
+                at = self._record.stamp()
+                self._record.commit(
+                    AlarmRaised(at=at, name="late_change", detail=detail, account_id=now.account_id)
+                )
+                return
 
     def _resolve(self, intent: IntentBelief, verdict: Verdict, evidence: str) -> None:
         self._open.pop(intent.intent_id, None)
