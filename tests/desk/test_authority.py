@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.support.trading import PRACTICE, PRACTICE_ID
 from topstepx.core.mode import Mode
 from topstepx.core.terms import Limit, Market
 from topstepx.errors import ModeRefused, TradingDisabled
-from topstepx.events import ExitVerified, IntentRecorded, ModeCauseCleared
+from topstepx.events import ExitVerified, IntentRecorded, IntentSent, ModeCauseCleared
 from topstepx.store.journal_memory import MemoryJournal
 from topstepx.store.kill_switch import KillSwitch, KillView, Pulled, Scope, SwitchKind
 from topstepx.store.lease import Leases
@@ -223,6 +223,41 @@ async def test_an_idle_bot_notices_and_only_a_person_gives_the_right_back(folder
         await tsx.resume(desk.account, released_by="me")
         await desk.buy(2, at=FAR)
         assert [one.size for one in runs.truth.working(PRACTICE_ID)] == [2]
+
+
+@virtual
+async def test_what_another_process_left_unanswered_is_looked_for_when_the_right_comes_back(
+    folder: Path,
+) -> None:
+    """Its close may still arrive, and would close what is opened next."""
+    async with Runs() as runs:
+        journal = MemoryJournal()
+        async with runs.client(journal, leases=Leases(folder, "bot")) as tsx:
+            desk = await _desk(tsx)
+            await (await desk.buy(1, at=Market())).filled(timeout=10)
+            common: dict[str, Any] = {
+                "at": runs.world.now(),
+                "intent_id": "01Z",
+                "account_id": PRACTICE_ID,
+            }
+            body = f'{{"accountId":{PRACTICE_ID},"contractId":"{desk.contract.id}"}}'
+            where: dict[str, Any] = {
+                "route": "Position/closeContract",
+                "contract_id": desk.contract.id,
+            }
+            journal.append(IntentRecorded(action="close", body=body, **where, **common))
+            journal.append(IntentSent(**common))
+            await journal.flush()
+            Leases(folder, "a person").raise_epoch(None, "flatten", runs.world.now(), why="")
+            await eventually(lambda: tsx.state.mode(desk.account) is Mode.REDUCE_ONLY, timeout_s=2)
+            await tsx.resume(desk.account, released_by="me")
+            with pytest.raises(ModeRefused, match="a close of"):
+                await desk.buy(1, at=FAR)
+            await desk.close()
+            await eventually(
+                lambda: tsx.state.mode(desk.account, desk.contract) is Mode.ACTIVE, timeout_s=60
+            )
+            await desk.buy(1, at=FAR)
 
 
 # ---- the kill switch: looked at by every client, with a lease or without

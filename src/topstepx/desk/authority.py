@@ -15,6 +15,8 @@ from topstepx.errors import ConfigurationError, ModeRefused, TradingDisabled
 from topstepx.events import AlarmRaised, ModeCauseAdded, ModeCauseCleared
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from topstepx.desk.record import Record
     from topstepx.desk.write import Intent
     from topstepx.settings import Settings
@@ -41,6 +43,8 @@ class Authority:
         self._watched: set[int] = set()
         self._held: dict[int, Lease] = {}
         self._taking = asyncio.Lock()
+        self.retaken: Callable[[int], None] = lambda _account_id: None
+        """Told of an account that a person gave back, before anything may enter; set by who builds both."""
 
     # -- taking
 
@@ -106,6 +110,7 @@ class Authority:
         for held_id, lease in tuple(self._held.items()):
             if account_id in {None, held_id} and await self._try_take(held_id, lease):
                 await self._record.catch_up()
+                self.retaken(held_id)
                 self._cause(held_id, "held_elsewhere", present=False)
                 self._cause(held_id, "fenced", present=False)
         for watched_id in sorted(self._watched):

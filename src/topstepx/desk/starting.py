@@ -73,6 +73,7 @@ class Starting:
         """What goes on of an earlier run, on one account; set by who builds both."""
         self._own: set[str] = set()
         self._verified: dict[int, str] = {}
+        authority.retaken = self._take_up_others
         record.listen(self._on_fact, IntentRecorded)
 
     def _on_fact(self, event: Event, _changes: tuple[Change, ...]) -> None:
@@ -145,6 +146,15 @@ class Starting:
                 evidence=(evidence,),
             )
         )
+
+    def _take_up_others(self, account_id: int) -> None:
+        """Look for what other processes sent while this one was fenced, and nobody has heard of since.
+
+        A close of theirs may still arrive. What they changed and cancelled they saw to themselves.
+        """
+        for intent in self._record.ledger.open_intents(account_id):
+            if intent.intent_id not in self._own:  # what this process sends it looks for itself
+                self._resolver.start(intent.intent_id, self._sent_ns(intent))
 
     def _cancel_again(self, intent: IntentBelief) -> None:
         """A cancel that a crash cut off is repeated until the order is over, as it would have been."""
