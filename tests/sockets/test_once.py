@@ -74,13 +74,13 @@ async def once(route: str, step: Step) -> tuple[int, int, str | None]:
             resting = await tsx.orders.place(account, contract, Side.BUY, 2, at=price)
         elif route == "Position/partialCloseContract":
             order = await tsx.orders.place(account, contract, Side.BUY, 2, at=Market())
-            await order.filled(timeout=5)
+            await order.filled(timeout=20)
         before = len(proxy.seen)
         arrived = len(sim.gateway.limits.arrivals)
         cut = proxy.add(WireFault(where=route, what=CutAt(step), times=1))
         said = None
         try:
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(40):
                 if route == "Order/place":
                     await tsx.orders.place(account, contract, Side.BUY, 1, at=price)
                 elif resting is not None:
