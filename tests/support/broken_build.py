@@ -147,8 +147,8 @@ BUILDS: dict[str, Broken] = {
     "resolver that presumes absence after one look": Broken(
         {
             "topstepx.core.resolve": (
-                "        if self.negative >= ABSENT_ROUNDS and waited_s >= ABSENT_AFTER_S:\n",
-                "        if self.negative >= 1:\n",
+                "        if self.negative < ABSENT_ROUNDS or waited_s < ABSENT_AFTER_S:\n",
+                "        if self.negative < 1:\n",
             ),
         },
         "Honesty",

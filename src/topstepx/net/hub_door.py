@@ -155,7 +155,9 @@ class HubDoor:
         newer = asyncio.Event()
         forget = self._keeper.listen(lambda _token: newer.set())
         try:
-            self._keeper.doubted(f"the {self._hub} hub ended the connection for good")
+            self._keeper.doubted(
+                f"the {self._hub} hub refused or ended a connection as if its token were the reason"
+            )
             async with asyncio.timeout(_FRESH_WITHIN_S):
                 await newer.wait()
         except TimeoutError:
