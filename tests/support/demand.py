@@ -28,6 +28,7 @@ from topstepx.net.transport_hub import PicowsTransport
 from topstepx.ports import Ports
 from topstepx.settings import Credentials, Environment, Secret, Settings, Timeouts
 from topstepx.store.budget import SqliteBudget
+from topstepx.testing.eventually import eventually
 from topstepx.wire import models, routes
 from topstepx.wire.enums import BarUnit, Side
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from topstepx.desk.order import Order
 
 BURST = 20
+ORDERS = 30
 EVERY_S = 0.02
 """Between two looks at how much is in use."""
 
@@ -127,12 +129,19 @@ class Demand:
             work.append(self._cancel_bursts())
         tasks = [asyncio.create_task(each) for each in (*work, self._watch())]
         await asyncio.sleep(seconds)
+        await eventually(self._did_enough, timeout_s=60)
         self.stopped = True
         for task in tasks:
             task.cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(outcome, Exception):
                 raise outcome
+
+    def _did_enough(self) -> bool:
+        """A machine that has little time takes longer to trade as much as the test is about."""
+        return not self.traders or (
+            self.fates.get("cancel", 0) >= BURST and self.fates.get("order placed", 0) >= ORDERS
+        )
 
     async def _read(self) -> None:
         request = models.PositionSearchOpenRequest(account_id=PRACTICE_ID)
