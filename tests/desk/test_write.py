@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.cards.world import PLACE, world
+from tests.support.runs import Runs
+from tests.support.trading import PRACTICE
+from topstepx import Market
 from topstepx.errors import AuthBroken, GatewayBusy, OrderRefused
 from topstepx.events import IntentAnswered, IntentRecorded, IntentResolved, IntentSent
 from topstepx.sim import fault_kinds as f
 from topstepx.store.journal_memory import MemoryJournal
 from topstepx.testing.loop import virtual
+
+if TYPE_CHECKING:
+    from topstepx.testing.memory import MemoryRest
 
 INTENT = (IntentRecorded, IntentSent, IntentAnswered, IntentResolved)
 
@@ -104,3 +111,32 @@ async def test_closing_the_client_while_the_disk_is_slow_sends_nothing() -> None
     ended = await asyncio.gather(placing, return_exceptions=True)
     assert isinstance(ended[0], BaseException)
     assert w.requests("place") == 0
+
+
+class _Broken:
+    """A transport with a bug of its own: it sends the order, and then ends in no error of ours."""
+
+    def __init__(self, inner: MemoryRest) -> None:
+        self._inner = inner
+        self.close = inner.close
+
+    async def send(self, method: str, path: str, **parts: Any) -> Any:  # noqa: ANN401  passed on
+        answer = await self._inner.send(method, path, **parts)
+        if path.endswith("Order/place"):
+            raise ZeroDivisionError
+        return answer
+
+
+@virtual
+async def test_a_bug_below_it_leaves_the_order_looked_for() -> None:
+    async with Runs() as runs, runs.client(transport=_Broken) as tsx:
+        account = await tsx.accounts.one(PRACTICE)
+        await tsx.ready(account)
+        desk = tsx.desk(account, await tsx.contracts.front("MNQ"))
+        with pytest.raises(ZeroDivisionError):
+            await desk.buy(1, at=Market(), key="k")
+        order = tsx.orders.get(account, key="k")
+        assert order is not None
+        await order.filled(timeout=10)
+        assert order.intent is not None
+        assert order.intent.state == "accepted"

@@ -53,7 +53,6 @@ _OUTCOMES: dict[Verdict, Outcome] = {
     Verdict.UNKNOWN: "unknown",
 }
 
-
 _SHOWS_WITHIN_S = 0.5
 """How long the hub may take to contradict an answer that says that nothing was done."""
 
@@ -158,13 +157,20 @@ class Writer:
             self._answered(intent_id, intent.account_id, "not_sent", text=note_of(error))
             raise error
         leaves = partial(self._leaves, intent, intent_id)
-        sent = await self._send(intent, intent_id, send_by_ns, leaves)
+        try:
+            return await self._send(intent, intent_id, send_by_ns, leaves)
+        finally:
+            self._look_for(intent, intent_id, sent_ns, send_by_ns)
+
+    def _look_for(self, intent: Intent, intent_id: str, sent_ns: int, send_by_ns: int) -> None:
+        """Have an order looked for whose sending ended, in whatever way, without saying what became of it."""
+        if (task := asyncio.current_task()) is None or task.cancelling():
+            return  # the client is going: its next start looks
         belief = self._record.ledger.intent(intent_id)
         if intent.action in _LOOKED_FOR and belief is not None and belief.is_open:
             if self._lost is not None and intent.action == "place":
                 self._lost(intent, send_by_ns)
             self._unknown(intent_id, sent_ns)  # here, so that it also happens when nobody waits
-        return sent
 
     async def send_again(
         self, intent: Intent, send_by_ns: int, guard: Callable[[], None]
