@@ -6,6 +6,8 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.trading import hub_session, mnq, practice
 from topstepx.clock import NANOSECONDS
 from topstepx.desk.broken_books import BrokenBooks
@@ -25,8 +27,18 @@ def test_the_first_wait_is_short_and_the_next_ones_ever_longer() -> None:
     asked = [second for second in range(3000) if books.due(("A",), second * NANOSECONDS)]
     assert asked == [2, 10, 42, 170, 682, 1282, 1882, 2482]
     assert books.due((), 3000 * NANOSECONDS) == ()
-    assert books.due(("A",), 3001 * NANOSECONDS) == (), "whole in between: it begins anew"
-    assert books.due(("A",), 3003 * NANOSECONDS) == ("A",)
+    assert books.due((), 3030 * NANOSECONDS) == ()
+    assert books.due(("A",), 3031 * NANOSECONDS) == (), "whole for half a minute: it begins anew"
+    assert books.due(("A",), 3033 * NANOSECONDS) == ("A",)
+
+
+def test_a_book_that_breaks_every_few_seconds_is_asked_for_ever_more_seldom() -> None:
+    books, is_broken, asked = BrokenBooks(), False, 0
+    for second in range(1800):
+        is_broken = is_broken or second % 5 == 0
+        if books.due(("A",) if is_broken else (), second * NANOSECONDS):
+            asked, is_broken = asked + 1, False
+    assert 4 <= asked <= 8
 
 
 def follow(pair: Pair, stream: DepthStream) -> list[Depth]:
@@ -77,3 +89,31 @@ async def test_a_second_reader_of_a_contract_has_a_whole_book_soon() -> None:
         second = follow(pair, pair.tsx.market.depth(contract))
         await eventually(lambda: second and second[-1].is_valid, timeout_s=5)
         assert first[-1].is_valid
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(
+            where="hub/market",
+            what=f.FailInvocation(method="SubscribeContractMarketDepth"),
+            times=3,
+        ),
+        Fault(where="hub/market", what=f.IgnoreInvocation(method="SubscribeContractMarketDepth")),
+    ],
+    ids=["refused", "not answered"],
+)
+@virtual
+async def test_a_hub_that_takes_no_second_request_for_depth_keeps_its_line(fault: Fault) -> None:
+    async with Pair() as pair:
+        await pair.tsx.ready(await practice(pair))
+        contract = await mnq(pair)
+        first = follow(pair, pair.tsx.market.depth(contract))
+        await eventually(lambda: first and first[-1].is_valid)
+        line = hub_session(pair, "market")
+        pair.faults.add(fault)
+        second = follow(pair, pair.tsx.market.depth(contract))
+        await asyncio.sleep(14)
+        assert hub_session(pair, "market") is line
+        assert first[-1].is_valid
+        assert second

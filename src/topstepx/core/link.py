@@ -119,11 +119,14 @@ class Link:
             return self._connect()
         return self._ask(subscription, now_ns) if self.state in _WHILE_UP else []
 
-    def resubscribe(self, subscription: Subscription, now_ns: int) -> list[Effect]:
-        """Ask for a confirmed stream once more: it may have died at the hub."""
-        if subscription not in self._confirmed or self.state not in _WHILE_UP:
+    def resubscribe(self, one: Subscription, now_ns: int, *, gently: bool = False) -> list[Effect]:
+        """Ask for a confirmed stream once more: it may have died. `gently`: whatever comes, it goes on."""
+        if one not in self._confirmed or self.state not in _WHILE_UP:
             return []
-        return self._ask(subscription, now_ns)
+        effects = self._ask(one, now_ns)
+        if effects and gently:
+            self._asks.popitem()
+        return effects
 
     def unwant(self, subscription: Subscription, now_ns: int) -> list[Effect]:
         """Give a stream up."""
@@ -257,10 +260,9 @@ class Link:
         self.state = LinkState.WAITING
         wait_s = self._waits.after(reaction, final=end.is_final)
         self._due_ns = now_ns + round(wait_s * NANOSECONDS)
-        changed = Changed(
-            self.state, self.generation, end.reason, end.kind, self.attempt, round(wait_s, 3)
-        )
-        return [*effects, changed]
+        wait_s = round(wait_s, 3)
+        what = (self.state, self.generation, end.reason, end.kind, self.attempt, wait_s)
+        return [*effects, Changed(*what)]
 
     def _forget_socket(self) -> None:
         self._live_since_ns = None
@@ -308,8 +310,7 @@ class Link:
     ) -> list[Effect]:
         if self._connection is None or self._connection.state != "open":  # its Close came with this
             return []
-        method = subscription.method
-        target = method.subscribe if subscribes else method.unsubscribe
+        target = subscription.method.subscribe if subscribes else subscription.method.unsubscribe
         invocation_id, payload = self._connection.invoke(target, subscription.arguments)
         deadline_ns = now_ns + _INVOKE_S * NANOSECONDS
         self._asks[invocation_id] = Ask(subscription, deadline_ns, subscribes)
@@ -357,8 +358,7 @@ class Link:
         if self.state in {LinkState.WAITING, LinkState.CONTESTED}:
             if now_ns < self._due_ns:
                 return []
-            again = self.state is LinkState.CONTESTED  # the same attempt: nothing left yet
-            return self._connect(again=again)
+            return self._connect(again=self.state is LinkState.CONTESTED)  # the same attempt
         if self._connection is None:
             return []
         reason = self._overdue(now_ns)

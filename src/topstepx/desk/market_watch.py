@@ -123,7 +123,8 @@ class MarketWatch:
         ):
             self._follow(verdict)
         for contract_id in self._books.due(self._market.broken_books(), self._record.now_ns()):
-            self._hub.resubscribe(Subscription(routes.SUBSCRIBE_DEPTH, contract_id))
+            depth = Subscription(routes.SUBSCRIBE_DEPTH, contract_id)
+            self._hub.resubscribe(depth, gently=True)  # quotes and tape come, whatever it answers
         self._market.still_silent(self._silences.dead_s(self._record.now_ns()))
         if self._suspects and self._may_ask():
             suspect = self._suspects.pop(next(iter(self._suspects)))

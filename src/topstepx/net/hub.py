@@ -180,9 +180,9 @@ class HubLink:
             if line is not None:
                 line.recovered(generation)
 
-    def resubscribe(self, subscription: Subscription) -> None:
-        """Ask for a confirmed stream once more: it may have died at the hub."""
-        self._line.resubscribe(subscription)
+    def resubscribe(self, subscription: Subscription, *, gently: bool = False) -> None:
+        """Ask for a confirmed stream once more; refused, that ends the line, but not asked `gently`."""
+        self._line.resubscribe(subscription, gently=gently)
 
     def distrust(self, generation: int, end: LinkEnd) -> None:
         """End this life; an older one is not meant."""

@@ -179,9 +179,9 @@ class Line:
         """Give a stream up."""
         self.do(self.link.unwant(subscription, self._now_ns()))
 
-    def resubscribe(self, subscription: Subscription) -> None:
+    def resubscribe(self, subscription: Subscription, *, gently: bool = False) -> None:
         """Ask for a confirmed stream once more."""
-        self.do(self.link.resubscribe(subscription, self._now_ns()))
+        self.do(self.link.resubscribe(subscription, self._now_ns(), gently=gently))
 
     def recovered(self, generation: int) -> None:
         """What was missed before this generation has been looked up."""
