@@ -70,6 +70,9 @@ def test_a_record_that_cannot_be_read_spoils_it_and_so_does_too_much(
     early.keep([depth("A", DomType.RESET), depth("A", DomType.BID)])
     early.keep([depth("A", DomType.BID)])
     assert early.take() == ()
+    early = begun()
+    early.keep([tape(1, 2, 3)])
+    assert early.take() == ()
 
 
 @pytest.mark.parametrize("ahead", ["first", "second", "neither"])
@@ -90,6 +93,16 @@ def test_a_trade_of_the_tape_is_told_once_whichever_line_is_ahead(
     assert told[-2:] == [11, 12]
     assert told == sorted(set(told)), "none twice"
     assert told == [*range(1, max(first_has, second_has + 2) + 1), 11, 12], "and none missing"
+
+
+@pytest.mark.parametrize("behind", [0, 10, -10])
+def test_thousands_of_trades_while_it_moves_are_told_once_too(behind: int) -> None:
+    early, until = begun(), 3000
+    told = numbers([*early.passing([tape(*range(until))])])
+    early.keep([tape(*range(100, until - behind))])
+    told += numbers(early.take())
+    told += numbers(early.passing([tape(*range(until - behind, until + 20))]))
+    assert told == [*range(until + 20)]
 
 
 def test_a_second_line_that_said_nothing_yet_is_laid_upon_the_first_when_it_speaks() -> None:

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from topstepx.wire.hub_models import HubEvent, TapeTrade
 
 _KEPT_MAX: Final = 50_000
-_TOLD_MAX: Final = 1_000
-"""How many trades of a contract are remembered to be known again."""
+"""How many quotes and rows of books, and how many trades of a contract, of each of the lines."""
 
 _SETTLES: Final = 2_000
 """After so many events from the switch on nothing comes twice any more."""
@@ -72,7 +71,8 @@ class Early:
                     self._reset_at[event.contract_id] = len(self._kept)
                 if event.contract_id in self._reset_at:
                     self._kept.append(event)
-        if len(self._kept) > _KEPT_MAX:
+        longest = max(map(len, self._tape.values()), default=0)
+        if max(len(self._kept), longest) > _KEPT_MAX:
             self.end()
 
     def hear(self, invocation: Invocation) -> None:
@@ -109,7 +109,7 @@ class Early:
                 if type(event) is TapeUpdate:
                     told = self._told.setdefault(event.contract_id, [])
                     told += event.trades
-                    del told[:-_TOLD_MAX]
+                    del told[:-_KEPT_MAX]
             return passed
         self._settles -= len(passed)
         fresh: list[HubEvent] = []
