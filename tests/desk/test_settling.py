@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.cards.world import CANCEL, MODIFY, World, world
+from topstepx.core.asked import modify_of
 from topstepx.errors import AnswerLost, GatewayRefused
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType, FrameType
 
 
 def verdicts(w: World) -> list[tuple[str, str]]:
@@ -111,3 +119,39 @@ async def test_a_lost_change_that_undoes_a_newer_one_is_told() -> None:
         await order.modify(limit=near)
         await order.modify(limit=far)
         assert len(w.alarms()) == 1
+
+
+@virtual
+async def test_after_a_lost_change_the_hundredth_report_of_an_order_costs_what_the_first_did() -> (
+    None
+):
+    """Each read all changes of the order anew: a stop that trails all day cost a quarter of a second each."""
+    async with world() as w:
+        order = await w.buy()
+        near = w.contract.floor(w.market() - 220)
+        w.break_(MODIFY, f.LoseRequest(), times=2)
+        with pytest.raises(AnswerLost):
+            await order.modify(limit=near - 30)
+        read = []
+        for number in range(1, 31):
+            with counted(modify_of.__code__) as calls:
+                await order.modify(limit=near + number)
+            read.append(len(calls))
+        assert read[-1] == read[0] > 0
+
+
+@contextmanager
+def counted(code: CodeType) -> Iterator[list[None]]:
+    """How often it runs meanwhile."""
+    calls: list[None] = []
+
+    def note(frame: FrameType, what: str, _: object) -> None:
+        if what == "call" and frame.f_code is code:
+            calls.append(None)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(before)
