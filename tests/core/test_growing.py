@@ -101,3 +101,13 @@ def test_a_change_of_the_price_says_nothing_about_the_size() -> None:
     changing(ledger, None)
     answered(ledger, "unknown")
     assert at_most(ledger) == 2
+
+
+def test_a_change_of_the_price_alone_does_not_hide_the_one_of_the_size_before_it() -> None:
+    ledger = Ledger()
+    seen(ledger, 1, 0)
+    changing(ledger, 3)
+    answered(ledger, "accepted")
+    changing(ledger, None, "B")
+    answered(ledger, "accepted", "B")
+    assert at_most(ledger) == 3

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SHOWN_WITHIN: Final = timedelta(seconds=3)
 """How long after a change was accepted the order may still be told as it was before (assumed)."""
 
+_SIZE: Final = '"size"'
 _VOID: Final = frozenset({"not_sent", "refused"})
 
 
@@ -29,8 +30,10 @@ def size_at_most(ledger: Ledger, belief: OrderBelief) -> int:
     largest = belief.order.size
     accepted: IntentBelief | None = None
     for intent in ledger.changes_of(belief.id):
+        if intent.recorded is None or _SIZE not in intent.recorded.body:
+            continue  # of a trailing stop's thousands of changes none is decoded
         if intent.state == "accepted":
-            accepted = intent
+            accepted = accepted or intent
         elif intent.state not in _VOID:
             largest = max(largest, _size(intent))
     if accepted is not None and _may_be_unshown(accepted, belief):

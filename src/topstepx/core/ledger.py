@@ -37,7 +37,7 @@ from topstepx.core.netting import Heard, Netting
 from topstepx.core.tags import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from topstepx.core.merge import Freshness
@@ -365,10 +365,10 @@ class Ledger:
         beliefs = (self._intents[one].belief for one in self._answered.get(order_id, ()))
         return tuple(b for b in beliefs if b is not None and b.order_id == order_id)
 
-    def changes_of(self, order_id: int) -> tuple[IntentBelief, ...]:
-        """The intents to modify this order, in the order in which they were recorded."""
-        beliefs = (self._intents[intent_id].belief for intent_id in self._changes.get(order_id, ()))
-        return tuple(belief for belief in beliefs if belief is not None)
+    def changes_of(self, order_id: int) -> Iterator[IntentBelief]:
+        """The intents to modify this order, newest first: a trailing stop has thousands of them."""
+        beliefs = (self._intents[one].belief for one in reversed(self._changes.get(order_id, ())))
+        return (belief for belief in beliefs if belief is not None)
 
     def link(self, hub: events.Hub) -> LinkBelief | None:
         """A hub's link; None: never tried in this run."""

@@ -272,7 +272,7 @@ class Lives:
             )
 
     def _asked_for(self, belief: OrderBelief, name: str, value: object) -> bool:
-        for intent in reversed(self._record.ledger.changes_of(belief.id)):
+        for intent in self._record.ledger.changes_of(belief.id):
             recorded = intent.recorded
             if recorded is None or intent.state in {"not_sent", "refused"}:
                 continue

@@ -39,26 +39,18 @@ class Settling:
     def __init__(self, record: Record) -> None:
         self._record = record
         self._open: dict[str, int] = {}
-        self._given_up: dict[int, tuple[str, ...]] = {}
-        """Changes that were given up and may still arrive, by order; few, where all of them may be many."""
-        self._newest: dict[int, str] = {}
-        """The newest change of each of those orders."""
+        self._given_up: set[int] = set()
+        """Orders of which a change was given up that may still arrive."""
         record.listen(self._on_fact, *INTENT_FACTS, OrderObserved)
 
     def read(self, intent_id: str, seen: Reading) -> None:
         """How the order of a change read after its grace: what else is known of it is whether it is in force."""
         intent = self._record.ledger.intent(intent_id)
         if intent is not None and intent.is_open:
+            if seen is not Reading.WANTED and intent.recorded and intent.recorded.order_id:
+                self._given_up.add(intent.recorded.order_id)
             verdict: Verdict = "accepted" if seen is Reading.WANTED else "presumed_absent"
             self._resolve(intent, verdict, f"the order reads {seen.value}")
-            if seen is not Reading.WANTED and intent.recorded and intent.recorded.order_id:
-                self._remember(intent.recorded.order_id)
-
-    def _remember(self, order_id: int) -> None:
-        changes = self._record.ledger.changes_of(order_id)
-        lost = (one.intent_id for one in changes if one.state == "presumed_absent")
-        self._given_up[order_id] = tuple(lost)
-        self._newest[order_id] = changes[-1].intent_id
 
     def cancel_refused(self, order_id: int, evidence: str) -> None:
         """A cancel of this order was refused for good, and a read after that showed it working."""
@@ -73,9 +65,6 @@ class Settling:
         for change in changes:
             if isinstance(change, IntentChanged):
                 self._note(change.after)
-                recorded = change.after.recorded
-                if change.before is None and recorded and recorded.order_id in self._given_up:
-                    self._newest[recorded.order_id] = change.after.intent_id
             elif isinstance(change, OrderChanged):
                 if change.after.id in self._open.values():
                     self._look(change.after)
@@ -115,13 +104,14 @@ class Settling:
         if change.before is None or change.after.is_terminal:
             return
         before, now = change.before.order, change.after.order
-        newest = self._wanted(self._newest[now.id])
+        changes = self._record.ledger.changes_of
+        newest = next((wanted for one in changes(now.id) if (wanted := modify_of(one))), None)
         if newest is None or reading(before, newest, before) is not Reading.WANTED:
             return
         if reading(before, newest, now) is Reading.WANTED:
             return
-        for intent_id in self._given_up[now.id]:
-            wanted = self._wanted(intent_id)
+        for one in changes(now.id):
+            wanted = modify_of(one) if one.state == "presumed_absent" else None
             if wanted is not None and reading(before, wanted, now) is Reading.WANTED:
                 detail = (
                     f"order {now.id}: a change that was lost has arrived after a newer one and undid it; "
@@ -133,10 +123,6 @@ class Settling:
                     AlarmRaised(at=at, name="late_change", detail=detail, account_id=now.account_id)
                 )
                 return
-
-    def _wanted(self, intent_id: str) -> ModifyRequest | None:
-        intent = self._record.ledger.intent(intent_id)
-        return modify_of(intent) if intent is not None else None
 
     def _resolve(self, intent: IntentBelief, verdict: Verdict, evidence: str) -> None:
         self._open.pop(intent.intent_id, None)
