@@ -408,3 +408,14 @@ def test_asking_again_for_a_stream_that_died_keeps_the_generation() -> None:
     assert link.resubscribe(TRADES, 0) == []
     assert link.received(1, _done(2), 0) == [Subscribed(ORDERS)]
     assert link.state is LinkState.LIVE
+
+
+def test_asked_again_gently_neither_a_refusal_nor_no_answer_ends_it() -> None:
+    link = _link()
+    _live(link)
+    for number in (2, 3, 4):
+        assert b"SubscribeOrders" in _sent(link.resubscribe(ORDERS, 0, gently=True))
+        assert link.received(1, _done(number, "no second time"), 0) == []
+    link.resubscribe(ORDERS, 0, gently=True)
+    link.tick(20 * NANOSECONDS)
+    assert link.state is LinkState.LIVE
