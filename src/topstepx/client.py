@@ -266,6 +266,7 @@ class Client:
             last.push_async_callback(self._callbacks.close)
             last.push_async_callback(self._record.close)
             last.callback(self._stopped, reason)
+            last.push_async_callback(self._tasks.stop)  # of those too that the last facts began
             last.callback(self._linkage.fills.close)
             last.callback(self._intake.close)
             last.push_async_callback(self._limiter.close)

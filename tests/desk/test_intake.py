@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from tests.cards.test_hubs import elsewhere
+from tests.cards.world import world
 from tests.support.trading import hub_session, mnq, practice
 from topstepx.core.mode import Mode
 from topstepx.core.terms import Bracket, Market
@@ -20,7 +21,7 @@ from topstepx.sim.faults import Fault
 from topstepx.testing.eventually import eventually
 from topstepx.testing.loop import virtual
 from topstepx.testing.pair import Pair
-from topstepx.wire.enums import OrderStatus
+from topstepx.wire.enums import OrderStatus, Side
 
 if TYPE_CHECKING:
     from topstepx.desk.event_stream import EventStream
@@ -240,3 +241,21 @@ async def test_what_waits_for_its_order_is_told_before_the_client_is_closed() ->
         assert not drained(stream), "a trade waits for its order's report"
         await pair.tsx._close("left")
         assert [type(one) async for one in stream] == [TradeObserved]
+
+
+@virtual
+async def test_nothing_runs_on_that_a_fact_began_which_was_told_at_the_very_end() -> None:
+    """A fill whose trades never came was told when the client closed, and began tasks that outlived it."""
+    async with world() as w:
+        await w.buy(5, at=Market(), bracket=Bracket(stop_ticks=900, target_ticks=900))
+        way_out = await w.buy(3, side=Side.SELL, at=w.far_above(20))
+        await asyncio.sleep(3)
+        for event in ("GatewayUserTrade", "GatewayUserPosition"):
+            w.break_("hub/user", f.DropEvents(event=event), times=None)
+        w.break_("Trade/search", f.Hold(10), times=None)
+        w.fill(way_out.id, 3, way_out.limit_price)
+        await asyncio.sleep(0.1)
+        assert w.status(way_out) is OrderStatus.OPEN, "its trades are waited for"
+        w.audited = False  # the audit asks for the trades
+    assert w.status(way_out) is OrderStatus.FILLED
+    assert [task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}] == []
