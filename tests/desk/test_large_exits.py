@@ -197,3 +197,20 @@ async def test_exits_that_fit_are_not_watched() -> None:
         await held(w)
         await asyncio.sleep(12)
         assert not w.tsx._trading.large_exits._watching
+
+
+@virtual
+async def test_what_the_alarm_advises_is_what_a_reduction_does() -> None:
+    """It promised that `reduce_to` makes a stop fit that a reduction takes for an entry and leaves alone."""
+    async with world() as w:
+        await (await w.buy(2, at=Market())).filled(timeout=5)
+        stop = await w.buy(2, side=Side.SELL, at=Stop(w.contract.floor(w.market() - 500)))
+        await asyncio.sleep(5)
+        reduce_elsewhere(w)
+        await asyncio.sleep(60)
+        (told,) = w.alarms(NAME)
+        assert "make it smaller; reduce_to(1) makes your legs fit" in told.detail
+        await w.desk.reduce_to(1)
+        assert stop.remaining == 2, "it is no leg"
+        await stop.modify(size=1)
+        assert not any("larger" in problem for problem in problems(w))

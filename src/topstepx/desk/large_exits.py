@@ -204,7 +204,7 @@ class LargeExits:
         left = "; ".join(f"order {one} ({why})" for one, why in sorted(large.items()))
         detail = (
             f"{where[1]}: {net:+d} is held, and larger than that, so that a fill would turn it: {left}. "
-            f"Cancel it or make it smaller; reduce_to({abs(net)}) makes yours fit."
+            f"Cancel it or make it smaller; reduce_to({abs(net)}) makes your legs fit."
         )
         at = self._record.stamp()
         self._record.commit(
