@@ -12,7 +12,7 @@ from topstepx import Bracket, Market, Stop
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
 from topstepx.wire.enums import OrderType, Side
-from topstepx.wire.models import PartialCloseRequest, PlaceRequest
+from topstepx.wire.models import CancelRequest, PartialCloseRequest, PlaceRequest
 
 BOTH = Bracket(stop_ticks=400, target_ticks=400)
 NAME = "exit_too_large"
@@ -214,3 +214,19 @@ async def test_what_the_alarm_advises_is_what_a_reduction_does() -> None:
         assert stop.remaining == 2, "it is no leg"
         await stop.modify(size=1)
         assert not any("larger" in problem for problem in problems(w))
+
+
+@virtual
+async def test_readings_that_failed_show_nothing() -> None:
+    async with world() as w:
+        await held(w)
+        await sold(w)
+        legs = [order.id for order in w.working]
+        until = w.pair.world.now() + timedelta(seconds=150)
+        w.break_("hub/user", f.Mute(), until=until)
+        for where in ("Order/searchOpen", "Order/search", "Order/v2/query", "Position/searchOpen"):
+            w.break_(where, f.LoseRequest(), times=None, until=until)
+        for order_id in legs:
+            w.others("cancel", CancelRequest(account_id=w.account.id, order_id=order_id))
+        await asyncio.sleep(300)
+        assert not w.alarms(NAME), "they were gone"

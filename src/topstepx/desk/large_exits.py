@@ -12,7 +12,6 @@ What rests for other software is not ours to judge, but its stops and legs turn 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -134,10 +133,7 @@ class LargeExits:
                 if await self._is_waited_for(where):
                     before = set()
                     continue
-                with contextlib.suppress(TopstepxError):
-                    await self._reader.live_orders(where[0], lane=Lane.RESOLVE)
-                    await self._reader.positions(where[0], lane=Lane.RESOLVE)
-                large = self._large(where)
+                large = self._large(where) if await self._is_read(where[0]) else {}
                 if large and large.keys() == before:
                     self._tell(where, large)
                     return
@@ -155,6 +151,15 @@ class LargeExits:
         if left_s <= _HAIR_S:
             return False
         await asyncio.sleep(left_s)
+        return True
+
+    async def _is_read(self, account_id: int) -> bool:
+        """Read what works and what is held; a reading that failed shows nothing."""
+        try:
+            await self._reader.live_orders(account_id, lane=Lane.RESOLVE)
+            await self._reader.positions(account_id, lane=Lane.RESOLVE)
+        except TopstepxError:
+            return False
         return True
 
     def _is_in_question(self, where: _Where) -> bool:
