@@ -8,7 +8,9 @@ from datetime import timedelta
 import pytest
 
 from tests.cards.world import MODIFY, World, world
+from tests.support.counting import counted
 from topstepx import Bracket, Market, Stop
+from topstepx.core.fitting import fits
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
 from topstepx.wire.enums import OrderType, Side
@@ -230,3 +232,24 @@ async def test_readings_that_failed_show_nothing() -> None:
             w.others("cancel", CancelRequest(account_id=w.account.id, order_id=order_id))
         await asyncio.sleep(300)
         assert not w.alarms(NAME), "they were gone"
+
+
+@virtual
+async def test_a_hundred_orders_are_not_compared_with_each_other_at_each_report() -> None:
+    """A user event took two milliseconds where 75 orders worked."""
+    async with world() as w:
+        await held(w)
+        with counted(fits.__code__) as calls:
+            for number in range(100):
+                request = PlaceRequest(
+                    account_id=w.account.id,
+                    contract_id=w.contract.id,
+                    type=OrderType.LIMIT,
+                    side=Side.BUY,
+                    size=1,
+                    limit_price=w.contract.floor(w.market() - 200 - number),
+                )
+                w.others("place", request)
+                await asyncio.sleep(0.02)
+        assert len(w.working) == 102
+        assert len(calls) < 10 * 102

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.cards.world import CANCEL, MODIFY, World, world
+from tests.support.counting import counted
 from topstepx.core.asked import modify_of
 from topstepx.errors import AnswerLost, GatewayRefused
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import CodeType, FrameType
 
 
 def verdicts(w: World) -> list[tuple[str, str]]:
@@ -138,20 +132,3 @@ async def test_after_a_lost_change_the_hundredth_report_of_an_order_costs_what_t
                 await order.modify(limit=near + number)
             read.append(len(calls))
         assert read[-1] == read[0] > 0
-
-
-@contextmanager
-def counted(code: CodeType) -> Iterator[list[None]]:
-    """How often it runs meanwhile."""
-    calls: list[None] = []
-
-    def note(frame: FrameType, what: str, _: object) -> None:
-        if what == "call" and frame.f_code is code:
-            calls.append(None)
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        yield calls
-    finally:
-        sys.setprofile(before)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from topstepx.clock import NANOSECONDS
 from topstepx.core.brackets import STOPS
 from topstepx.core.fitting import fits, left_of, too_large
 from topstepx.core.lanes import Lane
@@ -40,6 +41,9 @@ GRACE_S = 10.0
 _PAUSES_S = (5.0, 5.0, 10.0, 20.0, 60.0)
 """Between two looks, as long as it is not known; the last one goes on."""
 
+_EVERY_NS = NANOSECONDS
+"""Between two comparisons of one contract's orders: each costs as many steps as the square of their number."""
+
 _HAIR_S = 0.001
 """By how much a timer may come too early."""
 
@@ -63,6 +67,9 @@ class LargeExits:
         self._watching: set[_Where] = set()
         self._since_s: dict[_Where, float] = {}
         """When something began to be too large, by the loop's time."""
+        self._compared_ns: dict[_Where, int] = {}
+        self._owed: set[_Where] = set()
+        """Where something happened since, and it is compared again when its second is over."""
         self._told: dict[_Where, set[int]] = {}
         self._exits: set[int] = set()
         """Orders that are no legs and for which there was room in a position."""
@@ -80,6 +87,22 @@ class LargeExits:
     def look(self, account_id: int, contract_id: str) -> None:
         """If something may be too large there, find out in a while."""
         where = (account_id, contract_id)
+        if where in self._owed:
+            return
+        left_ns = self._compared_ns.get(where, -_EVERY_NS) + _EVERY_NS - self._record.now_ns()
+        if left_ns <= 0:
+            self._compare(where)
+        else:
+            self._owed.add(where)
+            self._spawn(self._compare_later(where, left_ns), f"exits on {contract_id}")
+
+    async def _compare_later(self, where: _Where, left_ns: int) -> None:
+        await asyncio.sleep(left_ns / NANOSECONDS)
+        self._owed.discard(where)
+        self._compare(where)
+
+    def _compare(self, where: _Where) -> None:
+        self._compared_ns[where] = self._record.now_ns()
         net = self._net(where)
         exits = self._learn(where, net) if net is not None else []
         found = {order.id for order, _ in self._may_be_large(net, exits)}
@@ -90,7 +113,7 @@ class LargeExits:
         self._since_s.setdefault(where, asyncio.get_running_loop().time())
         if where not in self._watching and found - self._told.get(where, set()):
             self._watching.add(where)
-            self._spawn(self._watch(where), f"exits larger than {contract_id}")
+            self._spawn(self._watch(where), f"exits larger than {where[1]}")
 
     def _net(self, where: _Where) -> NetRange | None:
         """Where the position can be; None: nowhere, or it is not known."""
