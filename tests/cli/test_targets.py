@@ -54,6 +54,8 @@ def test_what_cannot_be_meant() -> None:
         target_of("tradeday", "mine", None)
     with pytest.raises(ConfigurationError, match="Which gateway"):
         target_of(None, None, None)
+    with pytest.raises(ConfigurationError, match="--environment sim as well"):
+        target_of(None, None, "http://127.0.0.1:8765")
     with pytest.raises(ConfigurationError, match="needs no key"):
         target_of("sim", None, None)
     with pytest.raises(ProfileUnknown):

@@ -30,9 +30,12 @@ def target_of(
     name = profile or environment
     if name is None:
         msg = "Which gateway?"
-        raise ConfigurationError(
-            msg, next_step="Say --environment topstepx, another firm, or --profile NAME."
-        )
+        step = "Say --environment topstepx, another firm, or --profile NAME."
+        if url is not None:
+            step = (
+                "Say --environment sim as well: --url is the address of a running `topstepx sim`."
+            )
+        raise ConfigurationError(msg, next_step=step)
     try:
         found = profile_of(name, url)
     except ProfileUnknown:
