@@ -11,8 +11,9 @@ What it opened is closed like any other position.
 
 Two fresh looks in a row without position and order are *flat*: one look may be a moment old. A look that
 failed is no look. Then what is believed held is closed, which is harmless where nothing is held, and what is
-believed to work is cancelled, but for legs and stops, which may protect what nobody could read. Where a list says flat and the fills that are known do not (a program that starts right after a fill cannot tell
-whether the list had it), closes decide: two in a row that find nothing end the doubt.
+believed to work is cancelled, but for legs and stops, which may protect what nobody could read. Where a list
+says flat and the fills that are known do not (a program that starts right after a fill cannot tell whether
+the list had it), closes decide: two in a row that find nothing end the doubt.
 
 It ends as done, as hopeless when everything that is left was refused for good again and again, or as
 out of time.
