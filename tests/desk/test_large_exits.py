@@ -64,6 +64,7 @@ async def test_legs_that_are_larger_than_the_position_are_told_once(how: str) ->
         assert [order.size for order in w.working] == [2, 2], "nothing is changed by itself"
         (told,) = w.alarms(NAME)
         assert all(str(order_id) in told.detail for order_id in legs)
+        assert "reduce_to(1) makes your legs fit" in told.detail
         (problem,) = problems(w)  # it said "All is well." beside them
         assert all(str(order_id) in problem for order_id in legs)
         await w.tsx.positions.reduce_to(w.account, w.contract, 1)
@@ -103,6 +104,7 @@ async def test_a_stop_that_is_no_leg_is_told_as_well(how: str) -> None:
         (told,) = w.alarms(NAME)
         assert str(left.id) in told.detail
         assert ("other software" in told.detail) is (how == "by others")
+        assert "reduce_to" not in told.detail, "it makes legs of ours fit and nothing else"
 
 
 @virtual
@@ -211,7 +213,7 @@ async def test_what_the_alarm_advises_is_what_a_reduction_does() -> None:
         reduce_elsewhere(w)
         await asyncio.sleep(60)
         (told,) = w.alarms(NAME)
-        assert "make it smaller; reduce_to(1) makes your legs fit" in told.detail
+        assert "reduce_to" not in told.detail
         await w.desk.reduce_to(1)
         assert stop.remaining == 2, "it is no leg"
         await stop.modify(size=1)

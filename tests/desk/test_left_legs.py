@@ -12,7 +12,7 @@ from topstepx import Bracket, Market, Stop
 from topstepx.sim import fault_kinds as f
 from topstepx.testing.loop import virtual
 from topstepx.wire.enums import Side
-from topstepx.wire.models import CloseContractRequest
+from topstepx.wire.models import CancelRequest, CloseContractRequest
 
 BOTH = Bracket(stop_ticks=400, target_ticks=400)
 
@@ -159,3 +159,23 @@ async def test_a_position_that_stands_is_not_read_for_its_legs() -> None:
         await (await w.buy(2, at=Market(), bracket=BOTH)).filled(timeout=5)
         await asyncio.sleep(12)
         assert not w.tsx._trading.left_legs._watching
+
+
+@virtual
+@pytest.mark.parametrize("gone", [True, False], ids=["cancelled meanwhile", "still there"])
+async def test_readings_that_failed_show_nothing_and_are_made_up_for(gone: bool) -> None:
+    async with world() as w:
+        await held(w)
+        legs = [order.id for order in w.working]
+        close_elsewhere(w)
+        await asyncio.sleep(1)
+        until = w.pair.world.now() + timedelta(seconds=90)
+        w.break_("hub/user", f.Mute(), until=until)
+        for where in ("Order/searchOpen", "Order/search", "Order/v2/query", "Position/searchOpen"):
+            w.break_(where, f.LoseRequest(), times=None, until=until)
+        for order_id in legs if gone else ():
+            w.others("cancel", CancelRequest(account_id=w.account.id, order_id=order_id))
+        await asyncio.sleep(85)
+        assert not w.alarms("legs_without_position")
+        await asyncio.sleep(120)
+        assert len(w.alarms("legs_without_position")) == (0 if gone else 1)

@@ -250,6 +250,11 @@ class Modes:
         ]
         return changed, tuple(moved)
 
+    def is_being_closed(self, account_id: int, contract_id: str) -> bool:
+        """Whether an exit is under way there, which sees to what it leaves."""
+        causes = self.causes(account_id, contract_id)
+        return any(cause.reason in {"flattening", "reducing"} for cause in causes)
+
     def causes(
         self,
         account_id: int,

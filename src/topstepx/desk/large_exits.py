@@ -24,7 +24,6 @@ from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.ledger_positions import PositionChanged
 from topstepx.core.netting import NetRange
 from topstepx.core.ownership import is_external
-from topstepx.errors import TopstepxError
 from topstepx.events import AlarmRaised, OrderObserved, PositionObserved, PositionsListed
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ _EVERY_NS = NANOSECONDS
 _HAIR_S = 0.001
 """By how much a timer may come too early."""
 
-_BEING_CLOSED = frozenset({"flattening", "reducing"})
 _Where = tuple[int, str]
 
 
@@ -156,7 +154,8 @@ class LargeExits:
                 if await self._is_waited_for(where):
                     before = set()
                     continue
-                large = self._large(where) if await self._is_read(where[0]) else {}
+                is_read = await self._reader.is_read(where[0], lane=Lane.RESOLVE)
+                large = self._large(where) if is_read else {}
                 if large and large.keys() == before:
                     self._tell(where, large)
                     return
@@ -176,15 +175,6 @@ class LargeExits:
         await asyncio.sleep(left_s)
         return True
 
-    async def _is_read(self, account_id: int) -> bool:
-        """Read what works and what is held; a reading that failed shows nothing."""
-        try:
-            await self._reader.live_orders(account_id, lane=Lane.RESOLVE)
-            await self._reader.positions(account_id, lane=Lane.RESOLVE)
-        except TopstepxError:
-            return False
-        return True
-
     def _is_in_question(self, where: _Where) -> bool:
         net = self._net(where)
         exits = self._learn(where, net) if net is not None else []
@@ -196,7 +186,7 @@ class LargeExits:
         ledger, net = self._record.ledger, self._net(where)
         if net is None or not net.is_certain:
             return {}
-        if any(cause.reason in _BEING_CLOSED for cause in ledger.modes.causes(*where)):
+        if ledger.modes.is_being_closed(*where):
             return {}
         return {order.id: order for order, _ in too_large(self._learn(where, net), net.low)}
 
@@ -226,14 +216,22 @@ class LargeExits:
             words += ", other software sent it"
         return words
 
+    def _is_leg_of_ours(self, order_id: int) -> bool:
+        belief = self._record.ledger.order(order_id)
+        if belief is None or belief.order.parent_order_id is None:
+            return False
+        return not is_external(self._record.ledger, belief.order)
+
     def tell(self, where: _Where, net: int, large: Mapping[int, str]) -> None:
         """Raise the alarm for these orders, each with what is to say of it."""
         self._told.setdefault(where, set()).update(large)
         left = "; ".join(f"order {one} ({why})" for one, why in sorted(large.items()))
         detail = (
             f"{where[1]}: {net:+d} is held, and larger than that, so that a fill would turn it: {left}. "
-            f"Cancel it or make it smaller; reduce_to({abs(net)}) makes your legs fit."
+            "Cancel it or make it smaller"
         )
+        mine = f"; reduce_to({abs(net)}) makes your legs fit."
+        detail += mine if any(self._is_leg_of_ours(one) for one in large) else "."
         at = self._record.stamp()
         self._record.commit(
             AlarmRaised(at=at, name="exit_too_large", detail=detail, account_id=where[0])

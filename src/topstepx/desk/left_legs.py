@@ -12,7 +12,6 @@ is one too, such as a stop that was sent by hand or by the policy `place_stop`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 from topstepx.core.lanes import Lane
@@ -20,7 +19,6 @@ from topstepx.core.ledger_orders import OrderChanged
 from topstepx.core.ledger_positions import PositionChanged
 from topstepx.core.netting import NetRange
 from topstepx.core.ownership import intent_of
-from topstepx.errors import TopstepxError
 from topstepx.events import AlarmRaised, OrderObserved, PositionObserved, PositionsListed
 from topstepx.wire.enums import Side
 
@@ -38,7 +36,6 @@ GRACE_S = 10.0
 _LOOKS = 6
 _LOOK_EVERY_S = 5.0
 _FLAT = NetRange(0, 0)
-_BEING_CLOSED = frozenset({"flattening", "reducing"})
 _Where = tuple[int, str]
 
 
@@ -120,12 +117,14 @@ class LeftLegs:
         try:
             await asyncio.sleep(GRACE_S)
             before: set[int] = set()
-            for _ in range(_LOOKS):
+            looks = 0
+            while looks < _LOOKS:
                 if self._is_held(where) or not self._left(where):
                     return
-                with contextlib.suppress(TopstepxError):
-                    await self._reader.live_orders(where[0], lane=Lane.RESOLVE)
-                    await self._reader.positions(where[0], lane=Lane.RESOLVE)
+                if not await self._reader.is_read(where[0], lane=Lane.RESOLVE):
+                    await asyncio.sleep(_LOOK_EVERY_S)
+                    continue
+                looks += 1
                 left = self._left(where)
                 if not self._is_flat(where):
                     before = set()
@@ -156,7 +155,7 @@ class LeftLegs:
 
     def _is_flat(self, where: _Where) -> bool:
         ledger = self._record.ledger
-        if any(cause.reason in _BEING_CLOSED for cause in ledger.modes.causes(*where)):
+        if ledger.modes.is_being_closed(*where):
             return False
         return ledger.netting.range(*where) == _FLAT
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from topstepx.core.gap import same_moments
 from topstepx.core.lanes import Lane
-from topstepx.errors import AnswerUnusable, GatewayRefused
+from topstepx.errors import AnswerUnusable, GatewayRefused, TopstepxError
 from topstepx.events import OrderObserved, PositionsListed, trade_fact
 from topstepx.wire import models, routes
 from topstepx.wire.enums import OrderSortBy, OrderStatus, SortDirection
@@ -79,6 +79,15 @@ class Reader:
             return await self.open_orders(account_id, lane=lane, origin=origin)
         self._observed(orders, at, origin)
         return orders
+
+    async def is_read(self, account_id: int, *, lane: Lane) -> bool:
+        """Read what works and what is held; whether both came: a reading that failed shows nothing."""
+        try:
+            await self.live_orders(account_id, lane=lane)
+            await self.positions(account_id, lane=lane)
+        except TopstepxError:
+            return False
+        return True
 
     async def open_orders(
         self, account_id: int, *, lane: Lane = Lane.EXIT, origin: Origin = "live"
